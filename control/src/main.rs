@@ -1,0 +1,3 @@
+//! The `udp-bridge` command.
+
+fn main() {}

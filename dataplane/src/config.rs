@@ -1,0 +1,203 @@
+//! What does the dataplane run with?
+//!
+//! A [`Config`] is immutable and proven consistent when it is made; everything behind it may rely on
+//! that. The defaults are the values of the kernel bridge where it has one.
+
+use crate::outcome::PortId;
+use crate::wire::ethernet::MacAddr;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Most ports of one switch. A flood visits all of them, so there must be an end; the kernel bridge's
+/// is 1024 too (`BR_MAX_PORTS`).
+pub const MAX_PORTS: usize = 1024;
+
+/// Largest FDB one may ask for: 2^20 entries are 48 MiB.
+pub const MAX_FDB_CAPACITY: usize = 1 << 20;
+
+/// Largest MTU: a frame of 65,535 bytes less its Ethernet header.
+pub const MAX_MTU: u16 = u16::MAX - crate::wire::ethernet::HEADER_LEN as u16;
+
+/// How the switch as a whole behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchConfig {
+    /// After how long without a frame a learned MAC is forgotten.
+    pub ageing: Duration,
+    /// Most MACs in the table, static ones included.
+    pub fdb_capacity: usize,
+    /// Most learned MACs of one port.
+    pub fdb_port_limit: usize,
+    /// The limit of what each port may send that is flooded; `None` for no limit.
+    pub storm: Option<StormLimit>,
+}
+
+impl SwitchConfig {
+    /// Ageing time of the kernel bridge, `BR_DEFAULT_AGEING_TIME`.
+    pub const DEFAULT_AGEING: Duration = Duration::from_secs(300);
+    /// Entries of the MAC table.
+    pub const DEFAULT_FDB_CAPACITY: usize = 8192;
+    /// A port's share of the MAC table.
+    pub const DEFAULT_FDB_PORT_LIMIT: usize = 2048;
+}
+
+impl Default for SwitchConfig {
+    fn default() -> Self {
+        Self {
+            ageing: Self::DEFAULT_AGEING,
+            fdb_capacity: Self::DEFAULT_FDB_CAPACITY,
+            fdb_port_limit: Self::DEFAULT_FDB_PORT_LIMIT,
+            storm: Some(StormLimit::default()),
+        }
+    }
+}
+
+/// Storm control: how much of one port's traffic may be flooded (broadcast, multicast and unknown
+/// unicast) in a second. A bucket holds one tenth of a second's worth, and always at least one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StormLimit {
+    /// Flooded frames per second, counted once however many ports hear them.
+    pub frames_per_second: u64,
+    /// Bytes per second written because of floods: a frame's length times the ports that hear it.
+    pub bytes_per_second: u64,
+}
+
+impl StormLimit {
+    /// Far above what ARP, ND and mDNS of 1,000 hosts need, far below what floods a core.
+    pub const DEFAULT_FRAMES_PER_SECOND: u64 = 20_000;
+    /// A quarter of what one core can copy.
+    pub const DEFAULT_BYTES_PER_SECOND: u64 = 1 << 30;
+}
+
+impl Default for StormLimit {
+    fn default() -> Self {
+        Self {
+            frames_per_second: Self::DEFAULT_FRAMES_PER_SECOND,
+            bytes_per_second: Self::DEFAULT_BYTES_PER_SECOND,
+        }
+    }
+}
+
+/// One port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortConfig {
+    /// The port's name, for people.
+    pub name: String,
+    /// The MAC of the interface at the other end: a static entry of the FDB.
+    pub mac: MacAddr,
+    /// The interface's MTU in bytes, up to [`MAX_MTU`].
+    pub mtu: u16,
+    /// An isolated port reaches only ports that are not isolated.
+    pub isolated: bool,
+    /// Accept frames from `mac` alone; nothing is learned here then.
+    pub check_source: bool,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A switch of no ports, or of more than [`MAX_PORTS`].
+    #[error("a switch has 1 to {MAX_PORTS} ports, not {0}")]
+    PortCount(usize),
+    /// Two ports of one name.
+    #[error("two ports are named {0:?}")]
+    DuplicateName(String),
+    /// Two ports of one MAC.
+    #[error("two ports have the MAC {0}")]
+    DuplicateMac(MacAddr),
+    /// A port's MAC is a group address or zero.
+    #[error("port {0:?} needs a unicast MAC, not {1}")]
+    Mac(String, MacAddr),
+    /// A port's MTU is not one of Ethernet.
+    #[error("port {0:?} needs an MTU of 68 to {MAX_MTU}, not {1}")]
+    Mtu(String, u16),
+    /// The ageing time is zero.
+    #[error("the ageing time must be at least a second")]
+    Ageing,
+    /// The FDB cannot hold the ports' own MACs, or is too large.
+    #[error("the FDB must hold at least the {least} MACs of the ports and at most {MAX_FDB_CAPACITY}, not {asked}")]
+    FdbCapacity {
+        /// What was asked for.
+        asked: usize,
+        /// One for each port and one to learn.
+        least: usize,
+    },
+    /// A port's share of the FDB is zero.
+    #[error("a port must be allowed to learn at least one MAC")]
+    FdbPortLimit,
+    /// A storm limit of zero.
+    #[error("a storm limit must be at least 1 per second; leave storm control out to have none")]
+    Storm,
+}
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    switch: SwitchConfig,
+    ports: Vec<PortConfig>,
+}
+
+impl Config {
+    /// Proves a configuration consistent.
+    ///
+    /// # Errors
+    /// The first contradiction found.
+    pub fn new(switch: SwitchConfig, ports: Vec<PortConfig>) -> Result<Self, ConfigError> {
+        if ports.is_empty() || ports.len() > MAX_PORTS {
+            return Err(ConfigError::PortCount(ports.len()));
+        }
+        check_ports(&ports)?;
+        if switch.ageing < Duration::from_secs(1) {
+            return Err(ConfigError::Ageing);
+        }
+        let least = ports.len() + 1;
+        if switch.fdb_capacity < least || switch.fdb_capacity > MAX_FDB_CAPACITY {
+            return Err(ConfigError::FdbCapacity { asked: switch.fdb_capacity, least });
+        }
+        if switch.fdb_port_limit == 0 {
+            return Err(ConfigError::FdbPortLimit);
+        }
+        if let Some(storm) = switch.storm
+            && (storm.frames_per_second == 0 || storm.bytes_per_second == 0)
+        {
+            return Err(ConfigError::Storm);
+        }
+        Ok(Self { switch, ports })
+    }
+
+    /// The switch's settings.
+    pub fn switch(&self) -> &SwitchConfig {
+        &self.switch
+    }
+
+    /// The ports, each at the index of its [`PortId`].
+    pub fn ports(&self) -> &[PortConfig] {
+        &self.ports
+    }
+
+    /// The ports with their ids.
+    pub fn ports_by_id(&self) -> impl Iterator<Item = (PortId, &PortConfig)> {
+        // MAX_PORTS fits a u16.
+        self.ports.iter().enumerate().map(|(index, port)| (PortId(index as u16), port))
+    }
+}
+
+fn check_ports(ports: &[PortConfig]) -> Result<(), ConfigError> {
+    let mut names = HashMap::new();
+    let mut macs = HashMap::new();
+    for port in ports {
+        if names.insert(&port.name, ()).is_some() {
+            return Err(ConfigError::DuplicateName(port.name.clone()));
+        }
+        if !port.mac.is_unicast() {
+            return Err(ConfigError::Mac(port.name.clone(), port.mac));
+        }
+        if macs.insert(port.mac, ()).is_some() {
+            return Err(ConfigError::DuplicateMac(port.mac));
+        }
+        // 68 is the least an IPv4 link may have (RFC 791).
+        if port.mtu < 68 || port.mtu > MAX_MTU {
+            return Err(ConfigError::Mtu(port.name.clone(), port.mtu));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What happened at each port?
+//!
+//! One [`PortCounters`] per port, written by the engine's thread alone and read by anyone. A count is
+//! a relaxed load and store, never a locked instruction: with one writer none is lost, and a reader
+//! sees each value whole, though not all of them at one instant.
+//!
+//! A super-frame counts as one frame and with all of its bytes (Ethernet header included).
+
+use crate::outcome::DropReason;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A count with one writer.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds `n`. Only the engine's thread may call this.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The present value.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// The counters of one port.
+#[derive(Debug)]
+pub struct PortCounters {
+    /// Frames read from the port.
+    pub received: Counter,
+    /// Bytes read from the port.
+    pub received_bytes: Counter,
+    /// Frames written to the port.
+    pub sent: Counter,
+    /// Bytes written to the port.
+    pub sent_bytes: Counter,
+    /// FDB entries that this port lost because it or the table was full.
+    pub fdb_evictions: Counter,
+    dropped: [Counter; DropReason::COUNT],
+}
+
+impl Default for PortCounters {
+    fn default() -> Self {
+        Self {
+            received: Counter::default(),
+            received_bytes: Counter::default(),
+            sent: Counter::default(),
+            sent_bytes: Counter::default(),
+            fdb_evictions: Counter::default(),
+            dropped: std::array::from_fn(|_| Counter::default()),
+        }
+    }
+}
+
+impl PortCounters {
+    /// The counter of one reason.
+    #[inline]
+    pub fn dropped(&self, reason: DropReason) -> &Counter {
+        &self.dropped[reason as usize]
+    }
+
+    /// The values now.
+    pub fn snapshot(&self) -> CounterSnapshot {
+        CounterSnapshot {
+            received: self.received.get(),
+            received_bytes: self.received_bytes.get(),
+            sent: self.sent.get(),
+            sent_bytes: self.sent_bytes.get(),
+            fdb_evictions: self.fdb_evictions.get(),
+            dropped: std::array::from_fn(|index| self.dropped[index].get()),
+        }
+    }
+}
+
+/// The counters of one port at one time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CounterSnapshot {
+    /// Frames read from the port.
+    pub received: u64,
+    /// Bytes read from the port.
+    pub received_bytes: u64,
+    /// Frames written to the port.
+    pub sent: u64,
+    /// Bytes written to the port.
+    pub sent_bytes: u64,
+    /// FDB entries that this port lost because it or the table was full.
+    pub fdb_evictions: u64,
+    dropped: [u64; DropReason::COUNT],
+}
+
+impl CounterSnapshot {
+    /// Frames dropped for one reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Frames dropped for any reason.
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// The reasons that have counted, with their counts.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason))).filter(|(_, n)| *n > 0)
+    }
+}

@@ -1,0 +1,146 @@
+//! How does a frame end?
+//!
+//! Every frame that enters ends in exactly one [`Outcome`] at its ingress port: it was handed to one
+//! port, flooded, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
+//! refuses it, or it is larger than the port's MTU) is counted at that egress port instead.
+//! A `DropReason` is not an error: it is its own counter, see [`crate::counters`].
+
+use std::fmt;
+
+/// Index of a switch port. Port 0 is the host's by convention of the control crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortId(pub u16);
+
+impl PortId {
+    /// The port's place in a table of ports.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Where the switch sends a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// To the one port behind which the destination lives.
+    Unicast(PortId),
+    /// To every port that may hear the ingress port.
+    Flood,
+}
+
+/// The end of a frame's walk.
+pub type Outcome = Result<Verdict, DropReason>;
+
+macro_rules! drop_reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// Why a frame died. The documentation of a variant is what users read of it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum DropReason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl DropReason {
+            /// All reasons, in the order of a frame's way.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The reason's stable name, in lower case with hyphens, as counters show it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The reason in words.
+            pub fn explain(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// The frame is shorter than an Ethernet header (14 bytes).
+    ShortFrame = "short-frame",
+    /// The frame is longer than the receive buffer and was cut by the read.
+    OversizedFrame = "oversized-frame",
+    /// The virtio header asks for an offload that does not fit the frame's headers.
+    BadOffload = "bad-offload",
+    /// The source MAC is a group address.
+    GroupSource = "group-source-mac",
+    /// The source MAC is all zeroes.
+    ZeroSource = "zero-source-mac",
+    /// The IP version field contradicts the EtherType.
+    IpVersion = "ip-version",
+    /// The IPv4 header is shorter than 20 bytes or longer than the frame.
+    Ipv4HeaderLength = "ipv4-header-length",
+    /// The IPv4 total length is below the header's or beyond the frame.
+    Ipv4TotalLength = "ipv4-total-length",
+    /// The IPv4 header checksum is wrong.
+    Ipv4Checksum = "ipv4-checksum",
+    /// The IPv6 header is cut off or its payload length is beyond the frame.
+    Ipv6Length = "ipv6-length",
+    /// The TCP data offset is below 5 words or beyond the packet.
+    TcpOffset = "tcp-offset",
+    /// The TCP or UDP header is cut off, though the packet is no fragment.
+    TransportLength = "transport-length",
+    /// The source MAC is not the one this port was given (source-MAC check).
+    SourceCheck = "source-check",
+    /// The source MAC is a static entry of another port.
+    StaticMacElsewhere = "static-mac-elsewhere",
+    /// The destination is a reserved group address, 01-80-C2-00-00-00 to -0F (IEEE 802.1Q 8.6.3).
+    ReservedGroup = "reserved-group",
+    /// The destination lives behind the port that the frame came from.
+    SamePort = "same-port",
+    /// Both ports are isolated.
+    Isolated = "isolated",
+    /// Storm control: more flooded frames per second than this port may send.
+    StormFrames = "storm-frames",
+    /// Storm control: more flooded bytes per second than this port may send.
+    StormBytes = "storm-bytes",
+    /// There is no other port that could hear a flooded frame.
+    NobodyToFlood = "nobody-to-flood",
+    /// The packet, or a segment of the super-frame, is larger than the egress port's MTU.
+    ExceedsMtu = "exceeds-mtu",
+    /// The egress port lacks an offload and the frame's headers do not allow doing its work here.
+    CannotSegment = "cannot-segment",
+    /// The egress port had no room or memory.
+    EgressFull = "egress-full",
+    /// The egress interface is down.
+    EgressDown = "egress-down",
+    /// The egress port is gone: its namespace or device was removed.
+    EgressGone = "egress-gone",
+    /// The kernel refused the frame as malformed.
+    EgressRefused = "egress-refused",
+}
+
+impl DropReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_explained() {
+        let names: HashSet<_> = DropReason::ALL.iter().map(|reason| reason.name()).collect();
+        assert_eq!(names.len(), DropReason::COUNT);
+        for (index, reason) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, index);
+            assert!(reason.explain().ends_with('.'), "{reason}: {}", reason.explain());
+        }
+    }
+}

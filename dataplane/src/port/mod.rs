@@ -1,0 +1,57 @@
+//! Where do frames come from, and where do they go?
+//!
+//! One trait, [`Port`], and its kinds:
+//!
+//! | kind | other end |
+//! |---|---|
+//! | [`tap::Tap`] | a network interface in some namespace |
+//! | [`memory::MemoryPort`] | a test or a benchmark |
+//!
+//! What a port moves is a virtio header of [`crate::wire::vnet::HEADER_LEN`] bytes and the frame
+//! behind it. [`deliver()`] stands between the switch and a port: it does the work of the offloads that
+//! the port lacks. The only unsafe file of the crate is `sys.rs` in this folder.
+
+
+pub mod memory;
+mod offloads;
+mod sys;
+pub mod tap;
+
+
+pub use offloads::Offloads;
+pub use sys::INTERFACE_NAME_MAX;
+
+use crate::frame::FrameBuffer;
+use crate::outcome::DropReason;
+use std::os::fd::RawFd;
+
+/// What one attempt to read brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A virtio header and a frame, this many bytes together, at the start of the buffer's space.
+    Frame(usize),
+    /// Nothing now.
+    Empty,
+    /// A signal came first; try again.
+    Interrupted,
+    /// Nothing ever again: the port's other end does not exist any more.
+    Gone,
+}
+
+/// A switch port.
+pub trait Port: Send {
+    /// Reads one frame into `buffer`'s space without blocking.
+    fn receive(&mut self, buffer: &mut FrameBuffer) -> Received;
+
+    /// Writes one frame: the virtio header and the frame behind it, in one slice, without blocking.
+    ///
+    /// # Errors
+    /// One of the `Egress…` reasons; the frame is then lost.
+    fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason>;
+
+    /// What frames may leave undone here, in both directions.
+    fn offloads(&self) -> Offloads;
+
+    /// The descriptor to wait on; `None` for a port that is only ever polled.
+    fn fd(&self) -> Option<RawFd>;
+}

@@ -1,0 +1,137 @@
+//! A TAP device: a port whose other end is a network interface of some namespace.
+//!
+//! The device belongs to the namespace of the thread that opens it and stays usable here from any
+//! other. It is not persistent: when the [`Tap`] is dropped the interface goes.
+//!
+//! Frames come and go with a virtio header before them, one frame a system call. What we *write* into
+//! a TAP the kernel receives, and it takes super-frames and partial checksums whatever the offload
+//! mask says, but for UDP super-frames before Linux 6.2. The mask decides what the kernel hands *us*;
+//! we use it for both directions, so that a port opened without offloads sees plain frames only.
+
+use super::{Offloads, Port, Received, sys};
+use crate::frame::FrameBuffer;
+use crate::outcome::DropReason;
+use crate::wire::vnet;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+/// The device node that makes TAPs.
+pub const TUN_DEVICE: &str = "/dev/net/tun";
+
+/// What can go wrong when a TAP is made.
+#[derive(Debug, thiserror::Error)]
+pub enum TapError {
+    /// The device node cannot be opened.
+    #[error("cannot open {TUN_DEVICE}: {0}")]
+    Device(#[source] io::Error),
+    /// The kernel does not make the interface.
+    #[error("cannot make the TAP interface {name:?}: {source}")]
+    Interface {
+        /// The interface's name as asked for.
+        name: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel refuses virtio headers or every set of offloads.
+    #[error("cannot set up the virtio header of {name:?}: {source}")]
+    VirtioHeader {
+        /// The interface's name.
+        name: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// An open TAP device.
+#[derive(Debug)]
+pub struct Tap {
+    fd: OwnedFd,
+    offloads: Offloads,
+}
+
+impl Tap {
+    /// Makes the interface `name` (1 to 15 bytes) in the calling thread's network namespace, with as
+    /// many of the `wanted` offloads as the kernel grants. It is down and has a random MAC.
+    ///
+    /// # Errors
+    /// [`TapError`] says which of the three steps failed. An existing interface that is no free TAP
+    /// is `EBUSY` or `EINVAL` from the kernel.
+    pub fn open(name: &str, wanted: Offloads) -> Result<Self, TapError> {
+        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(TUN_DEVICE, flags, Mode::empty())
+            .map_err(|errno| TapError::Device(errno.into()))?;
+        sys::set_interface(fd.as_fd(), name)
+            .map_err(|source| TapError::Interface { name: name.to_owned(), source })?;
+        let offloads = set_up(&fd, wanted)
+            .map_err(|source| TapError::VirtioHeader { name: name.to_owned(), source })?;
+        Ok(Self { fd, offloads })
+    }
+}
+
+/// Sets header size and offloads; the mask is always written, for it outlives a file descriptor.
+fn set_up(fd: &OwnedFd, wanted: Offloads) -> io::Result<Offloads> {
+    sys::set_vnet_header_size(fd.as_fd(), vnet::HEADER_LEN as i32)?;
+    match sys::set_offload(fd.as_fd(), mask(wanted)) {
+        Ok(()) => Ok(wanted),
+        // Linux before 6.2 does not know USO and refuses the whole mask.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+            let fewer = wanted.without(Offloads::USO);
+            sys::set_offload(fd.as_fd(), mask(fewer))?;
+            Ok(fewer)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The `TUN_F_*` bits of a set. Every segmentation offload needs `CSUM` (`set_offload` in tun.c).
+fn mask(offloads: Offloads) -> u32 {
+    let bits = [
+        (Offloads::CHECKSUM, sys::offload::CSUM),
+        (Offloads::TSO4, sys::offload::TSO4),
+        (Offloads::TSO6, sys::offload::TSO6),
+        (Offloads::TSO_ECN, sys::offload::TSO_ECN),
+        (Offloads::USO, sys::offload::USO4 | sys::offload::USO6),
+    ];
+    bits.into_iter().filter(|(one, _)| offloads.contains(*one)).map(|(_, bit)| bit).sum()
+}
+
+impl Port for Tap {
+    #[inline]
+    fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
+        match rustix::io::read(&self.fd, buffer.space()) {
+            Ok(length) => Received::Frame(length),
+            Err(Errno::AGAIN) => Received::Empty,
+            Err(Errno::INTR) => Received::Interrupted,
+            // The interface is down: nothing comes until it is up again, and then the poller says so.
+            Err(Errno::IO) => Received::Empty,
+            // EBADFD: the device is gone, with its namespace or by `ip link del`.
+            Err(_) => Received::Gone,
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+        loop {
+            return match rustix::io::write(&self.fd, bytes) {
+                Ok(_) => Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => Err(DropReason::EgressFull),
+                Err(Errno::IO) => Err(DropReason::EgressDown),
+                Err(Errno::BADFD) => Err(DropReason::EgressGone),
+                Err(_) => Err(DropReason::EgressRefused),
+            };
+        }
+    }
+
+    fn offloads(&self) -> Offloads {
+        self.offloads
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.fd.as_raw_fd())
+    }
+}

@@ -1,0 +1,2 @@
+pub mod ethernet;
+pub mod vnet;

@@ -1,0 +1,2 @@
+/// len
+pub const HEADER_LEN: usize = 10;
