@@ -1,1 +1,7 @@
 //! Tests.
+pub mod addressing;
+pub mod model;
+pub mod netlink;
+pub mod netns;
+pub mod sysctl;
+pub mod topology;
