@@ -1,0 +1,140 @@
+//! What must the machine have for a test, and what if it has not?
+//!
+//! A test whose [`Need`] is lacking counts as ignored, never as passed, and a line on stderr says so.
+//! Needs are looked at once per process, before the tests are listed, so that `cargo nextest` sees the
+//! same.
+
+use super::rtnl::Rtnl;
+use super::{Host, make_private, on_own_thread};
+use dataplane::port::Offloads;
+use dataplane::port::tap::Tap;
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+/// Something a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To make network and mount namespaces: `CAP_SYS_ADMIN` and `CAP_NET_ADMIN`.
+    Privileges,
+    /// To make TAPs: `/dev/net/tun`.
+    Tun,
+    /// A kernel with IPv6.
+    Ipv6,
+    /// A kernel with its own bridge.
+    KernelBridge,
+    /// A kernel with UDP segmentation in TAPs, since Linux 6.2.
+    Uso,
+    /// User namespaces for users without privileges.
+    UserNamespaces,
+    /// The program `ip`.
+    IpCommand,
+}
+
+impl Need {
+    /// What everything here needs.
+    pub const BASICS: &'static [Self] = &[Self::Privileges, Self::Tun];
+
+    /// What is lacking, if it is.
+    fn lacking(self) -> Option<&'static str> {
+        static SEEN: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        let there = *SEEN[self as usize].get_or_init(|| self.look());
+        (!there).then(|| self.words())
+    }
+
+    fn look(self) -> bool {
+        let basics = || Self::BASICS.iter().all(|need| need.lacking().is_none());
+        match self {
+            Self::Privileges => on_own_thread("probe", || make_private().is_ok()),
+            Self::Tun => Self::Privileges.lacking().is_none() && granted(Offloads::NONE).is_some(),
+            Self::Ipv6 => Path::new("/proc/sys/net/ipv6").exists(),
+            Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
+            Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
+            Self::UserNamespaces => user_namespaces(),
+            Self::IpCommand => std::process::Command::new("ip").arg("-V").output().is_ok(),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Privileges => "privileges to make namespaces (run the tests as root)",
+            Self::Tun => "/dev/net/tun",
+            Self::Ipv6 => "IPv6 in the kernel",
+            Self::KernelBridge => "the kernel's bridge module",
+            Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
+            Self::UserNamespaces => "user namespaces without privileges",
+            Self::IpCommand => "the program ip",
+        }
+    }
+}
+
+fn granted(wanted: Offloads) -> Option<Offloads> {
+    use dataplane::port::Port;
+    on_own_thread("probe", || {
+        make_private().ok()?;
+        Tap::open("probe", wanted).ok().map(|tap| tap.offloads())
+    })
+}
+
+/// Not all kernels have the first file; where it is, it decides.
+fn user_namespaces() -> bool {
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    number("/proc/sys/kernel/unprivileged_userns_clone") != Some(0)
+        && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns").unwrap_or(0) == 0
+        && number("/proc/sys/user/max_user_namespaces").unwrap_or(0) > 0
+}
+
+/// The tests of one file, to be run by [`Suite::run`].
+#[derive(Default)]
+pub struct Suite {
+    trials: Vec<Trial>,
+    before: Option<fn()>,
+}
+
+impl Suite {
+    /// A suite that runs `before` on the machine itself, before each test.
+    pub fn with(before: fn()) -> Self {
+        Self { trials: Vec::new(), before: Some(before) }
+    }
+
+    /// Adds a test that needs [`Need::BASICS`] and no more.
+    pub fn add(&mut self, name: &str, test: fn(&Host)) -> &mut Self {
+        self.add_needing(&[], name, test)
+    }
+
+    /// Adds a test that needs [`Need::BASICS`] and `needs`.
+    pub fn add_needing(&mut self, needs: &[Need], name: &str, test: fn(&Host)) -> &mut Self {
+        let lacking = Need::BASICS.iter().chain(needs).find_map(|need| need.lacking());
+        if let Some(what) = lacking {
+            eprintln!("SKIPPED {name}: this machine lacks {what}");
+        }
+        let before = self.before;
+        let trial = Trial::test(name, move || match lacking {
+            Some(what) => Err(Failed::from(format!("this machine lacks {what}"))),
+            // So that the message reaches the summary and not the runner's own panic.
+            None => catch_unwind(AssertUnwindSafe(|| {
+                before.iter().for_each(|before| before());
+                Host::run(test);
+            }))
+            .map_err(|panic| Failed::from(message(panic.as_ref()))),
+        });
+        self.trials.push(trial.with_ignored_flag(lacking.is_some()));
+        self
+    }
+
+    /// Runs the tests as the arguments of the process say, at most `threads` at once.
+    pub fn run(&mut self, threads: usize) -> ExitCode {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads.get_or_insert(threads);
+        let conclusion: Conclusion =
+            libtest_mimic::run(&arguments, std::mem::take(&mut self.trials));
+        conclusion.exit_code()
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
+}

@@ -1,0 +1,164 @@
+//! Do two ends hear each other: ping, TCP, UDP?
+//!
+//! With sockets of our own, so that nothing needs to be installed. A socket belongs to the namespace
+//! in which it was made, whichever thread uses it then.
+
+use super::{Host, wait};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long one echo may take before the next is sent.
+const ECHO_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One end of a conversation.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Its namespace; `None` for the host.
+    pub namespace: Option<String>,
+    /// Its IPv4 address.
+    pub ipv4: Ipv4Addr,
+    /// Its IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+impl End {
+    /// Its addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        std::iter::once(self.ipv4.into()).chain(self.ipv6.map(IpAddr::from))
+    }
+
+    /// Runs `run` where this end is.
+    pub fn visit<T: Send>(&self, host: &Host, run: impl FnOnce() -> T + Send) -> T {
+        match &self.namespace {
+            Some(name) => host.visit(name, run),
+            None => run(),
+        }
+    }
+
+    /// A TCP socket that waits for connections to `address`.
+    pub fn listen(&self, host: &Host, address: IpAddr) -> TcpListener {
+        self.visit(host, || TcpListener::bind((address, 0)).unwrap())
+    }
+
+    /// A TCP connection from here.
+    pub fn connect(&self, host: &Host, to: SocketAddr) -> TcpStream {
+        self.visit(host, || TcpStream::connect_timeout(&to, wait::LONG).unwrap())
+    }
+
+    /// A UDP socket here that waits at most a moment for a datagram.
+    pub fn udp(&self, host: &Host, address: IpAddr) -> UdpSocket {
+        let socket = self.visit(host, || UdpSocket::bind((address, 0)).unwrap());
+        socket.set_read_timeout(Some(ECHO_TIMEOUT)).unwrap();
+        socket
+    }
+
+    /// Does `to` answer an echo request from here, before the deadline?
+    pub fn reaches(&self, host: &Host, to: IpAddr, deadline: Duration) -> bool {
+        let socket = self.visit(host, || raw_icmp(to).unwrap());
+        let end = Instant::now() + deadline;
+        let mut sequence = 0;
+        while Instant::now() < end {
+            sequence += 1;
+            if echo(&socket, to, sequence).is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Pings `to` from here.
+    #[track_caller]
+    pub fn ping(&self, host: &Host, to: IpAddr) {
+        assert!(self.reaches(host, to, wait::LONG), "no answer from {to} to {self:?}");
+    }
+}
+
+fn raw_icmp(to: IpAddr) -> io::Result<Socket> {
+    let socket = match to {
+        IpAddr::V4(_) => Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)),
+        IpAddr::V6(_) => Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)),
+    }?;
+    socket.set_read_timeout(Some(ECHO_TIMEOUT))?;
+    socket.connect(&SockAddr::from(SocketAddr::new(to, 0)))?;
+    Ok(socket)
+}
+
+/// Sends one echo request (RFC 792, RFC 4443 4.1) and waits for its reply.
+fn echo(mut socket: &Socket, to: IpAddr, sequence: u16) -> io::Result<()> {
+    let (request, reply, ip_header) = if to.is_ipv4() { (8, 0, 20) } else { (128, 129, 0) };
+    let mut message = [request, 0, 0, 0, 0x75, 0x62, 0, 0];
+    message[6..].copy_from_slice(&sequence.to_be_bytes());
+    if to.is_ipv4() {
+        // The kernel does this for ICMPv6 alone.
+        let sum = dataplane::wire::checksum::Sum::default().bytes(&message).checksum();
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    socket.send(&message)?;
+    let end = Instant::now() + ECHO_TIMEOUT;
+    let mut buffer = [0; 2048];
+    while Instant::now() < end {
+        let length = socket.read(&mut buffer)?;
+        let answer = buffer[..length].get(ip_header..ip_header + 8).unwrap_or_default();
+        if answer.first() == Some(&reply) && answer[4..] == message[4..] {
+            return Ok(());
+        }
+    }
+    Err(ErrorKind::TimedOut.into())
+}
+
+/// Sends `data` over TCP from one end to the address of another; returns what arrived.
+pub fn transfer(host: &Host, from: &End, to: &End, address: IpAddr, data: &[u8]) -> Vec<u8> {
+    let listener = to.listen(host, address);
+    let target = listener.local_addr().unwrap();
+    let mut sender = from.connect(host, target);
+    let (mut receiver, _) = listener.accept().unwrap();
+    receiver.set_read_timeout(Some(wait::LONG)).unwrap();
+    sender.set_write_timeout(Some(wait::LONG)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(move || sender.write_all(data).unwrap());
+        let mut arrived = Vec::with_capacity(data.len());
+        receiver.read_to_end(&mut arrived).unwrap();
+        arrived
+    })
+}
+
+/// Sends a datagram each way and checks that it arrives as it was sent.
+#[track_caller]
+pub fn exchange_datagrams(host: &Host, a: &End, b: &End, b_address: IpAddr, length: usize) {
+    let any: IpAddr = match b_address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let (client, server) = (a.udp(host, any), b.udp(host, b_address));
+    client.connect(server.local_addr().unwrap()).unwrap();
+    let data = random(length, 7);
+    let mut buffer = vec![0; 65_536];
+    // UDP may lose the first while a neighbour is looked up.
+    let (got, back) = wait::for_some("a datagram from the client", || {
+        client.send(&data).unwrap();
+        server.recv_from(&mut buffer).ok()
+    });
+    assert!(buffer[..got] == data, "the datagram to {b_address} was changed");
+    let got = wait::for_some("a datagram from the server", || {
+        server.send_to(&data, back).unwrap();
+        client.recv(&mut buffer).ok()
+    });
+    assert!(buffer[..got] == data, "the datagram from {b_address} was changed");
+}
+
+/// Bytes without a pattern, the same for the same seed (xorshift64*).
+pub fn random(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        bytes.extend_from_slice(&state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

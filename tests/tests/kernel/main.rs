@@ -1,0 +1,33 @@
+//! What does udp-bridge take for granted of the kernel?
+//!
+//! Each assumption about TAP devices is a test of its own: when a kernel breaks one, it is named here
+//! and not in a hung TCP connection. The tests need root and run in namespaces of their own.
+//!
+//! | file | about |
+//! |---|---|
+//! | [`header`] | the virtio header: what the kernel leaves undone and what it accepts |
+//! | [`offloads`] | which frames come with which offload mask |
+//! | [`life`] | moves between namespaces, interfaces going down, devices going away |
+//! | [`wire`] | a TAP and a cable between two of them, for the others |
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code"
+)]
+
+mod header;
+mod life;
+mod offloads;
+mod wire;
+
+use std::process::ExitCode;
+use udp_bridge_tests::host::needs::Suite;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::default();
+    header::add_to(&mut suite);
+    life::add_to(&mut suite);
+    offloads::add_to(&mut suite);
+    suite.run(2)
+}
