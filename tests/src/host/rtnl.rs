@@ -81,19 +81,10 @@ impl Rtnl {
     /// # Errors
     /// `EOPNOTSUPP` without the module.
     pub fn try_bridge(&self, name: &str) -> io::Result<()> {
-        self.make(name, InfoKind::Bridge)
-    }
-
-    /// Makes an interface that swallows what it is given.
-    pub fn add_dummy(&self, name: &str) -> io::Result<()> {
-        self.make(name, InfoKind::Dummy)
-    }
-
-    fn make(&self, name: &str, kind: InfoKind) -> io::Result<()> {
         let mut message = LinkMessage::default();
         message.attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
-            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]),
+            LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
         ];
         self.ask(Message::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).map(drop)
     }

@@ -20,12 +20,9 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_tap_belongs_to_the_namespace_of_the_thread_that_opens_it", opened_where_we_are);
     suite.add("a_tap_moved_to_another_namespace_keeps_working", moved);
     suite.add("a_name_in_use_is_refused", name_in_use);
-    suite.add("a_port_is_gone_with_its_namespace", |host| {
-        gone_after(host, |host| host.remove_netns("ns"));
-    });
-    suite.add("a_port_is_gone_with_its_interface", |host| {
-        gone_after(host, |host| host.visit("ns", || Rtnl::open().delete("eth0")));
-    });
+    suite.add("a_tap_that_came_from_elsewhere_is_gone_with_its_namespace", gone_with_namespace);
+    suite.add("a_tap_keeps_the_namespace_in_which_it_was_opened_alive", keeps_its_birthplace);
+    suite.add("a_tap_is_gone_with_its_interface", gone_with_interface);
     suite.add("an_interface_that_is_down_is_not_gone", down_and_up);
 }
 
@@ -69,26 +66,62 @@ fn moved(host: &Host) {
 }
 
 fn name_in_use(_: &Host) {
-    Rtnl::open().add_dummy("taken").unwrap();
-    for _ in 0..2 {
-        let refused = Tap::open("taken", Offloads::ALL);
+    let _tap = Tap::open("t0", Offloads::ALL).unwrap();
+    for taken in ["lo", "t0"] {
+        let refused = Tap::open(taken, Offloads::ALL);
         assert!(matches!(refused, Err(TapError::Interface { .. })), "{refused:?}");
     }
-    let _tap = Tap::open("t0", Offloads::ALL).unwrap();
-    assert!(matches!(Tap::open("t0", Offloads::ALL), Err(TapError::Interface { .. })));
 }
 
 /// The poller says so, and both directions do: EBADFD, which is the end of one port, not of us.
-fn gone_after(host: &Host, end: fn(&Host)) {
-    host.add_netns("ns");
-    let mut tap = host.visit("ns", || tap("eth0", 0, Offloads::ALL));
-    assert_eq!(tap.send(&any_frame()), Ok(()));
-    end(host);
+fn assert_gone(mut tap: Tap) {
     let mut buffer = FrameBuffer::new();
     // A namespace dies some time after its last name is gone.
     wait::for_yes("the port is gone", || tap.receive(&mut buffer) == Received::Gone);
     assert_eq!(tap.send(&any_frame()), Err(DropReason::EgressGone));
     assert!(reports_error(&tap));
+}
+
+/// Opened in `birthplace` and moved to `ns` as eth0.
+fn moved_tap(host: &Host, birthplace: &str) -> Tap {
+    for name in [birthplace, "ns"] {
+        host.add_netns(name);
+    }
+    let ns = File::open(host.netns("ns")).unwrap();
+    let mut tap = host.visit(birthplace, || {
+        let tap = Tap::open("eth0", Offloads::ALL).unwrap();
+        Rtnl::open().move_to("eth0", &ns);
+        tap
+    });
+    host.visit("ns", || Rtnl::open().up("eth0"));
+    assert_eq!(tap.send(&any_frame()), Ok(()));
+    tap
+}
+
+fn gone_with_namespace(host: &Host) {
+    let tap = moved_tap(host, "birthplace");
+    host.remove_netns("ns");
+    assert_gone(tap);
+}
+
+/// The socket inside the descriptor holds the namespace of whoever opened it (`tun_chr_open`). So a
+/// TAP that shall go with its namespace must be opened in another one and moved.
+fn keeps_its_birthplace(host: &Host) {
+    host.add_netns("home");
+    let mut kept = host.visit("home", || tap("eth0", 0, Offloads::ALL));
+    host.remove_netns("home");
+    // Namespaces die in order: when a later one is gone, the first would be.
+    let dying = moved_tap(host, "birthplace");
+    host.remove_netns("ns");
+    assert_gone(dying);
+    assert_eq!(kept.send(&any_frame()), Ok(()));
+}
+
+fn gone_with_interface(host: &Host) {
+    host.add_netns("ns");
+    let tap = host.visit("ns", || tap("eth0", 0, Offloads::ALL));
+    host.visit("ns", || Rtnl::open().delete("eth0"));
+    assert_gone(tap);
 }
 
 /// Does a poller say at once that there is an error?
