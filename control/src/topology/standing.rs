@@ -78,8 +78,7 @@ impl Topology {
             mac: endpoint.mac,
             mtu: endpoint.mtu,
             isolated: self.network.is_isolated(number),
-            // The host may speak for others: it routes, and bridges of its own may hang on it.
-            check_source: self.network.checks_source() && number != 0,
+            check_source: self.network.checks_source(),
         };
         let endpoints = std::iter::once(&self.host).chain(&self.ports);
         Config::new(self.network.switch().clone(), endpoints.zip(0..).map(port).collect())
