@@ -5,9 +5,10 @@
 //! returned.
 
 use super::endpoint::{Blueprint, Endpoint};
+use super::journal::Journal;
 use super::lease::Stable;
 use super::namespaces;
-use super::record::{Journal, Record, RecordError, lock_site};
+use super::record::{Record, RecordError, lock_site};
 use super::standing::{Holdings, TeardownError, Topology, Warning};
 use super::{ObserveError, Plan, PlanError, Site, observe};
 use crate::addressing::{Interfaces, interfaces};

@@ -1,11 +1,13 @@
 //! What is there, what will be made, and how does it go away again?
 //!
-//!     observe ──> plan ──> apply ──> Topology ──> teardown
-//!     (reads)    (pure)   (makes)        └─ killed ──> clear
+//! ```text
+//! observe ──> plan ──> apply ──> Topology ──> teardown
+//! (reads)    (pure)   (makes)        └─ killed ──> clear
+//! ```
 //!
 //! A network that stands consists of the TAPs, which go when the process does, and of named
 //! namespaces, which stay. So that a killed process leaves nothing that cannot be told from other
-//! people's things, it first writes a [journal](record) of the names it will make with a mark that no
+//! people's things, it first writes a journal of the names it will make with a mark that no
 //! other process has, and puts the mark on each namespace (as alias of its `lo`) *before* that gets
 //! its name. Whoever clears up removes a named namespace only if it wears the mark.
 //!
@@ -14,7 +16,8 @@
 //! | `site` | where records and namespaces are |
 //! | `observe` | routes, interfaces, namespaces, networks that are there |
 //! | `plan` | request + what is there → what will be made, or why not |
-//! | `record` | the folder of one network: lock and journal |
+//! | `record` | the folder of one network: who holds it |
+//! | `journal` | what it made |
 //! | `holder` | is the process that holds it going away? |
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
@@ -27,6 +30,7 @@ mod apply;
 mod clear;
 mod endpoint;
 mod holder;
+mod journal;
 mod lease;
 mod namespaces;
 mod observe;

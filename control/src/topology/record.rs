@@ -10,16 +10,15 @@
 
 use super::Site;
 use super::holder::is_dying;
+use super::journal::{JOURNAL, Journal, NEW_JOURNAL};
 use super::observe::names_in;
 use crate::model::NetworkName;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::geteuid;
-use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -31,8 +30,6 @@ const DEATH_DEADLINE: Duration = Duration::from_secs(30);
 const DEATH_INTERVAL: Duration = Duration::from_millis(5);
 
 const LOCK: &str = "lock";
-const JOURNAL: &str = "journal.json";
-const NEW_JOURNAL: &str = "journal.json.new";
 /// All files that a network's folder can have.
 const FILES: [&str; 5] = [NEW_JOURNAL, "api.sock", "log", JOURNAL, LOCK];
 
@@ -65,27 +62,6 @@ pub enum RecordError {
         #[source]
         source: io::Error,
     },
-}
-
-/// What a network's process made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Journal {
-    /// The process.
-    pub(super) pid: u32,
-    /// How many ports and so namespaces it made or was about to make.
-    pub(super) ports: u32,
-    /// What its namespaces wear.
-    pub(super) mark: String,
-}
-
-impl Journal {
-    /// The journal of this process for a network with this many ports.
-    pub(super) fn new(name: &NetworkName, ports: u32) -> Self {
-        // The standard library seeds these hashers from the kernel's random numbers.
-        let random = [(); 2].map(|()| RandomState::new().hash_one(name.as_str()));
-        let mark = format!("udp-bridge {name} {:016x}{:016x}", random[0], random[1]);
-        Self { pid: std::process::id(), ports, mark }
-    }
 }
 
 /// A network's folder, held by this process.
@@ -123,21 +99,12 @@ impl Record {
 
     /// The journal, if there is one.
     pub(super) fn journal(&self) -> Result<Option<Journal>, RecordError> {
-        let path = self.folder.join(JOURNAL);
-        read_journal(&path).map_err(failed(&path))
+        Journal::read(&self.folder).map_err(failed(&self.folder.join(JOURNAL)))
     }
 
     /// Writes the journal, whole or not at all.
     pub(super) fn write(&self, journal: &Journal) -> Result<(), RecordError> {
-        let path = self.folder.join(NEW_JOURNAL);
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&path)?;
-            file.write_all(&serde_json::to_vec(journal)?)?;
-            file.sync_all()?;
-            fs::rename(&path, self.folder.join(JOURNAL))?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(failed(&path))
+        journal.write(&self.folder).map_err(failed(&self.folder.join(JOURNAL)))
     }
 
     /// Removes the folder; the lock is let go last.
@@ -214,7 +181,7 @@ fn take(lock: &File, folder: &Path) -> io::Result<bool> {
 
 /// The process that wrote the journal.
 fn holder(folder: &Path) -> Option<u32> {
-    read_journal(&folder.join(JOURNAL)).ok().flatten().map(|journal| journal.pid)
+    Journal::read(folder).ok().flatten().map(|journal| journal.pid)
 }
 
 fn is_held(lock: &File) -> bool {
@@ -231,14 +198,6 @@ fn whole_file() -> libc::flock {
         l_start: 0,
         l_len: 0,
         l_pid: 0,
-    }
-}
-
-fn read_journal(path: &Path) -> io::Result<Option<Journal>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -289,12 +248,6 @@ mod tests {
         );
         Record::claim(&site, &name).unwrap().discard().unwrap();
         assert_eq!(networks(&site).unwrap(), []);
-    }
-
-    #[test]
-    fn no_two_journals_have_the_same_mark() {
-        let name = "ub0".parse().unwrap();
-        assert_ne!(Journal::new(&name, 3).mark, Journal::new(&name, 3).mark);
     }
 
     #[test]

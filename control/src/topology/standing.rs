@@ -1,9 +1,10 @@
 //! What stands, and how does it come down?
 
 use super::endpoint::Endpoint;
+use super::journal::Journal;
 use super::lease::Stable;
 use super::namespaces::{self, Removal};
-use super::record::{Journal, Record, RecordError};
+use super::record::{Record, RecordError};
 use super::{Site, StepError};
 use crate::model::{Network, NetworkName};
 use crate::sysctl::SysctlError;
@@ -19,7 +20,7 @@ pub enum Warning {
     #[error("this kernel has no IPv6, so the network has none")]
     NoIpv6,
     /// A setting of an interface could not be changed; the first one stands for all interfaces.
-    #[error("{0}; IPv6 may take a second longer to start")]
+    #[error("{0}; the network works without")]
     Sysctl(#[from] SysctlError),
 }
 
