@@ -1,1 +1,3 @@
-//! Tests.
+//! x
+#![forbid(unsafe_code)]
+pub mod api;
