@@ -114,7 +114,9 @@ pub enum ConfigError {
     #[error("the ageing time must be at least a second")]
     Ageing,
     /// The FDB cannot hold the ports' own MACs, or is too large.
-    #[error("the FDB must hold at least the {least} MACs of the ports and at most {MAX_FDB_CAPACITY}, not {asked}")]
+    #[error(
+        "the FDB must hold at least the {least} MACs of the ports and at most {MAX_FDB_CAPACITY}, not {asked}"
+    )]
     FdbCapacity {
         /// What was asked for.
         asked: usize,

@@ -1,8 +1,40 @@
-//! map
+//! The packet path of `udp-bridge`: a learning switch over TAP devices, in one event loop.
+//!
+//! The way of a frame:
+//!
+//! ```text
+//!  namespace                                                         namespace
+//!    eth0                                                              eth0
+//!     │ TAP                                                        TAP  ^
+//!     v                                                                 │
+//!  port ──> frame::Frame::parse ──> pipeline::walk ────────────> port::deliver
+//!  (read)    once; refuses what        │                          (write; segments or
+//!            Ethernet and IP forbid    │                           completes if it must)
+//!                                      │
+//!                          admit ──> learn ──> forward     switch
+//!                            │         │         │
+//!                            └─────────┴─────────┴──> outcome::DropReason, counted
+//! ```
+//!
+//! [`engine`] runs this for every port that has frames, in one thread, with one buffer.
+//!
+//! Read in this order: [`outcome`], [`frame`], [`port`], [`switch`], [`pipeline`], [`engine`].
+//! What each room may import stands to its left:
+//!
+//! ```text
+//!  wire <- frame <- { switch  port } <- config <- pipeline <- engine
+//!  leaves: outcome, clock, counters
+//! ```
+//!
+//! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys.rs` alone.
+
+pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod engine;
 pub mod frame;
 pub mod outcome;
+pub mod pipeline;
 pub mod port;
+pub mod switch;
 pub mod wire;

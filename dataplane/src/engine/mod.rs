@@ -1,47 +1,236 @@
-//! stub
-use crate::{config::Config, counters::CounterSnapshot, outcome::PortId, port::Port, wire::ethernet::MacAddr};
-use std::{io, time::Duration};
-/// The forwarding loop; run it on a thread of its own.
-pub struct Engine;
-/// The way to talk to a running engine.
-#[derive(Clone)]
-pub struct Handle;
-/// A port and its counters.
-#[derive(Clone, Debug)]
-pub struct PortStatus { /// id
- pub id: PortId, /// name
- pub name: String, /// false once its device is gone
- pub alive: bool, /// now
- pub counters: CounterSnapshot }
-/// Where an entry came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FdbKind { /// Given
- Static, /// Learned
- Learned }
-/// One entry
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FdbEntry { /// mac
- pub mac: MacAddr, /// port
- pub port: PortId, /// kind
- pub kind: FdbKind, /// since last refreshed; zero for static ones
- pub age: Duration }
-/// The engine has ended.
-#[derive(Debug, thiserror::Error)]
-#[error("the dataplane has stopped")]
-pub struct EngineStopped;
-impl Engine {
-    /// Port i has config.ports()[i].
-    pub fn new(_config: Config, _ports: Vec<Box<dyn Port>>) -> io::Result<(Self, Handle)> { Ok((Self, Handle)) }
-    /// Returns after Handle::stop.
-    pub fn run(self) -> io::Result<()> { Ok(()) }
+//! When is which port served? The loop: wait, read, walk, write, tick.
+//!
+//! A port is either *watched* or *busy*:
+//!
+//! ```text
+//!              the poller says it is readable
+//!    watched ────────────────────────────────> busy
+//!       ^                                       │
+//!       └───────────────────────────────────────┘
+//!              no frame for LINGER
+//! ```
+//!
+//! Busy ports are read in turn, at most [`BUDGET`] frames each, and are *not* registered with the
+//! poller: a registered wait entry costs the sender a callback for every frame. While any port is
+//! busy the loop does not sleep; [`LINGER`] after the last frame none is, and the loop blocks in the
+//! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic.
+//!
+//! The engine is the only reader of the clock, once per pass.
+
+mod forwarder;
+mod handle;
+
+pub use crate::switch::{FdbEntry, FdbKind};
+pub use forwarder::{Counters, Forwarder, Served};
+pub use handle::{EngineStopped, Handle, PortStatus};
+
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::outcome::PortId;
+use crate::port::Port;
+use crossbeam_channel::Receiver;
+use handle::{Request, Shared};
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Most frames read of one port before the next has its turn.
+const BUDGET: usize = 64;
+
+/// How long a port without frames is kept busy.
+const LINGER: Duration = Duration::from_micros(50);
+
+/// How many passes that moved frames may go by before the poller is asked for newly readable ports.
+const PASSES_PER_POLL: u32 = 8;
+
+/// Most FDB entries that one pass lets go.
+const EXPIRY_BUDGET: usize = 64;
+
+/// How often aged entries are looked for while frames flow.
+const TICK: Duration = Duration::from_millis(500);
+
+const WAKER: Token = Token(usize::MAX);
+
+/// The loop and all it owns. Run it on a thread of its own.
+pub struct Engine {
+    forwarder: Forwarder,
+    poll: Poll,
+    events: Events,
+    requests: Receiver<Request>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    busy: Vec<Busy>,
+    next_tick: Time,
 }
-impl Handle {
-    /// Ports and counters; works after the end too.
-    pub fn ports(&self) -> Vec<PortStatus> { Vec::new() }
-    /// The FDB.
+
+/// A port that is being read.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    id: PortId,
+    last_frame: Time,
+}
+
+impl Engine {
+    /// An engine whose `ports[i]` is described by `config.ports()[i]`, and the handle to it.
+    ///
     /// # Errors
-    /// ended
-    pub fn fdb(&self) -> Result<Vec<FdbEntry>, EngineStopped> { Err(EngineStopped) }
-    /// Ends it.
-    pub fn stop(&self) {}
+    /// `InvalidInput` if ports and configuration differ in number; what the poller says otherwise.
+    pub fn new(config: Config, ports: Vec<Box<dyn Port>>) -> io::Result<(Self, Handle)> {
+        if ports.len() != config.ports().len() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} ports for {} configured ones", ports.len(), config.ports().len()),
+            ));
+        }
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let forwarder = Forwarder::new(&config, ports);
+        let (sender, requests) = crossbeam_channel::unbounded();
+        let shared = Arc::new(Shared {
+            names: config.ports().iter().map(|port| port.name.clone()).collect(),
+            alive: config.ports().iter().map(|_| AtomicBool::new(true)).collect(),
+            counters: Arc::clone(forwarder.counters()),
+            waker,
+        });
+        let handle = Handle { shared: Arc::clone(&shared), requests: sender };
+        let ports = config.ports().len();
+        let engine = Self {
+            forwarder,
+            poll,
+            events: Events::with_capacity(ports + 1),
+            requests,
+            shared,
+            clock: Clock::start(),
+            busy: Vec::with_capacity(ports),
+            next_tick: Time::START,
+        };
+        Ok((engine, handle))
+    }
+
+    /// Forwards until [`Handle::stop`] is called. The ports are closed when it returns.
+    ///
+    /// # Errors
+    /// What the poller says. A port's failure is never one: a port whose device is gone is removed.
+    pub fn run(mut self) -> io::Result<()> {
+        for id in self.forwarder.ids() {
+            self.watch(id)?;
+        }
+        let mut passes = 0;
+        loop {
+            let now = self.clock.now();
+            let moved = self.pass(now)?;
+            self.tick(now);
+            passes += 1;
+            if moved && passes < PASSES_PER_POLL {
+                continue;
+            }
+            passes = 0;
+            let sleep =
+                if self.busy.is_empty() { self.until_due(now) } else { Some(Duration::ZERO) };
+            if self.wait(sleep)?.is_break() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Serves each busy port once. Returns whether any frame moved.
+    fn pass(&mut self, now: Time) -> io::Result<bool> {
+        let mut moved = false;
+        let mut index = 0;
+        while let Some(&Busy { id, last_frame }) = self.busy.get(index) {
+            match self.forwarder.serve(id, BUDGET, now) {
+                Served::Dry(_) | Served::More => {
+                    self.busy[index].last_frame = now;
+                    moved = true;
+                }
+                Served::Idle if now - last_frame < LINGER => {}
+                Served::Idle => {
+                    self.busy.swap_remove(index);
+                    self.watch(id)?;
+                    continue;
+                }
+                Served::Gone => {
+                    self.busy.swap_remove(index);
+                    self.shared.alive[id.index()].store(false, Ordering::Relaxed);
+                    continue;
+                }
+            }
+            index += 1;
+        }
+        Ok(moved)
+    }
+
+    /// Lets aged FDB entries go, a few at a time.
+    fn tick(&mut self, now: Time) {
+        if now >= self.next_tick {
+            let more = self.forwarder.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
+            self.next_tick = if more { now } else { now + TICK };
+        }
+    }
+
+    /// How long nothing will be due; `None` for ever.
+    fn until_due(&self, now: Time) -> Option<Duration> {
+        let due = self.forwarder.pipeline().switch.fdb().next_expiry()?;
+        // Rounded up to the poller's grain, so that it does not wake just before.
+        Some((due.max(self.next_tick) - now) + Duration::from_millis(1))
+    }
+
+    /// Asks the poller, waiting at most `timeout`; makes readable ports busy; answers requests.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<std::ops::ControlFlow<()>> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(std::ops::ControlFlow::Continue(()));
+            }
+            result => result?,
+        }
+        let now = self.clock.now();
+        let mut asked = false;
+        for event in &self.events {
+            if event.token() == WAKER {
+                asked = true;
+                continue;
+            }
+            let id = PortId(event.token().0 as u16);
+            if let Some(fd) = self.forwarder.port(id).fd() {
+                self.poll.registry().deregister(&mut SourceFd(&fd))?;
+                self.busy.push(Busy { id, last_frame: now });
+            }
+        }
+        if asked { Ok(self.answer()) } else { Ok(std::ops::ControlFlow::Continue(())) }
+    }
+
+    fn answer(&mut self) -> std::ops::ControlFlow<()> {
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Stop => return std::ops::ControlFlow::Break(()),
+                Request::Fdb(reply) => {
+                    let now = self.clock.now();
+                    let entries = self.forwarder.pipeline().switch.fdb().entries(now).collect();
+                    // Whoever asked may have gone.
+                    let _ = reply.send(entries);
+                }
+            }
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+
+    /// Hands a port without frames to the poller. One without a descriptor stays busy for ever.
+    fn watch(&mut self, id: PortId) -> io::Result<()> {
+        match self.forwarder.port(id).fd() {
+            Some(fd) => self.register(id, fd),
+            None => {
+                self.busy.push(Busy { id, last_frame: self.clock.now() });
+                Ok(())
+            }
+        }
+    }
+
+    fn register(&self, id: PortId, fd: RawFd) -> io::Result<()> {
+        let token = Token(id.index());
+        self.poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE)
+    }
 }

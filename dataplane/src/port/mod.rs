@@ -11,14 +11,14 @@
 //! behind it. [`deliver()`] stands between the switch and a port: it does the work of the offloads that
 //! the port lacks. The only unsafe file of the crate is `sys.rs` in this folder.
 
-
+pub mod deliver;
 pub mod memory;
-mod offloads;
+
 mod sys;
 pub mod tap;
 
-
-pub use offloads::Offloads;
+pub use crate::frame::Offloads;
+pub use deliver::deliver;
 pub use sys::INTERFACE_NAME_MAX;
 
 use crate::frame::FrameBuffer;

@@ -26,8 +26,20 @@ pub mod ethertype {
 
 /// A MAC address.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default,
-    FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
+    Unaligned,
 )]
 #[repr(transparent)]
 pub struct MacAddr(pub [u8; 6]);
@@ -87,7 +99,9 @@ impl FromStr for MacAddr {
 }
 
 /// An Ethernet header, 14 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct EthernetHeader {
     /// Whom the frame is for.
@@ -99,7 +113,9 @@ pub struct EthernetHeader {
 }
 
 /// What follows an EtherType of [`ethertype::VLAN`] or [`ethertype::SERVICE_VLAN`], 4 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct VlanTag {
     /// Priority (3 bits), drop eligible (1), VLAN id (12).

@@ -1,0 +1,189 @@
+//! Which addresses and MACs does a network have?
+//!
+//! Everything here follows from the network's name, its subnets and a port's number, and from nothing
+//! else: the same network has the same addresses on every machine and after every restart. A port's
+//! MAC does not depend on how many ports come after it.
+
+use crate::model::{Network, NetworkName};
+use dataplane::wire::ethernet::MacAddr;
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The addresses of one interface; the prefix lengths are those of the subnets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// A locally administered unicast MAC.
+    pub mac: MacAddr,
+    /// The IPv4 address.
+    pub ipv4: Ipv4Net,
+    /// The IPv6 address, if the network has IPv6.
+    pub ipv6: Option<Ipv6Net>,
+}
+
+/// The addresses of all interfaces: the host's first, then the ports' in order.
+pub fn addresses(network: &Network) -> Vec<Addresses> {
+    let subnets = network.subnets();
+    macs(network.name(), network.ports() + 1)
+        .into_iter()
+        .zip(0..)
+        .map(|(mac, number)| Addresses {
+            mac,
+            ipv4: ipv4(subnets.v4, number),
+            ipv6: subnets.v6.map(|subnet| ipv6(subnet, number)),
+        })
+        .collect()
+}
+
+/// The IPv4 address of port `number`: the bridge (0) has the subnet's first, ports follow.
+fn ipv4(subnet: Ipv4Net, number: u32) -> Ipv4Net {
+    let address = Ipv4Addr::from(u32::from(subnet.network()).wrapping_add(number + 1));
+    // A valid subnet's prefix length is one.
+    Ipv4Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
+}
+
+/// The IPv6 address of port `number`; `::1` is the bridge's.
+fn ipv6(subnet: Ipv6Net, number: u32) -> Ipv6Net {
+    let address = Ipv6Addr::from(u128::from(subnet.network()).wrapping_add(u128::from(number) + 1));
+    Ipv6Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
+}
+
+/// The MACs of ports 0 to `count` - 1: `02` and five bytes of a hash of name and number. Of two
+/// ports with the same hash the later one is hashed again.
+fn macs(name: &NetworkName, count: u32) -> Vec<MacAddr> {
+    let mut taken = HashSet::new();
+    (0..count)
+        .map(|number| {
+            let candidates = (0_u32..).map(|attempt| mac(name, number, attempt));
+            // There are 2^40 candidates and at most 1024 ports: one is free.
+            let free = candidates.into_iter().find(|mac| taken.insert(*mac));
+            free.unwrap_or(MacAddr::ZERO)
+        })
+        .collect()
+}
+
+fn mac(name: &NetworkName, number: u32, attempt: u32) -> MacAddr {
+    let hash = hash(b"mac", name, [number, attempt]).to_be_bytes();
+    // The second bit of the first byte means locally administered (IEEE 802 8.4).
+    MacAddr([0x02, hash[0], hash[1], hash[2], hash[3], hash[4]])
+}
+
+/// The first IPv4 subnets tried when none is asked for: 172.16.1.0/24 to 172.16.254.0/24.
+pub fn default_subnets() -> impl Iterator<Item = Ipv4Net> {
+    (1..=254).map(|third| Ipv4Net::new_assert(Ipv4Addr::new(172, 16, third, 0), 24))
+}
+
+/// The IPv6 subnets tried when none is asked for, without end: unique local /64s (RFC 4193) whose
+/// global id is a hash of the network's name and the attempt.
+pub fn default_subnets6(name: &NetworkName) -> impl Iterator<Item = Ipv6Net> {
+    (0_u32..).map(move |attempt| {
+        let [a, b, c, d, e, ..] = hash(b"ula", name, [0, attempt]).to_be_bytes();
+        let mut octets = [0; 16];
+        octets[..6].copy_from_slice(&[0xfd, a, b, c, d, e]);
+        Ipv6Net::new_assert(Ipv6Addr::from(octets), 64)
+    })
+}
+
+/// FNV-1a over the parts, with the finalizer of MurmurHash3 so that every bit depends on all of them.
+/// It must never change: addresses would.
+fn hash(purpose: &[u8], name: &NetworkName, numbers: [u32; 2]) -> u64 {
+    let bytes = purpose
+        .iter()
+        .copied()
+        .chain(name.as_str().bytes())
+        // No name has a zero byte, so no two inputs look the same.
+        .chain([0])
+        .chain(numbers.into_iter().flat_map(u32::to_be_bytes));
+    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ (hash >> 33)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{NetworkRequest, Subnets};
+    use proptest::prelude::*;
+
+    fn network(name: &str, ports: u32, v4: Ipv4Net, v6: Option<Ipv6Net>) -> Network {
+        Network::new(&NetworkRequest::new(name, ports), Subnets { v4, v6 }).unwrap()
+    }
+
+    prop_compose! {
+        fn any_network()(
+            name in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}x",
+            ports in 1..=1023_u32,
+            v4 in 0x0a00_0000..0x0b00_0000_u32,
+            v4_prefix in 8..=21_u8,
+            v6 in any::<u64>(),
+            v6_prefix in 8..=117_u8,
+        ) -> Network {
+            let v4 = Ipv4Net::new(v4.into(), v4_prefix).unwrap().trunc();
+            let v6 = u128::from(v6) << 64 >> 8 | 0xfd << 120;
+            let v6 = Ipv6Net::new(v6.into(), v6_prefix).unwrap().trunc();
+            network(&name, ports, v4, Some(v6))
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn all_addresses_are_unique_and_in_their_subnets(network in any_network()) {
+            let all = addresses(&network);
+            let count = network.ports() as usize + 1;
+            let subnets = network.subnets();
+            prop_assert_eq!(all.len(), count);
+            prop_assert_eq!(all.iter().map(|one| one.mac).collect::<HashSet<_>>().len(), count);
+            prop_assert_eq!(all.iter().map(|one| one.ipv4).collect::<HashSet<_>>().len(), count);
+            prop_assert_eq!(all.iter().map(|one| one.ipv6).collect::<HashSet<_>>().len(), count);
+            for one in &all {
+                prop_assert!(one.mac.is_unicast() && one.mac.0[0] & 2 != 0);
+                prop_assert_eq!(one.ipv4.trunc(), subnets.v4);
+                prop_assert!(one.ipv4.addr() != subnets.v4.network());
+                prop_assert!(one.ipv4.addr() != subnets.v4.broadcast());
+                prop_assert_eq!(one.ipv6.map(|ipv6| ipv6.trunc()), subnets.v6);
+                prop_assert!(one.ipv6.unwrap().addr() != subnets.v6.unwrap().network());
+            }
+        }
+
+        #[test]
+        fn addresses_do_not_depend_on_the_number_of_ports(network in any_network(), more in 1..9_u32) {
+            let (name, few) = (network.name(), network.ports());
+            let all = macs(name, few + more);
+            prop_assert_eq!(&all[..few as usize], &macs(name, few)[..]);
+        }
+
+        #[test]
+        fn default_ipv6_subnets_are_unique_local(name in "[a-z][a-z0-9]{0,14}") {
+            let name: NetworkName = name.parse().unwrap();
+            let some: Vec<_> = default_subnets6(&name).take(4).collect();
+            prop_assert_eq!(some.iter().collect::<HashSet<_>>().len(), 4);
+            for subnet in some {
+                prop_assert_eq!(subnet.addr().octets()[0], 0xfd);
+                prop_assert_eq!(subnet, subnet.trunc());
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_network_has_these_addresses_for_ever() {
+        let name = "ub0".parse().unwrap();
+        let v6 = default_subnets6(&name).next();
+        let network = network("ub0", 3, default_subnets().next().unwrap(), v6);
+        let shown: Vec<_> = addresses(&network)
+            .into_iter()
+            .map(|one| format!("{} {} {}", one.mac, one.ipv4, one.ipv6.unwrap()))
+            .collect();
+        let expected = [
+            "02:78:5a:c7:da:c7 172.16.1.1/24 fd11:712:a6de::1/64",
+            "02:61:9f:5e:da:c0 172.16.1.2/24 fd11:712:a6de::2/64",
+            "02:3a:64:f9:ed:ce 172.16.1.3/24 fd11:712:a6de::3/64",
+            "02:f1:b0:d0:c1:2d 172.16.1.4/24 fd11:712:a6de::4/64",
+        ];
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,15 @@
+//! What network does the user want, proven valid?
+//!
+//! A [`NetworkRequest`] is what was written on the command line. [`Network::new`] is the one place
+//! that says what is wrong with it; what comes out can be built as it stands. Nothing here looks at
+//! the machine: whether names and subnets are still free is a matter of [`crate::topology`].
+
+mod error;
+mod name;
+mod network;
+mod subnet;
+
+pub use error::ModelError;
+pub use name::{InterfaceName, NetworkName};
+pub use network::{MAX_PORTS, Mtu, Network, NetworkRequest};
+pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

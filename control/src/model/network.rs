@@ -1,0 +1,365 @@
+//! What makes a request a network?
+
+use super::{
+    InterfaceName, ModelError, NetworkName, SubnetRequest, Subnets, parse_subnet, parse_subnet6,
+};
+use dataplane::config::{self, MAX_MTU, StormLimit, SwitchConfig};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// Most ports of one network: those of the switch less the host's.
+pub const MAX_PORTS: u32 = config::MAX_PORTS as u32 - 1;
+
+/// A network as the user asked for it; nothing is checked yet.
+#[derive(Clone, Debug)]
+pub struct NetworkRequest {
+    /// `--name`.
+    pub name: String,
+    /// `--ports`: how many, the host's not counted.
+    pub ports: u32,
+    /// `--subnet`; `None` for the first free default.
+    pub subnet: Option<String>,
+    /// `--subnet6`: a subnet or `none`; `None` for the one derived from the name.
+    pub subnet6: Option<String>,
+    /// `--mtu`, in bytes.
+    pub mtu: u32,
+    /// `--host-if`; `None` for the network's name.
+    pub host_if: Option<String>,
+    /// `--isolate`: numbers of ports, from 1, that reach only ports not named here.
+    pub isolate: Vec<u32>,
+    /// `--isolate` of every port.
+    pub isolate_all: bool,
+    /// `--no-offloads`: numbers of ports, 0 for the host's, that get complete frames only.
+    pub no_offloads: Vec<u32>,
+    /// `--no-offloads` of every port and the host's.
+    pub no_offloads_all: bool,
+    /// Are frames with a source MAC that is not the port's dropped?
+    pub check_source: bool,
+    /// See [`SwitchConfig::ageing`].
+    pub ageing: Duration,
+    /// See [`SwitchConfig::fdb_capacity`].
+    pub fdb_capacity: usize,
+    /// See [`SwitchConfig::fdb_port_limit`].
+    pub fdb_port_limit: usize,
+    /// See [`SwitchConfig::storm`].
+    pub storm: Option<StormLimit>,
+}
+
+impl NetworkRequest {
+    /// A request for `ports` ports with every other setting at its default.
+    pub fn new(name: &str, ports: u32) -> Self {
+        let switch = SwitchConfig::default();
+        Self {
+            name: name.to_owned(),
+            ports,
+            subnet: None,
+            subnet6: None,
+            mtu: Mtu::DEFAULT.into(),
+            host_if: None,
+            isolate: Vec::new(),
+            isolate_all: false,
+            no_offloads: Vec::new(),
+            no_offloads_all: false,
+            check_source: true,
+            ageing: switch.ageing,
+            fdb_capacity: switch.fdb_capacity,
+            fdb_port_limit: switch.fdb_port_limit,
+            storm: switch.storm,
+        }
+    }
+
+    /// The name, checked.
+    ///
+    /// # Errors
+    /// It is no [`NetworkName`].
+    pub fn name(&self) -> Result<NetworkName, ModelError> {
+        self.name.parse()
+    }
+
+    /// The IPv4 subnet asked for; never [`SubnetRequest::None`].
+    ///
+    /// # Errors
+    /// See [`parse_subnet`].
+    pub fn subnet(&self) -> Result<SubnetRequest<Ipv4Net>, ModelError> {
+        match &self.subnet {
+            None => Ok(SubnetRequest::Default),
+            Some(text) => parse_subnet(text).map(SubnetRequest::Given),
+        }
+    }
+
+    /// The IPv6 subnet asked for.
+    ///
+    /// # Errors
+    /// See [`parse_subnet6`].
+    pub fn subnet6(&self) -> Result<SubnetRequest<Ipv6Net>, ModelError> {
+        self.subnet6.as_deref().map_or(Ok(SubnetRequest::Default), parse_subnet6)
+    }
+}
+
+/// An MTU that every interface of a network can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mtu(u16);
+
+impl Mtu {
+    /// Ethernet's.
+    pub const DEFAULT: u16 = 1500;
+    /// The least without IPv6: what every IPv4 host must accept (RFC 791).
+    pub const LEAST: u16 = 576;
+    /// The least with IPv6 (RFC 8200 section 5).
+    pub const LEAST_IPV6: u16 = 1280;
+
+    /// Checks an MTU.
+    ///
+    /// # Errors
+    /// [`ModelError::Mtu`] if it is out of bounds.
+    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, ModelError> {
+        let least = if ipv6 { Self::LEAST_IPV6 } else { Self::LEAST };
+        match u16::try_from(mtu) {
+            Ok(fits) if (least..=MAX_MTU).contains(&fits) => Ok(Self(fits)),
+            _ => Err(ModelError::Mtu { mtu, least }),
+        }
+    }
+
+    /// In bytes.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for Mtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A network that can be built as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    name: NetworkName,
+    host_interface: InterfaceName,
+    ports: u32,
+    subnets: Subnets,
+    mtu: Mtu,
+    isolated: BTreeSet<u32>,
+    plain: BTreeSet<u32>,
+    check_source: bool,
+    switch: SwitchConfig,
+}
+
+impl Network {
+    /// Proves a request valid for the subnets that were chosen.
+    ///
+    /// # Errors
+    /// The first thing wrong with it.
+    pub fn new(request: &NetworkRequest, subnets: Subnets) -> Result<Self, ModelError> {
+        let name = request.name()?;
+        let host_interface = host_interface(request)?;
+        let ports = check_ports(request.ports, &subnets)?;
+        if (1..=ports).any(|number| name.port(number) == host_interface.as_str()) {
+            return Err(ModelError::InterfaceIsPort(host_interface.to_string()));
+        }
+        let mtu = Mtu::new(request.mtu, subnets.v6.is_some())?;
+        let isolated = numbers("--isolate", &request.isolate, request.isolate_all, 1, ports)?;
+        let plain =
+            numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
+        let switch = SwitchConfig {
+            ageing: request.ageing,
+            fdb_capacity: request.fdb_capacity,
+            fdb_port_limit: request.fdb_port_limit,
+            storm: request.storm,
+        };
+        let check_source = request.check_source;
+        Ok(Self {
+            name,
+            host_interface,
+            ports,
+            subnets,
+            mtu,
+            isolated,
+            plain,
+            check_source,
+            switch,
+        })
+    }
+
+    /// The network's name.
+    pub fn name(&self) -> &NetworkName {
+        &self.name
+    }
+
+    /// The name of the interface that the host reaches the network through.
+    pub fn host_interface(&self) -> &InterfaceName {
+        &self.host_interface
+    }
+
+    /// How many ports there are, the host's not counted; they are numbered from 1.
+    pub fn ports(&self) -> u32 {
+        self.ports
+    }
+
+    /// The subnets.
+    pub fn subnets(&self) -> Subnets {
+        self.subnets
+    }
+
+    /// The MTU of every interface.
+    pub fn mtu(&self) -> Mtu {
+        self.mtu
+    }
+
+    /// Does port `number` reach only ports that are not isolated?
+    pub fn is_isolated(&self, number: u32) -> bool {
+        self.isolated.contains(&number)
+    }
+
+    /// Does port `number` (0 for the host's) get complete frames only?
+    pub fn is_plain(&self, number: u32) -> bool {
+        self.plain.contains(&number)
+    }
+
+    /// Are frames with a source MAC that is not the port's dropped?
+    pub fn checks_source(&self) -> bool {
+        self.check_source
+    }
+
+    /// How the switch behaves.
+    pub fn switch(&self) -> &SwitchConfig {
+        &self.switch
+    }
+}
+
+fn host_interface(request: &NetworkRequest) -> Result<InterfaceName, ModelError> {
+    match &request.host_if {
+        Some(text) => text.parse(),
+        // A network's name can still be one that the kernel keeps for itself.
+        None => request.name.parse(),
+    }
+}
+
+/// Checks the number of ports against the switch and against the subnets' addresses.
+fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
+    if ports == 0 {
+        return Err(ModelError::NoPorts);
+    }
+    if ports > MAX_PORTS {
+        return Err(ModelError::TooManyPorts(ports));
+    }
+    // Network, broadcast and bridge address are not for ports; IPv6 has the anycast address of the
+    // routers (RFC 4291 section 2.6.1) in place of the first and no broadcast.
+    let holds = room(32, subnets.v4.prefix_len(), 3);
+    if ports > holds {
+        let (subnet, prefix) = (subnets.v4, prefix_for(32, ports, 3));
+        return Err(ModelError::SubnetFull { ports, subnet, holds, prefix });
+    }
+    if let Some(subnet) = subnets.v6 {
+        let holds = room(128, subnet.prefix_len(), 2);
+        if ports > holds {
+            let prefix = prefix_for(128, ports, 2);
+            return Err(ModelError::Subnet6Full { ports, subnet, holds, prefix });
+        }
+    }
+    Ok(ports)
+}
+
+/// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
+fn room(width: u8, prefix: u8, taken: u32) -> u32 {
+    let bits = u32::from(width.saturating_sub(prefix));
+    1_u32.checked_shl(bits).map_or(u32::MAX, |size| size.saturating_sub(taken))
+}
+
+/// The longest prefix whose subnet holds `ports`, at most [`MAX_PORTS`].
+fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
+    let bits = (ports + taken).next_power_of_two().trailing_zeros();
+    // At most 11 bits for 1023 ports.
+    width.saturating_sub(bits as u8)
+}
+
+/// Checks the numbers of ports that an option names.
+fn numbers(
+    option: &'static str,
+    named: &[u32],
+    all: bool,
+    first: u32,
+    last: u32,
+) -> Result<BTreeSet<u32>, ModelError> {
+    if let Some(&port) = named.iter().find(|port| !(first..=last).contains(*port)) {
+        return Err(ModelError::UnknownPort { option, port, first, last });
+    }
+    Ok(if all { (first..=last).collect() } else { named.iter().copied().collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subnets(v4: &str, v6: Option<&str>) -> Subnets {
+        Subnets { v4: v4.parse().unwrap(), v6: v6.map(|text| text.parse().unwrap()) }
+    }
+
+    fn refusal(v4: &str, v6: Option<&str>, change: impl Fn(&mut NetworkRequest)) -> String {
+        let mut request = NetworkRequest::new("ub0", 3);
+        change(&mut request);
+        Network::new(&request, subnets(v4, v6)).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_make_a_network_named_like_its_host_interface() {
+        let network = Network::new(
+            &NetworkRequest::new("ub0", 253),
+            subnets("172.16.1.0/24", Some("fd00::/64")),
+        )
+        .unwrap();
+        assert_eq!(network.host_interface().as_str(), "ub0");
+        assert_eq!((network.ports(), network.mtu().get()), (253, 1500));
+        assert!(!network.is_isolated(1) && !network.is_plain(0) && network.checks_source());
+    }
+
+    #[test]
+    fn the_number_of_ports_is_bounded_by_the_switch_and_the_subnets() {
+        let small = "10.0.0.0/30";
+        assert!(refusal(small, None, |r| r.ports = 0).contains("--ports 0"));
+        assert!(refusal("10.0.0.0/8", None, |r| r.ports = 1024).contains("1 to 1023"));
+        assert!(refusal(small, None, |r| r.ports = 2).contains("/29 or shorter"));
+        assert!(refusal("10.0.0.0/24", None, |r| r.ports = 254).contains("holds (253"));
+        assert!(refusal("10.0.0.0/8", Some("fd00::/126"), |r| r.ports = 3).contains("/125"));
+        let most = NetworkRequest::new("ub0", 1023);
+        assert!(Network::new(&most, subnets("10.0.0.0/21", Some("fd00::/117"))).is_ok());
+    }
+
+    #[test]
+    fn the_mtu_is_bounded_below_by_ipv6_if_there_is_any() {
+        let v4 = "10.0.0.0/24";
+        assert!(refusal(v4, None, |r| r.mtu = 575).contains("576 to 65521"));
+        assert!(refusal(v4, Some("fd00::/64"), |r| r.mtu = 1279).contains("--subnet6 none"));
+        for mtu in [65_522, 65_536, u32::MAX] {
+            assert!(refusal(v4, None, |r| r.mtu = mtu).contains(&mtu.to_string()));
+        }
+        assert!(Mtu::new(576, false).is_ok() && Mtu::new(1280, true).is_ok());
+        assert!(Mtu::new(65_521, true).is_ok());
+    }
+
+    #[test]
+    fn names_that_clash_within_the_network_are_refused() {
+        let v4 = "10.0.0.0/24";
+        assert!(refusal(v4, None, |r| r.host_if = Some("ub0-3".into())).contains("name of a port"));
+        assert!(refusal(v4, None, |r| r.host_if = Some(String::new())).contains("--host-if"));
+        assert!(refusal(v4, None, |r| r.name = "default".into()).contains("keeps for itself"));
+        assert!(refusal(v4, None, |r| r.name = "a/b".into()).contains("'/'"));
+    }
+
+    #[test]
+    fn options_that_name_a_port_must_name_one_of_the_network() {
+        let v4 = "10.0.0.0/24";
+        assert!(refusal(v4, None, |r| r.isolate = vec![1, 0]).contains("--isolate 0"));
+        assert!(refusal(v4, None, |r| r.isolate = vec![4]).contains("1 to 3"));
+        assert!(refusal(v4, None, |r| r.no_offloads = vec![4]).contains("0 to 3"));
+        let mut request = NetworkRequest::new("ub0", 3);
+        request.isolate_all = true;
+        request.no_offloads = vec![0, 2];
+        let network = Network::new(&request, subnets(v4, None)).unwrap();
+        assert!((1..=3).all(|number| network.is_isolated(number)) && !network.is_isolated(0));
+        assert_eq!([0, 1, 2, 3].map(|number| network.is_plain(number)), [true, false, true, false]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Which kernel settings of an interface do we change?

@@ -1,0 +1,64 @@
+//! What time is it, as the dataplane counts it?
+//!
+//! [`Time`] is nanoseconds since the engine started. Everything below the engine takes it as an
+//! argument; [`Clock`] is read by the engine alone, once per pass over the ports.
+
+use std::ops::{Add, Sub};
+use std::time::{Duration, Instant};
+
+/// A moment: nanoseconds since the clock's start. They last 584 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(u64);
+
+impl Time {
+    /// The clock's start.
+    pub const START: Self = Self(0);
+
+    /// The moment this many nanoseconds after the start.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    #[inline]
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    /// A later moment; saturates after 584 years.
+    #[inline]
+    fn add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Sub for Time {
+    type Output = Duration;
+
+    /// The time between two moments; zero if the second is the later one.
+    #[inline]
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// The engine's clock, monotonic.
+#[derive(Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// A clock that starts now.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time now.
+    #[inline]
+    pub fn now(&self) -> Time {
+        Time::START + self.0.elapsed()
+    }
+}

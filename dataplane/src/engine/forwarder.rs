@@ -1,0 +1,155 @@
+//! Reads, walks, writes: what the engine does with one port that has frames.
+//!
+//! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
+
+use crate::clock::Time;
+use crate::config::Config;
+use crate::counters::PortCounters;
+use crate::frame::{Frame, FrameBuffer};
+use crate::outcome::{DropReason, PortId, Verdict};
+use crate::pipeline::Pipeline;
+use crate::port::deliver::Scratch;
+use crate::port::{Port, Received, deliver};
+use crate::wire::vnet;
+use crossbeam_utils::CachePadded;
+use std::sync::Arc;
+
+/// What serving a port came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It had nothing.
+    Idle,
+    /// It had this many frames, and then no more.
+    Dry(usize),
+    /// It used up its budget; there may be more.
+    More,
+    /// It is gone.
+    Gone,
+}
+
+/// The counters of all ports, each on cache lines of its own.
+pub type Counters = Arc<[CachePadded<PortCounters>]>;
+
+struct Slot {
+    port: Box<dyn Port>,
+    mtu: usize,
+    alive: bool,
+}
+
+/// The ports, the pipeline between them, and one buffer.
+pub struct Forwarder {
+    slots: Vec<Slot>,
+    pipeline: Pipeline,
+    counters: Counters,
+    buffer: FrameBuffer,
+    scratch: Scratch,
+}
+
+impl Forwarder {
+    /// `ports[i]` is the port of `config.ports()[i]`. Ports without a partner are left out.
+    pub fn new(config: &Config, ports: Vec<Box<dyn Port>>) -> Self {
+        let slots: Vec<Slot> = ports
+            .into_iter()
+            .zip(config.ports())
+            .map(|(port, config)| Slot { port, mtu: usize::from(config.mtu), alive: true })
+            .collect();
+        let counters = slots.iter().map(|_| CachePadded::default()).collect();
+        Self {
+            slots,
+            pipeline: Pipeline::new(config),
+            counters,
+            buffer: FrameBuffer::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Reads up to `budget` frames of one port and sends each on its way.
+    #[inline]
+    pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
+        let mut frames = 0;
+        while frames < budget {
+            match self.slots[id.index()].port.receive(&mut self.buffer) {
+                Received::Frame(length) => self.forward(id, length, now),
+                Received::Interrupted => continue,
+                Received::Empty if frames == 0 => return Served::Idle,
+                Received::Empty => return Served::Dry(frames),
+                Received::Gone => {
+                    self.remove(id);
+                    return Served::Gone;
+                }
+            }
+            frames += 1;
+        }
+        Served::More
+    }
+
+    /// The way of the one frame in the buffer.
+    #[inline]
+    fn forward(&mut self, ingress: PortId, length: usize, now: Time) {
+        let Self { slots, pipeline, counters, buffer, scratch } = self;
+        let counted = &counters[ingress.index()];
+        counted.received.add(1);
+        counted.received_bytes.add(length.saturating_sub(vnet::HEADER_LEN) as u64);
+        let walked = Frame::parse(ingress, buffer.filled(length))
+            .and_then(|frame| pipeline.walk(&frame, now).map(|walked| (frame, walked)));
+        let (frame, walked) = match walked {
+            Ok(walked) => walked,
+            Err(reason) => return counted.dropped(reason).add(1),
+        };
+        if let Some(loser) = walked.evicted {
+            counters[loser.index()].fdb_evictions.add(1);
+        }
+        let mut hand = |id: PortId| {
+            let slot = &mut slots[id.index()];
+            deliver(&frame, slot.port.as_mut(), slot.mtu, &counters[id.index()], scratch);
+        };
+        match walked.verdict {
+            Verdict::Unicast(egress) => hand(egress),
+            Verdict::Flood => (0..counters.len() as u16)
+                .map(PortId)
+                .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
+                .for_each(hand),
+        }
+    }
+
+    /// Takes a port out of everything: its device is gone.
+    fn remove(&mut self, id: PortId) {
+        self.slots[id.index()].alive = false;
+        self.pipeline.switch.remove_port(id);
+    }
+
+    /// Is the port there?
+    pub fn is_alive(&self, id: PortId) -> bool {
+        self.slots[id.index()].alive
+    }
+
+    /// The ids of all ports, those that are gone included.
+    pub fn ids(&self) -> impl Iterator<Item = PortId> + use<> {
+        (0..self.slots.len() as u16).map(PortId)
+    }
+
+    /// A port.
+    pub fn port(&self, id: PortId) -> &dyn Port {
+        self.slots[id.index()].port.as_ref()
+    }
+
+    /// The counters, to read from anywhere.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The stages.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Lets what has aged out go, at most `budget` entries. Returns how many went.
+    pub fn expire(&mut self, now: Time, budget: usize) -> usize {
+        self.pipeline.switch.expire(now, budget)
+    }
+
+    /// Has a frame died at `id` for `reason`? For tests that ask for one counter.
+    pub fn dropped(&self, id: PortId, reason: DropReason) -> u64 {
+        self.counters[id.index()].dropped(reason).get()
+    }
+}

@@ -1,0 +1,186 @@
+//! Where in the frame is each header?
+
+use crate::outcome::DropReason;
+use crate::wire::ethernet::{EthernetHeader, MacAddr, TAG_LEN, VlanTag, ethertype};
+use crate::wire::ipv4::Ipv4Header;
+use crate::wire::ipv6::{self, Ipv6Header, UpperLayer};
+use crate::wire::tcp::{self, TcpHeader};
+use crate::wire::udp::{self, UdpHeader};
+use zerocopy::FromBytes;
+
+/// Most 802.1Q tags that are looked behind; one more and the frame is switched by its MACs alone.
+pub const MAX_TAGS: usize = 2;
+
+/// The layer-3 protocol, as far as the dataplane cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+    /// ARP and all others.
+    Other,
+}
+
+/// The layer-4 protocol, as far as the dataplane cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, with its whole header there.
+    Tcp,
+    /// UDP, with its whole header there.
+    Udp,
+    /// Something else, a fragment, or nothing.
+    Other,
+}
+
+/// The offsets of a frame's headers in bytes, counted from its Ethernet header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    network: u16,
+    transport: u16,
+    payload: u16,
+    end: u32,
+    network_kind: Network,
+    transport_kind: Transport,
+}
+
+impl Layout {
+    /// Parses a frame from its Ethernet header on.
+    ///
+    /// # Errors
+    /// The [`DropReason`] of the first header that is wrong.
+    #[inline]
+    pub fn parse(frame: &[u8]) -> Result<Self, DropReason> {
+        let (header, mut packet) =
+            EthernetHeader::ref_from_prefix(frame).map_err(|_| DropReason::ShortFrame)?;
+        if header.source.is_group() {
+            return Err(DropReason::GroupSource);
+        }
+        if header.source == MacAddr::ZERO {
+            return Err(DropReason::ZeroSource);
+        }
+        let mut ethertype = header.ethertype.get();
+        let mut tags = 0;
+        while matches!(ethertype, ethertype::VLAN | ethertype::SERVICE_VLAN) && tags < MAX_TAGS {
+            let Ok((tag, rest)) = VlanTag::ref_from_prefix(packet) else { break };
+            (ethertype, packet, tags) = (tag.ethertype.get(), rest, tags + 1);
+        }
+        let network = crate::wire::ethernet::HEADER_LEN + tags * TAG_LEN;
+        match ethertype {
+            ethertype::IPV4 => Self::ipv4(network, packet),
+            ethertype::IPV6 => Self::ipv6(network, packet),
+            _ => Ok(Self::without_transport(Network::Other, network, network, packet.len())),
+        }
+    }
+
+    #[inline]
+    fn ipv4(network: usize, packet: &[u8]) -> Result<Self, DropReason> {
+        let header = Ipv4Header::parse(packet)?;
+        let (at, end) = (header.header_len(), usize::from(header.total_length.get()));
+        if header.is_fragment() {
+            return Ok(Self::without_transport(Network::Ipv4, network, network + at, end));
+        }
+        Self::with_transport(Network::Ipv4, network, at, header.protocol, &packet[..end])
+    }
+
+    #[inline]
+    fn ipv6(network: usize, packet: &[u8]) -> Result<Self, DropReason> {
+        let header = Ipv6Header::parse(packet)?;
+        let end = ipv6::HEADER_LEN + usize::from(header.payload_length.get());
+        match header.upper_layer(&packet[..end]) {
+            UpperLayer::At(protocol, at) if at <= end => {
+                Self::with_transport(Network::Ipv6, network, at, protocol, &packet[..end])
+            }
+            _ => {
+                let at = network + ipv6::HEADER_LEN;
+                Ok(Self::without_transport(Network::Ipv6, network, at, end))
+            }
+        }
+    }
+
+    /// `packet` ends where its IP header says; the transport header begins at `at` in it.
+    #[inline]
+    fn with_transport(
+        kind: Network,
+        network: usize,
+        at: usize,
+        protocol: u8,
+        packet: &[u8],
+    ) -> Result<Self, DropReason> {
+        let segment = packet.get(at..).unwrap_or_default();
+        let (transport_kind, length) = match protocol {
+            tcp::PROTOCOL => (Transport::Tcp, TcpHeader::parse(segment)?.header_len()),
+            udp::PROTOCOL => {
+                UdpHeader::parse(segment)?;
+                (Transport::Udp, udp::HEADER_LEN)
+            }
+            _ => (Transport::Other, 0),
+        };
+        let transport = network + at;
+        let layout = Self::without_transport(kind, network, transport, packet.len());
+        Ok(Self { payload: offset(transport + length), transport_kind, ..layout })
+    }
+
+    #[inline]
+    fn without_transport(
+        network_kind: Network,
+        network: usize,
+        transport: usize,
+        packet_len: usize,
+    ) -> Self {
+        let (network_at, transport) = (offset(network), offset(transport));
+        Self {
+            network: network_at,
+            transport,
+            payload: transport,
+            // 65,535 bytes behind an Ethernet header and tags at most.
+            end: (network + packet_len) as u32,
+            network_kind,
+            transport_kind: Transport::Other,
+        }
+    }
+
+    /// Offset of the layer-3 header.
+    #[inline]
+    pub fn network(&self) -> usize {
+        usize::from(self.network)
+    }
+
+    /// Offset of the layer-4 header; for what has none that we know, of what follows layer 3.
+    #[inline]
+    pub fn transport(&self) -> usize {
+        usize::from(self.transport)
+    }
+
+    /// Offset of the payload: the length of all headers.
+    #[inline]
+    pub fn payload(&self) -> usize {
+        usize::from(self.payload)
+    }
+
+    /// Where the layer-3 packet ends; what follows is padding.
+    #[inline]
+    pub fn end(&self) -> usize {
+        self.end as usize
+    }
+
+    /// The layer-3 protocol.
+    #[inline]
+    pub fn network_kind(&self) -> Network {
+        self.network_kind
+    }
+
+    /// The layer-4 protocol.
+    #[inline]
+    pub fn transport_kind(&self) -> Transport {
+        self.transport_kind
+    }
+}
+
+/// An offset as it is stored. All headers together end far below 65,536 bytes: the extension headers
+/// that are walked have 2,048 bytes each at most.
+#[inline]
+fn offset(at: usize) -> u16 {
+    debug_assert!(at <= usize::from(u16::MAX));
+    at as u16
+}

@@ -1,0 +1,1 @@
+//! The FDB against a model.
