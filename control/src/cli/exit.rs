@@ -16,7 +16,7 @@ use crate::model::ModelError;
 use crate::netns::NetnsError;
 use crate::netns::rootless::RootlessError;
 use crate::topology::ClearError;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,10 +99,14 @@ pub enum CliError {
     #[error("{0:?} is the host's own port: its namespace is this one, so run the command as it is")]
     HostPort(String),
     /// The port's namespace was removed.
-    #[error("port {0:?} is gone: its namespace or device was removed; start the network anew to have it back")]
+    #[error(
+        "port {0:?} is gone: its namespace or device was removed; start the network anew to have it back"
+    )]
     PortGone(String),
     /// The network did not end in time.
-    #[error("network {name:?} is still there after {seconds} s; look at its log, or end process {pid} by hand and try again")]
+    #[error(
+        "network {name:?} is still there after {seconds} s; look at its log, or end process {pid} by hand and try again"
+    )]
     StillThere {
         /// The network.
         name: String,
@@ -142,7 +146,9 @@ pub enum CliError {
     #[error("")]
     BackgroundEnded(u8),
     /// The same by a signal, which says nothing.
-    #[error("the process in the background was killed before the network was ready; `udp-bridge down {0}` clears what it left")]
+    #[error(
+        "the process in the background was killed before the network was ready; `udp-bridge down {0}` clears what it left"
+    )]
     BackgroundKilled(String),
     /// The command that asked for a network in the background is gone.
     #[error("nobody waits for the network any more; it was taken down again")]
@@ -193,7 +199,8 @@ pub(super) fn code(result: Result<(), CliError>) -> ExitCode {
 
 /// Prints an error as every error is printed.
 pub(super) fn complain(error: &CliError) {
-    eprintln!("udp-bridge: error: {error}");
+    // Where nobody can read it, the code must do.
+    let _ = writeln!(io::stderr(), "udp-bridge: error: {error}");
 }
 
 /// What there is to choose from, in words.

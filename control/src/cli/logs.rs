@@ -13,6 +13,8 @@ pub(super) fn start(watched: bool, shown: LineShown) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(if watched { Level::WARN } else { Level::INFO })
         .with_target(false)
+        // It would say so with a panic, when the terminal is gone.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(BesideStatusLine(shown))
         .finish();

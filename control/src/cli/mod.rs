@@ -29,7 +29,7 @@ use std::process::ExitCode;
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(name = "udp-bridge", version, about = ABOUT, after_help = exit::CODES)]
-#[command(disable_help_subcommand = true, infer_subcommands = false)]
+#[command(disable_help_subcommand = true)]
 struct CommandLine {
     #[command(subcommand)]
     verb: Verb,

@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(
             announcement(&network(), &ports()),
             "\
-PORT   NAMESPACE  INTERFACE  MAC                IPV4           IPV6        MTU   OFFLOADS
+PORT   NAMESPACE  INTERFACE  MAC                IPV4           IPV6         MTU  OFFLOADS
 ub0    -          ub0        02:00:00:00:00:00  172.16.1.1/24  fd00::1/64  1500  csum,tso4
 ub0-1  ub0-1      eth0       02:00:00:00:00:01  172.16.1.2/24  -           1500  none
 

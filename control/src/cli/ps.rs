@@ -22,12 +22,33 @@ pub(super) struct Options {
     json: bool,
 }
 
+/// What is known of a network's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It answers.
+    Running,
+    /// It lives, and does not listen yet or not any more.
+    Changing,
+    /// It was killed.
+    Dead,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Changing => "changing",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// One network as it is listed.
 #[derive(Debug, Serialize)]
 struct Listed {
     name: String,
-    /// `running`, or `dead` when the process was killed.
-    state: &'static str,
+    state: State,
     network: Option<NetworkInfo>,
     ports: Vec<PortInfo>,
 }
@@ -45,19 +66,19 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     Ok(print(&text(&all))?)
 }
 
-/// Asks a network's process; one that dies under our hands is listed as dead.
+/// Asks a network's process.
 fn ask(known: &Known, network: &KnownNetwork) -> Result<Listed, CliError> {
     let name = network.name.to_string();
-    let dead = |name| Listed { name, state: "dead", network: None, ports: Vec::new() };
+    let silent = |name, state| Listed { name, state, network: None, ports: Vec::new() };
     if !network.alive {
-        return Ok(dead(name));
+        return Ok(silent(name, State::Dead));
     }
     let client = known.client(&network.name);
     match client.network().and_then(|info| Ok((info, client.ports()?))) {
-        Ok((info, ports)) => {
-            Ok(Listed { name, state: "running", network: Some(info), ports })
+        Ok((info, ports)) => Ok(Listed { name, state: State::Running, network: Some(info), ports }),
+        Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {
+            Ok(silent(name, State::Changing))
         }
-        Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => Ok(dead(name)),
         Err(error) => Err(error.into()),
     }
 }
@@ -65,15 +86,14 @@ fn ask(known: &Known, network: &KnownNetwork) -> Result<Listed, CliError> {
 fn text(all: &[Listed]) -> String {
     let mut text = networks(all);
     for listed in all {
-        match &listed.network {
-            Some(_) => text += &format!("\n{}", ports(&listed.ports)),
-            None => {
-                text += &format!(
-                    "\n{name} has no living process; clear its leftovers with `udp-bridge down {name}`\n",
-                    name = listed.name
-                );
-            }
-        }
+        let name = &listed.name;
+        text += &match listed.state {
+            State::Running => format!("\n{}", ports(&listed.ports)),
+            State::Changing => format!("\n{name} is starting or ending just now\n"),
+            State::Dead => format!(
+                "\n{name} has no living process; clear its leftovers with `udp-bridge down {name}`\n"
+            ),
+        };
     }
     let live = all.iter().flat_map(|listed| &listed.ports);
     if live.clone().next().is_some() {
@@ -99,7 +119,7 @@ fn networks(all: &[Listed]) -> String {
     ]);
     for listed in all {
         let name = listed.name.clone();
-        let state = listed.state.to_owned();
+        let state = listed.state.word().to_owned();
         list.row(match &listed.network {
             Some(info) => [
                 name,
@@ -186,14 +206,14 @@ mod tests {
     fn running() -> Listed {
         Listed {
             name: "ub0".to_owned(),
-            state: "running",
+            state: State::Running,
             network: Some(examples::network()),
             ports: examples::ports(),
         }
     }
 
     fn dead() -> Listed {
-        Listed { name: "old".to_owned(), state: "dead", network: None, ports: Vec::new() }
+        Listed { name: "old".to_owned(), state: State::Dead, network: None, ports: Vec::new() }
     }
 
     #[test]

@@ -53,6 +53,12 @@ impl StatusLine {
         }
         self.text = text;
     }
+
+    /// Leaves a clean terminal behind.
+    pub(super) fn end(self) {
+        let mut terminal = io::stderr().lock();
+        let _ = self.shown.wipe(&mut terminal).and_then(|()| terminal.flush());
+    }
 }
 
 fn line(name: &str, before: Totals, now: Totals, elapsed: Duration) -> String {

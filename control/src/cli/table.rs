@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_without_boxes_and_trailing_spaces() {
-        let mut list = List::new(&[("PORT", Side::Left), ("FRAMES", Side::Right), ("MAC", Side::Left)]);
+        let mut list =
+            List::new(&[("PORT", Side::Left), ("FRAMES", Side::Right), ("MAC", Side::Left)]);
         list.row(["ub0".to_owned(), "5".to_owned(), "aa".to_owned()]);
         list.row(["ub0-1".to_owned(), "1234567".to_owned(), String::new()]);
         assert_eq!(

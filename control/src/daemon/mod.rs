@@ -23,9 +23,9 @@ mod signals;
 pub use error::{EndError, StartError};
 pub use living::Totals;
 
+use crate::api::SOCKET_NAME;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::api::server::{self, Network as _};
-use crate::api::SOCKET_NAME;
 use crate::model::NetworkRequest;
 use crate::topology::{self, Cleared, Plan, Site, Topology};
 use forwarding::Forwarding;
@@ -192,10 +192,7 @@ impl Started {
 }
 
 /// A dead process of this name may have left things; a living one is the plan's matter.
-fn clear_leftovers(
-    request: &NetworkRequest,
-    site: &Site,
-) -> Result<Option<Cleared>, StartError> {
+fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
     let name = request.name()?;
     let known = topology::networks(site)
         .map_err(|source| StartError::Networks { path: site.state_dir.clone(), source })?;

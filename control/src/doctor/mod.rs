@@ -86,11 +86,7 @@ impl Finding {
         Self { subject, grade: Grade::Ok, found: found.into(), advice: None }
     }
 
-    fn lacks(
-        subject: &'static str,
-        found: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Self {
+    fn lacks(subject: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         let (found, advice) = (found.into(), Some(advice.into()));
         Self { subject, grade: Grade::Lacks, found, advice }
     }

@@ -27,7 +27,12 @@ pub(super) struct Options {
     /// side of a rootless network
     port: String,
     /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
     command: Vec<OsString>,
 }
 
@@ -77,14 +82,14 @@ fn find<'a>(
     networks: &'a Asked,
     wanted: &str,
 ) -> Result<(&'a NetworkInfo, &'a PortInfo), CliError> {
-    let all = || networks.iter().flat_map(|(info, ports)| ports.iter().map(move |port| (info, port)));
+    let all =
+        || networks.iter().flat_map(|(info, ports)| ports.iter().map(move |port| (info, port)));
     let number = wanted.parse::<u16>().ok();
     let by_name: Vec<_> = all().filter(|(_, port)| port.name == wanted).collect();
     let matching = if by_name.is_empty() {
         all()
             .filter(|(info, port)| {
-                Some(port.number) == number
-                    || (wanted == HOST && port.number == 0 && info.rootless)
+                Some(port.number) == number || (wanted == HOST && port.number == 0 && info.rootless)
             })
             .collect()
     } else {

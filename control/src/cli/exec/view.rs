@@ -41,7 +41,11 @@ fn replace_files(folder: &Path) -> io::Result<()> {
         if target.exists() {
             mount(Some(&entry.path()), &target, NOTHING, MsFlags::MS_BIND, NOTHING)?;
         } else {
-            tracing::warn!("{} replaces nothing: there is no {}", entry.path().display(), target.display());
+            tracing::warn!(
+                "{} replaces nothing: there is no {}",
+                entry.path().display(),
+                target.display()
+            );
         }
     }
     Ok(())

@@ -88,7 +88,8 @@ pub(super) fn detach() -> Result<(), CliError> {
 /// Hands the table to the process that waits, and turns to the log.
 pub(super) fn ready(table: &str, log: &Path) -> Result<(), CliError> {
     let refuse = |source: io::Error| CliError::Log { path: log.to_owned(), source };
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(refuse)?;
+    let file =
+        OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(refuse)?;
     let mut pipe = io::stdout().lock();
     let told = pipe
         .write_all(table.as_bytes())

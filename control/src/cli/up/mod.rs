@@ -44,7 +44,9 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     }
     let mut line = StatusLine::new(name.to_string(), shown);
     let mut draw = |now: Totals, elapsed: Duration| line.draw(now, elapsed);
-    Ok(daemon.run(if watched { Some(&mut draw) } else { None })?)
+    let ended = daemon.run(if watched { Some(&mut draw) } else { None });
+    line.end();
+    Ok(ended?)
 }
 
 /// Shows what was made, to whoever waits for it.

@@ -176,10 +176,7 @@ fn storm(packets: Rate, bytes: Rate) -> Option<StormLimit> {
     };
     match (packets, bytes) {
         (Rate::Unlimited, Rate::Unlimited) => None,
-        _ => Some(StormLimit {
-            frames_per_second: half(packets),
-            bytes_per_second: half(bytes),
-        }),
+        _ => Some(StormLimit { frames_per_second: half(packets), bytes_per_second: half(bytes) }),
     }
 }
 
