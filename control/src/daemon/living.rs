@@ -99,7 +99,8 @@ impl server::Network for Living {
     }
 
     fn fdb(&self) -> Option<Vec<FdbInfo>> {
-        let entries = self.handle.fdb().ok()?;
+        let mut entries = self.handle.fdb().ok()?;
+        entries.sort_by_key(|entry| (entry.port, entry.kind == FdbKind::Learned, entry.mac));
         let topology = lock(&self.topology);
         let names: Vec<_> = topology.iter().flat_map(endpoints).map(|made| &made.name).collect();
         let named = entries.iter().filter_map(|entry| {

@@ -30,7 +30,6 @@ use crate::model::NetworkRequest;
 use crate::topology::{self, Cleared, Plan, Site, Topology};
 use forwarding::Forwarding;
 use living::Living;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signals::Signals;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -77,7 +76,6 @@ impl Daemon {
         site: &Site,
         rootless: bool,
     ) -> Result<Self, StartError> {
-        raise_descriptor_limit();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -200,16 +198,6 @@ fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Clear
         return Ok(Some(topology::clear(site, &name)?));
     }
     Ok(None)
-}
-
-/// A port needs a descriptor; 1,024 of them with the usual soft limit are too many. Where the hard
-/// limit is too low as well, opening the TAP says so.
-fn raise_descriptor_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }
 
 fn serve(listener: UnixListener, living: &Arc<Living>) -> JoinHandle<()> {

@@ -22,6 +22,7 @@ const HOST: &str = "host";
 
 /// Options of `exec`.
 #[derive(Debug, Args)]
+#[command(override_usage = "udp-bridge exec <PORT> -- <CMD>...")]
 pub(super) struct Options {
     /// The port: its name like ub0-1; its number where only one network is up; `host` for the host
     /// side of a rootless network
