@@ -30,6 +30,8 @@ enum State {
     Running,
     /// It lives, and does not listen yet or not any more.
     Changing,
+    /// It lives, and does not answer.
+    Silent,
     /// It was killed.
     Dead,
 }
@@ -39,6 +41,7 @@ impl State {
         match self {
             Self::Running => "running",
             Self::Changing => "changing",
+            Self::Silent => "silent",
             Self::Dead => "dead",
         }
     }
@@ -79,6 +82,7 @@ fn ask(known: &Known, network: &KnownNetwork) -> Result<Listed, CliError> {
         Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {
             Ok(silent(name, State::Changing))
         }
+        Err(ClientError::Timeout(_)) => Ok(silent(name, State::Silent)),
         Err(error) => Err(error.into()),
     }
 }
@@ -90,6 +94,9 @@ fn text(all: &[Listed]) -> String {
         text += &match listed.state {
             State::Running => format!("\n{}", ports(&listed.ports)),
             State::Changing => format!("\n{name} is starting or ending just now\n"),
+            State::Silent => {
+                format!("\n{name} does not answer; its process may be stopped or stuck\n")
+            }
             State::Dead => format!(
                 "\n{name} has no living process; clear its leftovers with `udp-bridge down {name}`\n"
             ),

@@ -27,8 +27,8 @@ pub enum DeviceError {
     /// The node's mode keeps this user out.
     #[error(
         "no permission to open {TUN_DEVICE} (its mode is {mode:04o}, its owner {owner}): run as root, \
-         or open its mode for everybody with `chmod 666 {TUN_DEVICE}` as root; a TAP still needs a \
-         network namespace of one's own"
+         or open its mode with `chmod 666 {TUN_DEVICE}` as root: users can then make TAPs, but only in \
+         namespaces of their own"
     )]
     Mode {
         /// Its permission bits.

@@ -12,6 +12,7 @@ use super::status::LineShown;
 use crate::api::client::ClientError;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::netns::{self, rootless};
+use crate::topology::KnownNetwork;
 use clap::Args;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -41,7 +42,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
     logs::start(true, LineShown::default());
     let known = Known::look()?;
-    let networks = ask_all(&known)?;
+    let networks = ask(&known, &options.port)?;
     let (network, port) = find(&networks, &options.port)?;
     if !port.alive {
         return Err(CliError::PortGone(port.name.clone()));
@@ -63,10 +64,19 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
 
 type Asked = Vec<(NetworkInfo, Vec<PortInfo>)>;
 
-/// All living networks with their ports.
-fn ask_all(known: &Known) -> Result<Asked, CliError> {
+/// The living networks that may have the port `wanted`, with their ports: the one whose name it
+/// begins with, so that no other need be waited for, otherwise all.
+fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
+    let living = || known.networks.iter().filter(|network| network.alive);
+    let named = |network: &&KnownNetwork| {
+        wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
+    };
+    let chosen: Vec<_> = match living().filter(named).collect::<Vec<_>>() {
+        none if none.is_empty() => living().collect(),
+        some => some,
+    };
     let mut networks = Asked::new();
-    for network in known.networks.iter().filter(|network| network.alive) {
+    for network in chosen {
         let client = known.client(&network.name);
         match client.network().and_then(|info| Ok((info, client.ports()?))) {
             Ok(asked) => networks.push(asked),

@@ -80,9 +80,11 @@ fn why_it_ended(child: &mut Child, name: &str) -> CliError {
     }
 }
 
-/// Leaves the session of the terminal, so that Ctrl-C and its end do not reach us.
+/// Leaves the session of the terminal, so that Ctrl-C and its end do not reach us, and the folder, so
+/// that it can be unmounted.
 pub(super) fn detach() -> Result<(), CliError> {
-    setsid().map(drop).map_err(|errno| CliError::Background(errno.into()))
+    setsid().map_err(|errno| CliError::Background(errno.into()))?;
+    env::set_current_dir("/").map_err(CliError::Background)
 }
 
 /// Hands the table to the process that waits, and turns to the log.
