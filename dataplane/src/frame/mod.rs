@@ -20,6 +20,8 @@ mod layout;
 mod offload;
 mod offloads;
 pub mod segment;
+#[cfg(test)]
+mod tests;
 
 pub use layout::{Layout, MAX_TAGS, Network, Transport};
 pub use offload::Super;
