@@ -152,14 +152,13 @@ fn ports(ports: &[PortInfo]) -> String {
     let mut list = List::new(&[
         ("PORT", Side::Left),
         ("STATE", Side::Left),
-        ("NAMESPACE", Side::Left),
         ("IPV4", Side::Left),
         ("IPV6", Side::Left),
         ("MAC", Side::Left),
-        ("RX FRAMES", Side::Right),
-        ("RX BYTES", Side::Right),
-        ("TX FRAMES", Side::Right),
-        ("TX BYTES", Side::Right),
+        ("RX-FRAMES", Side::Right),
+        ("RX-BYTES", Side::Right),
+        ("TX-FRAMES", Side::Right),
+        ("TX-BYTES", Side::Right),
         ("DROPPED", Side::Right),
         ("UNREAD", Side::Right),
     ]);
@@ -167,7 +166,6 @@ fn ports(ports: &[PortInfo]) -> String {
         list.row([
             port.name.clone(),
             if port.alive { "up" } else { "gone" }.to_owned(),
-            port.namespace.clone().unwrap_or_default(),
             port.ipv4.addr().to_string(),
             port.ipv6.map(|net| net.addr().to_string()).unwrap_or_default(),
             port.mac.to_string(),
@@ -231,9 +229,9 @@ mod tests {
 NETWORK  STATE    SUBNET         SUBNET6     MTU  PORTS   PID     UP
 ub0      running  172.16.1.0/24  fd00::/64  1500      1  4242  2m03s
 
-PORT   STATE  NAMESPACE  IPV4        IPV6     MAC                RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPPED  UNREAD
-ub0    up     -          172.16.1.1  fd00::1  02:00:00:00:00:00          0       0 B          0       0 B        0       0
-ub0-1  gone   ub0-1      172.16.1.2  -        02:00:00:00:00:01      1,234   1.50 MB          7     700 B        2       -
+PORT   STATE  IPV4        IPV6     MAC                RX-FRAMES  RX-BYTES  TX-FRAMES  TX-BYTES  DROPPED  UNREAD
+ub0    up     172.16.1.1  fd00::1  02:00:00:00:00:00          0       0 B          0       0 B        0       0
+ub0-1  gone   172.16.1.2  -        02:00:00:00:00:01      1,234   1.50 MB          7     700 B        2       -
 
 RX is what the switch received from a port, TX what it sent to it; a super-frame is one frame.
 UNREAD is what the port's namespace sent faster than the switch read.
