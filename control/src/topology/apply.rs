@@ -5,6 +5,7 @@
 //! returned.
 
 use super::endpoint::{Blueprint, Endpoint};
+use super::lease::Stable;
 use super::namespaces;
 use super::record::{Journal, Record, RecordError, lock_site};
 use super::standing::{Holdings, TeardownError, Topology, Warning};
@@ -90,11 +91,15 @@ pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     if plan.ipv6_missing() {
         warnings.push(Warning::NoIpv6);
     }
-    match build(network, site, &journal.mark, &mut warnings) {
+    let taps = Stable::default();
+    match build(network, site, &journal.mark, &mut warnings, &taps) {
         Ok((host, ports)) => {
-            Ok(Topology { network: network.clone(), host, ports, warnings, holdings })
+            Ok(Topology { network: network.clone(), host, ports, warnings, taps, holdings })
         }
-        Err((what, source)) => Err(failed(&what, source, holdings.release().1)),
+        Err((what, source)) => {
+            taps.close();
+            Err(failed(&what, source, holdings.release().1))
+        }
     }
 }
 
@@ -127,15 +132,26 @@ fn build(
     site: &Site,
     mark: &str,
     warnings: &mut Vec<Warning>,
+    taps: &Stable,
 ) -> Result<(Endpoint, Vec<Endpoint>), Failure> {
     netns::prepare_directory(&site.netns_dir).map_err(at("the directory of namespaces"))?;
     let (host, ports) = blueprints(network, site);
     let mut netlink = Netlink::open().map_err(at(&host.name))?;
-    let (host_endpoint, unset) = host.build(&mut netlink).map_err(at(&host.name))?;
+    let (mut host, unset) = host.build(&mut netlink).map_err(at(&host.name))?;
     // What cannot be set on one interface cannot be set on any.
     warnings.extend(unset.into_iter().map(Warning::Sysctl));
-    let ports = ports.iter().map(|port| build_port(port, mark).map_err(at(&port.name)));
-    Ok((host_endpoint, ports.collect::<Result<_, _>>()?))
+    let mut built = Vec::with_capacity(ports.len());
+    for port in &ports {
+        match build_port(port, mark) {
+            Ok(endpoint) => built.push(endpoint),
+            Err(error) => {
+                let all = std::iter::once(&mut host).chain(&mut built);
+                all.filter_map(Endpoint::take_tap).for_each(|tap| taps.take_in(tap));
+                return Err(at(&port.name)(error));
+            }
+        }
+    }
+    Ok((host, built))
 }
 
 /// Makes a namespace and the interface in it. The mark comes before the name: a process killed

@@ -15,15 +15,19 @@
 //! | `observe` | routes, interfaces, namespaces, networks that are there |
 //! | `plan` | request + what is there → what will be made, or why not |
 //! | `record` | the folder of one network: lock and journal |
+//! | `holder` | is the process that holds it going away? |
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
 //! | `namespaces` | marks, recognises and removes namespaces |
+//! | `lease` | lends the TAPs to the switch and closes them all at once |
 //! | `standing` | a network that stands, and its end |
 //! | `clear` | what a killed process left |
 
 mod apply;
 mod clear;
 mod endpoint;
+mod holder;
+mod lease;
 mod namespaces;
 mod observe;
 mod plan;

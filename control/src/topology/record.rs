@@ -9,6 +9,7 @@
 //! | `api.sock`, `log` | the process's own, removed with the folder |
 
 use super::Site;
+use super::holder::is_dying;
 use super::observe::names_in;
 use crate::model::NetworkName;
 use nix::errno::Errno;
@@ -21,6 +22,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long one waits for a killed process to be gone: its 1,024 TAPs can take 20 ms each.
+const DEATH_DEADLINE: Duration = Duration::from_secs(30);
+/// How often one looks meanwhile.
+const DEATH_INTERVAL: Duration = Duration::from_millis(5);
 
 const LOCK: &str = "lock";
 const JOURNAL: &str = "journal.json";
@@ -33,7 +41,7 @@ const FILES: [&str; 5] = [NEW_JOURNAL, "api.sock", "log", JOURNAL, LOCK];
 pub struct KnownNetwork {
     /// Its name.
     pub name: NetworkName,
-    /// Is its process alive?
+    /// Is its process alive? One that was killed is not, though it may hold its lock still.
     pub alive: bool,
     /// The process that made it, if it got as far as writing that down.
     pub pid: Option<u32>,
@@ -102,10 +110,8 @@ impl Record {
             .mode(0o600)
             .open(&path)
             .map_err(failed(&path))?;
-        match fcntl(&lock, FcntlArg::F_OFD_SETLK(&whole_file())) {
-            Ok(_) => {}
-            Err(Errno::EAGAIN | Errno::EACCES) => return Err(RecordError::Held(name.clone())),
-            Err(errno) => return Err(failed(&path)(errno.into())),
+        if !take(&lock, &folder).map_err(failed(&path))? {
+            return Err(RecordError::Held(name.clone()));
         }
         // Who held it before may have removed the file between our opening and locking it.
         let same = |now: fs::Metadata| Ok(now.ino() == lock.metadata()?.ino());
@@ -184,9 +190,31 @@ pub(super) fn known(site: &Site, name: NetworkName) -> Option<KnownNetwork> {
     if !metadata.is_dir() {
         return None;
     }
-    let alive = File::open(folder.join(LOCK)).is_ok_and(|lock| is_held(&lock));
-    let pid = read_journal(&folder.join(JOURNAL)).ok().flatten().map(|journal| journal.pid);
+    let pid = holder(&folder);
+    let held = File::open(folder.join(LOCK)).is_ok_and(|lock| is_held(&lock));
+    let alive = held && !pid.is_some_and(is_dying);
     Some(KnownNetwork { name, alive, pid })
+}
+
+/// Takes the lock, waiting for a dying holder; false if a living one has it.
+fn take(lock: &File, folder: &Path) -> io::Result<bool> {
+    let deadline = Instant::now() + DEATH_DEADLINE;
+    loop {
+        match fcntl(lock, FcntlArg::F_OFD_SETLK(&whole_file())) {
+            Ok(_) => return Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        if !holder(folder).is_some_and(is_dying) || Instant::now() > deadline {
+            return Ok(false);
+        }
+        sleep(DEATH_INTERVAL);
+    }
+}
+
+/// The process that wrote the journal.
+fn holder(folder: &Path) -> Option<u32> {
+    read_journal(&folder.join(JOURNAL)).ok().flatten().map(|journal| journal.pid)
 }
 
 fn is_held(lock: &File) -> bool {

@@ -1,6 +1,7 @@
 //! What stands, and how does it come down?
 
 use super::endpoint::Endpoint;
+use super::lease::Stable;
 use super::namespaces::{self, Removal};
 use super::record::{Journal, Record, RecordError};
 use super::{Site, StepError};
@@ -51,20 +52,21 @@ pub struct Topology {
     pub ports: Vec<Endpoint>,
     /// What is not as it should be.
     pub warnings: Vec<Warning>,
-    /// Dropped after the TAPs.
+    /// The TAPs that the switch is done with.
+    pub(super) taps: Stable,
     pub(super) holdings: Holdings,
 }
 
 impl Topology {
     /// The TAPs in the order of the switch's ports; empty the second time.
     ///
-    /// An interface goes when its TAP is dropped, so whoever has them must be done with them before
-    /// the network is down.
+    /// An interface goes when its TAP is closed, and that is by [`Topology::teardown`]: whoever has
+    /// the ports must have dropped them by then.
     pub fn take_ports(&mut self) -> Vec<Box<dyn Port>> {
         std::iter::once(&mut self.host)
             .chain(&mut self.ports)
             .filter_map(Endpoint::take_tap)
-            .map(|tap| Box::new(tap) as Box<dyn Port>)
+            .map(|tap| self.taps.lend(tap))
             .collect()
     }
 
@@ -78,18 +80,30 @@ impl Topology {
             mac: endpoint.mac,
             mtu: endpoint.mtu,
             isolated: self.network.is_isolated(number),
-            // The host may speak for others: it routes, and bridges of its own may hang on it.
-            check_source: self.network.checks_source() && number != 0,
+            check_source: self.network.checks_source(),
         };
         let endpoints = std::iter::once(&self.host).chain(&self.ports);
         Config::new(self.network.switch().clone(), endpoints.zip(0..).map(port).collect())
     }
 
     /// Removes the network and its record, without stopping at the first error.
-    pub fn teardown(self) -> Vec<TeardownError> {
-        let Self { host, ports, mut holdings, .. } = self;
-        drop((host, ports));
-        holdings.release().1
+    pub fn teardown(mut self) -> Vec<TeardownError> {
+        self.take_down()
+    }
+
+    fn take_down(&mut self) -> Vec<TeardownError> {
+        std::iter::once(&mut self.host)
+            .chain(&mut self.ports)
+            .filter_map(Endpoint::take_tap)
+            .for_each(|tap| self.taps.take_in(tap));
+        self.taps.close();
+        self.holdings.release().1
+    }
+}
+
+impl Drop for Topology {
+    fn drop(&mut self) {
+        self.take_down();
     }
 }
 
