@@ -49,6 +49,8 @@ pub struct PortInfo {
     pub name: String,
     /// False once its namespace or device was removed.
     pub alive: bool,
+    /// An isolated port reaches only ports that are not.
+    pub isolated: bool,
     /// The namespace of its interface; absent for the host port.
     pub namespace: Option<String>,
     /// The interface in that namespace.

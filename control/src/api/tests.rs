@@ -39,6 +39,7 @@ impl Network for OnePort {
             number: 1,
             name: "ub0-1".to_owned(),
             alive: true,
+            isolated: false,
             namespace: Some("ub0-1".to_owned()),
             interface: "eth0".to_owned(),
             mac: MacAddr([2, 0, 0, 0, 0, 1]),

@@ -49,7 +49,9 @@ fn offloads(port: &PortInfo) -> String {
 /// Two lines that work as they stand: from the first port to the last one, or to the bridge.
 fn next_steps(network: &NetworkInfo, ports: &[PortInfo]) -> String {
     let from = ports.iter().find(|port| port.number == 1);
-    let to = ports.last().filter(|port| port.number > 1).or(ports.first());
+    let reached =
+        |to: &&PortInfo| to.number > 1 && from.is_some_and(|from| !(from.isolated && to.isolated));
+    let to = ports.iter().rfind(reached).or(ports.first());
     let name = &network.name;
     let mut text = String::new();
     if let (Some(from), Some(to)) = (from, to) {
@@ -76,6 +78,16 @@ Try:  udp-bridge exec ub0-1 -- ping 172.16.1.1
       udp-bridge ps ub0
 "
         );
+    }
+
+    #[test]
+    fn what_to_try_works_between_isolated_ports_too() {
+        let mut ports = ports();
+        let second = PortInfo { number: 2, name: "ub0-2".to_owned(), ..ports[1].clone() };
+        ports.push(PortInfo { ipv4: "172.16.1.3/24".parse().unwrap(), ..second });
+        assert!(next_steps(&network(), &ports).contains("ping 172.16.1.1\n"));
+        ports[2].isolated = false;
+        assert!(next_steps(&network(), &ports).contains("ping 172.16.1.3\n"));
     }
 
     #[test]

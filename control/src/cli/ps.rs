@@ -165,7 +165,7 @@ fn ports(ports: &[PortInfo]) -> String {
     for port in ports {
         list.row([
             port.name.clone(),
-            if port.alive { "up" } else { "gone" }.to_owned(),
+            state(port).to_owned(),
             port.ipv4.addr().to_string(),
             port.ipv6.map(|net| net.addr().to_string()).unwrap_or_default(),
             port.mac.to_string(),
@@ -178,6 +178,14 @@ fn ports(ports: &[PortInfo]) -> String {
         ]);
     }
     list.text()
+}
+
+fn state(port: &PortInfo) -> &'static str {
+    match (port.alive, port.isolated) {
+        (false, _) => "gone",
+        (true, true) => "isolated",
+        (true, false) => "up",
+    }
 }
 
 /// Every reason that happened, at the port that it is counted at.

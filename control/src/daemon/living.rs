@@ -94,8 +94,12 @@ impl server::Network for Living {
 
     fn ports(&self) -> Vec<PortInfo> {
         let topology = lock(&self.topology);
-        let endpoints = topology.iter().flat_map(endpoints);
-        endpoints.zip(self.handle.ports()).map(|(made, status)| join(made, &status)).collect()
+        let Some(topology) = &*topology else { return Vec::new() };
+        let isolated = |status: &PortStatus| topology.network.is_isolated(status.id.0.into());
+        endpoints(topology)
+            .zip(self.handle.ports())
+            .map(|(made, status)| join(made, &status, isolated(&status)))
+            .collect()
     }
 
     fn fdb(&self) -> Option<Vec<FdbInfo>> {
@@ -134,11 +138,12 @@ fn describe(topology: &Topology, rootless: bool) -> NetworkInfo {
     }
 }
 
-fn join(made: &Endpoint, status: &PortStatus) -> PortInfo {
+fn join(made: &Endpoint, status: &PortStatus, isolated: bool) -> PortInfo {
     PortInfo {
         number: status.id.0,
         name: made.name.clone(),
         alive: status.alive,
+        isolated,
         namespace: made.namespace.clone(),
         interface: made.interface.clone(),
         mac: made.mac,
