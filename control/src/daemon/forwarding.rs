@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 /// The running engine.
 pub(super) struct Forwarding {
-    thread: JoinHandle<io::Result<()>>,
+    thread: JoinHandle<io::Result<Vec<Box<dyn Port>>>>,
     handle: Handle,
     alive: watch::Receiver<()>,
 }
@@ -45,11 +45,11 @@ impl Forwarding {
         while alive.changed().await.is_ok() {}
     }
 
-    /// Ends the engine and waits for it.
-    pub(super) fn stop(self) -> Result<(), EndError> {
+    /// Ends the engine, waits for it, and takes the ports back.
+    pub(super) fn stop(self) -> Result<Vec<Box<dyn Port>>, EndError> {
         self.handle.stop();
         match self.thread.join() {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(ports)) => Ok(ports),
             Ok(Err(error)) => Err(EndError::Engine(error)),
             Err(payload) => Err(EndError::EnginePanicked(words(payload.as_ref()))),
         }
@@ -113,7 +113,7 @@ mod tests {
     fn a_panic_of_the_engine_is_seen_and_told() {
         let forwarding = forwarding(Box::new(Broken));
         assert!(ended(&forwarding, Duration::from_secs(10)));
-        let error = forwarding.stop().unwrap_err();
+        let error = forwarding.stop().err().unwrap();
         assert!(error.to_string().contains("panicked: broken port"), "{error}");
     }
 
@@ -121,6 +121,6 @@ mod tests {
     fn an_engine_that_is_stopped_ends_in_order() {
         let forwarding = forwarding(Box::new(memory::pair(Offloads::ALL).0));
         assert!(!ended(&forwarding, Duration::from_millis(1)));
-        forwarding.stop().unwrap();
+        assert_eq!(forwarding.stop().unwrap().len(), 1);
     }
 }

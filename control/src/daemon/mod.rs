@@ -94,7 +94,7 @@ impl Daemon {
                 Ok(Self { runtime, signals, listener, living, forwarding, cleared })
             }
             Err(error) => {
-                report(&topology.teardown());
+                report(&topology.teardown(Vec::new()));
                 Err(error)
             }
         }
@@ -144,8 +144,13 @@ impl Daemon {
             End::Wanted(why) => tracing::info!("taking the network down: {why}"),
             End::Engine => tracing::error!("the dataplane has ended; taking the network down"),
         }
-        let forwarded = forwarding.stop();
-        let failures = living.take_topology().map(Topology::teardown).unwrap_or_default();
+        let (forwarded, ports) = match forwarding.stop() {
+            Ok(ports) => (Ok(()), ports),
+            // The ports of an engine that failed are closed already.
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let topology = living.take_topology();
+        let failures = topology.map(|topology| topology.teardown(ports)).unwrap_or_default();
         report(&failures);
         match (end, forwarded) {
             (_, Err(error)) => Err(error),

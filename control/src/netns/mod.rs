@@ -104,6 +104,14 @@ fn on_own_thread<T: Send>(
     })
 }
 
+/// A descriptor of the calling thread's namespace; it keeps the namespace alive.
+///
+/// # Errors
+/// There is no `/proc`, or too many files are open.
+pub fn current() -> Result<File, NetnsError> {
+    File::open(OWN).map_err(|source| NetnsError::Open { path: OWN.into(), source })
+}
+
 /// Enters the namespace at `path` with the calling thread, for good.
 ///
 /// # Errors

@@ -4,10 +4,11 @@
 //! a thread of its own. If a step fails, everything made so far is removed before the error is
 //! returned.
 
+use super::closing::close_together;
 use super::endpoint::{Blueprint, Endpoint};
 use super::journal::Journal;
-use super::lease::Stable;
 use super::namespaces;
+use super::nursery::Nursery;
 use super::record::{Record, RecordError, lock_site};
 use super::standing::{Holdings, TeardownError, Topology, Warning};
 use super::{ObserveError, Plan, PlanError, Site, observe};
@@ -16,7 +17,7 @@ use crate::model::Network;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::{self, NetnsError};
 use dataplane::port::Offloads;
-use dataplane::port::tap::TapError;
+use dataplane::port::tap::{Tap, TapError};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::IpAddr;
 
@@ -92,15 +93,11 @@ pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     if plan.ipv6_missing() {
         warnings.push(Warning::NoIpv6);
     }
-    let taps = Stable::default();
-    match build(network, site, &journal.mark, &mut warnings, &taps) {
+    match build(network, site, &journal.mark, &mut warnings) {
         Ok((host, ports)) => {
-            Ok(Topology { network: network.clone(), host, ports, warnings, taps, holdings })
+            Ok(Topology { network: network.clone(), host, ports, warnings, holdings })
         }
-        Err((what, source)) => {
-            taps.close();
-            Err(failed(&what, source, holdings.release().1))
-        }
+        Err((what, source)) => Err(failed(&what, source, holdings.release().1)),
     }
 }
 
@@ -133,21 +130,21 @@ fn build(
     site: &Site,
     mark: &str,
     warnings: &mut Vec<Warning>,
-    taps: &Stable,
 ) -> Result<(Endpoint, Vec<Endpoint>), Failure> {
     netns::prepare_directory(&site.netns_dir).map_err(at("the directory of namespaces"))?;
     let (host, ports) = blueprints(network, site);
     let mut netlink = Netlink::open().map_err(at(&host.name))?;
-    let (mut host, unset) = host.build(&mut netlink).map_err(at(&host.name))?;
+    let tap = Tap::open(&host.interface, host.offloads).map_err(at(&host.name))?;
+    let (host, unset) = host.build(tap, &mut netlink).map_err(at(&host.name))?;
     // What cannot be set on one interface cannot be set on any.
     warnings.extend(unset.into_iter().map(Warning::Sysctl));
+    let nursery = Nursery::new().map_err(at("the namespace where TAPs are made"))?;
     let mut built = Vec::with_capacity(ports.len());
     for port in &ports {
-        match build_port(port, mark) {
+        match build_port(port, mark, &nursery) {
             Ok(endpoint) => built.push(endpoint),
             Err(error) => {
-                let all = std::iter::once(&mut host).chain(&mut built);
-                all.filter_map(Endpoint::take_tap).for_each(|tap| taps.take_in(tap));
+                close_together(built.iter_mut().filter_map(Endpoint::take_tap).collect());
                 return Err(at(&port.name)(error));
             }
         }
@@ -157,14 +154,15 @@ fn build(
 
 /// Makes a namespace and the interface in it. The mark comes before the name: a process killed
 /// between the two leaves nothing at all.
-fn build_port(port: &Blueprint, mark: &str) -> Result<Endpoint, StepError> {
+fn build_port(port: &Blueprint, mark: &str, nursery: &Nursery) -> Result<Endpoint, StepError> {
     netns::run_in_new(|| {
         let mut netlink = Netlink::open()?;
         namespaces::mark(&mut netlink, mark)?;
         if let Some((_, path)) = &port.namespace {
             netns::pin(path)?;
         }
-        Ok(port.build(&mut netlink)?.0)
+        let tap = nursery.make_tap(&port.interface, port.offloads, &netns::current()?)?;
+        Ok(port.build(tap, &mut netlink)?.0)
     })?
 }
 

@@ -61,13 +61,13 @@ pub(super) struct Blueprint {
 }
 
 impl Blueprint {
-    /// Makes the interface in the calling thread's namespace and brings it up. Dropping the endpoint
-    /// undoes it.
+    /// Sets up the interface of `tap`, which is in the calling thread's namespace, and brings it up.
+    /// Dropping the endpoint undoes it.
     pub(super) fn build(
         &self,
+        tap: Tap,
         netlink: &mut Netlink,
     ) -> Result<(Endpoint, Vec<SysctlError>), StepError> {
-        let tap = Tap::open(&self.interface, self.offloads)?;
         let link = netlink.link(&self.interface)?;
         let Addresses { mac, ipv4, ipv6 } = self.addresses;
         let unset = if ipv6.is_some() { sysctl::prepare_ipv6(&self.interface) } else { Vec::new() };

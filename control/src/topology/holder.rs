@@ -1,7 +1,7 @@
 //! Is the process that holds a record going away?
 //!
 //! A killed process still holds its lock while the kernel closes its TAPs, 20 ms for each (see
-//! `lease`). Whoever comes right after the kill should wait for that end, not be told that the
+//! `closing`). Whoever comes right after the kill should wait for that end, not be told that the
 //! network is up. Source: `man 5 proc_pid_stat`, `include/linux/sched.h`.
 
 use std::fs;

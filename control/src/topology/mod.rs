@@ -22,17 +22,19 @@
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
 //! | `namespaces` | marks, recognises and removes namespaces |
-//! | `lease` | lends the TAPs to the switch and closes them all at once |
+//! | `nursery` | where TAPs are born |
+//! | `closing` | closes many TAPs at once |
 //! | `standing` | a network that stands, and its end |
 //! | `clear` | what a killed process left |
 
 mod apply;
 mod clear;
+mod closing;
 mod endpoint;
 mod holder;
 mod journal;
-mod lease;
 mod namespaces;
+mod nursery;
 mod observe;
 mod plan;
 mod record;

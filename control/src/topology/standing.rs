@@ -1,8 +1,8 @@
 //! What stands, and how does it come down?
 
+use super::closing::close_together;
 use super::endpoint::Endpoint;
 use super::journal::Journal;
-use super::lease::Stable;
 use super::namespaces::{self, Removal};
 use super::record::{Record, RecordError};
 use super::{Site, StepError};
@@ -53,21 +53,17 @@ pub struct Topology {
     pub ports: Vec<Endpoint>,
     /// What is not as it should be.
     pub warnings: Vec<Warning>,
-    /// The TAPs that the switch is done with.
-    pub(super) taps: Stable,
     pub(super) holdings: Holdings,
 }
 
 impl Topology {
-    /// The TAPs in the order of the switch's ports; empty the second time.
-    ///
-    /// An interface goes when its TAP is closed, and that is by [`Topology::teardown`]: whoever has
-    /// the ports must have dropped them by then.
+    /// The TAPs in the order of the switch's ports; empty the second time. An interface goes when its
+    /// TAP is closed, so they are to be handed to [`Topology::teardown`] in the end.
     pub fn take_ports(&mut self) -> Vec<Box<dyn Port>> {
         std::iter::once(&mut self.host)
             .chain(&mut self.ports)
             .filter_map(Endpoint::take_tap)
-            .map(|tap| self.taps.lend(tap))
+            .map(|tap| Box::new(tap) as Box<dyn Port>)
             .collect()
     }
 
@@ -87,17 +83,15 @@ impl Topology {
         Config::new(self.network.switch().clone(), endpoints.zip(0..).map(port).collect())
     }
 
-    /// Removes the network and its record, without stopping at the first error.
-    pub fn teardown(mut self) -> Vec<TeardownError> {
+    /// Closes the ports that the switch had and removes the network and its record, without stopping
+    /// at the first error.
+    pub fn teardown(mut self, ports: Vec<Box<dyn Port>>) -> Vec<TeardownError> {
+        close_together(ports);
         self.take_down()
     }
 
     fn take_down(&mut self) -> Vec<TeardownError> {
-        std::iter::once(&mut self.host)
-            .chain(&mut self.ports)
-            .filter_map(Endpoint::take_tap)
-            .for_each(|tap| self.taps.take_in(tap));
-        self.taps.close();
+        close_together(self.take_ports());
         self.holdings.release().1
     }
 }
