@@ -1,5 +1,6 @@
 //! Tests.
 pub mod addressing;
+pub mod bench;
 pub mod model;
 pub mod netlink;
 pub mod netns;
