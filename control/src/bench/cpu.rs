@@ -7,10 +7,15 @@
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Ticks a second of `/proc/stat`: `USER_HZ`, which is 100 on every architecture Rust's standard
 /// library knows.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How long one looks to see how busy the machine is.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Seconds of processor time spent by the whole machine on anything but idling, waiting for disks
 /// and being kept waiting by its hypervisor, since it was started.
@@ -20,6 +25,17 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub fn busy_seconds() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/stat")?;
     busy_of(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no cpu line"))
+}
+
+/// Which share of `cores` processors is busy now, while we do nothing.
+///
+/// # Errors
+/// As [`busy_seconds`].
+pub fn busy_share(cores: usize) -> io::Result<f64> {
+    let (before, since) = (busy_seconds()?, Instant::now());
+    thread::sleep(LOOK);
+    let busy = busy_seconds()? - before;
+    Ok(busy / since.elapsed().as_secs_f64() / cores as f64)
 }
 
 /// Sums user, nice, system, irq and softirq of the first line; guest time is part of user time.

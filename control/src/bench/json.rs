@@ -4,7 +4,7 @@
 //! or nothing:
 //!
 //! ```text
-//!   { "format": 1, "machine": {…}, "settings": {…}, "congestion": […], "offloads": […],
+//!   { "format": 1, "machine": {…}, "busy_before": 0.01, "settings": {…}, "congestion": […], "offloads": […],
 //!     "kernel_missing": null, "rows": [ one for each line of the table ],
 //!     "samples": [ one for each measurement, in the order made ] }
 //! ```
@@ -37,6 +37,7 @@ pub struct JsonError {
 struct Document<'a> {
     format: u32,
     machine: &'a Machine,
+    busy_before: f64,
     settings: &'a Settings,
     congestion: Vec<&'a str>,
     offloads: &'a [String],
@@ -50,6 +51,7 @@ impl<'a> Document<'a> {
         Self {
             format: FORMAT,
             machine: &measurement.machine,
+            busy_before: measurement.busy_before,
             settings: &measurement.settings,
             congestion: measurement.congestion(),
             offloads: &measurement.offloads,

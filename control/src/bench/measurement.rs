@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Measurement {
     /// The machine.
     pub machine: Machine,
+    /// How busy the machine was with other things just before, 0 to 1.
+    pub busy_before: f64,
     /// What was asked for.
     pub settings: Settings,
     /// Offloads that our ports were granted.
@@ -213,6 +215,7 @@ pub(super) mod tests {
         }
         Measurement {
             machine: Machine { kernel: "6.18.0".into(), cpu: "Some CPU".into(), cores: 2 },
+            busy_before: 0.01,
             settings: Settings { rounds: 2, seconds: 2.0, mtu: 1500, workloads },
             offloads: vec!["checksum".into(), "tso4".into()],
             kernel_missing: None,

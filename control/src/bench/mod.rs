@@ -58,6 +58,9 @@ pub enum BenchError {
     /// There is no private place, or measuring in it failed.
     #[error(transparent)]
     Private(#[from] private::PrivateError),
+    /// The machine does not say how busy it is.
+    #[error("cannot read how busy the machine is: {0}")]
+    Machine(#[source] io::Error),
     /// Our own bridge does not run.
     #[error(transparent)]
     Ours(#[from] ours::OursError),
@@ -118,6 +121,7 @@ fn measure(settings: &Settings) -> Result<Measurement, BenchError> {
         Err(missing @ KernelError::Missing(_)) => Some(missing.to_string()),
         Err(error) => return Err(error.into()),
     };
+    let busy_before = cpu::busy_share(machine.cores).map_err(BenchError::Machine)?;
     let samples = {
         let all = settings.rounds as usize * settings.workloads.len() * paths.len();
         let mut progress = Progress::new(all);
@@ -127,5 +131,5 @@ fn measure(settings: &Settings) -> Result<Measurement, BenchError> {
     };
     ours.down()?;
     let settings = settings.clone();
-    Ok(Measurement { machine, settings, offloads, kernel_missing, samples })
+    Ok(Measurement { machine, busy_before, settings, offloads, kernel_missing, samples })
 }

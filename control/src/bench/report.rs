@@ -17,6 +17,9 @@ const COLUMNS: [&str; 8] = [
     "CPU PER",
 ];
 
+/// A machine busier than this before the start is not quiet.
+const QUIET: f64 = 0.05;
+
 /// The whole report: the conditions, the table, what to know about it.
 pub(super) fn text(measurement: &Measurement) -> String {
     let mut text = conditions(measurement);
@@ -101,6 +104,12 @@ fn notes(measurement: &Measurement) -> Vec<String> {
         "CPU is the whole machine's busy time: it means something on a quiet machine only."
             .to_owned(),
     ];
+    if measurement.busy_before > QUIET {
+        notes.push(format!(
+            "The machine was {:.0} % busy before this began: measure again when it is quiet.",
+            measurement.busy_before * 100.0
+        ));
+    }
     let congestion = measurement.congestion();
     if congestion.iter().any(|name| *name != CONGESTION) {
         notes.push(format!(
@@ -166,6 +175,13 @@ CPU is the whole machine's busy time: it means something on a quiet machine only
         let text = text(&measurement);
         assert!(text.contains("congestion  bbr, cubic\n"), "{text}");
         assert!(text.contains("not of cubic, which this kernel lacks or does not allow"), "{text}");
+    }
+
+    #[test]
+    fn a_busy_machine_is_pointed_out() {
+        let mut measurement = example();
+        measurement.busy_before = 0.257;
+        assert!(text(&measurement).contains("The machine was 26 % busy before this began"));
     }
 
     #[test]

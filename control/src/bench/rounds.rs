@@ -19,6 +19,8 @@ pub const CONGESTION: &str = "cubic";
 const WARM_UP: Duration = Duration::from_millis(300);
 /// How long an end may take beyond the time its traffic takes.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a server may take to end after its client has.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,13 +97,34 @@ fn measure(
     let mut server = Worker::start(&path.server, &job(Role::Server, 0))?;
     let listening: Ready = server.hear(PATIENCE)?;
     let mut client = Worker::start(&path.client, &job(Role::Client, listening.port))?;
-    let connected: Ready = client.hear(PATIENCE)?;
+    let patience = job(Role::Client, 0).traffic() + PATIENCE;
+    let (connected, tally) = lead(&mut server, &mut client, patience)
+        .map_err(|client| with_server(client, &mut server))?;
+    let served: Tally = server.hear(PATIENCE)?;
+    let congestion = [connected.congestion, listening.congestion].into_iter().flatten().collect();
+    Ok(sample(round, workload, path.bridge, congestion, &tally, &served))
+}
+
+/// Starts the traffic once the client is connected, and waits for what the client saw.
+fn lead(
+    server: &mut Worker,
+    client: &mut Worker,
+    patience: Duration,
+) -> Result<(Ready, Tally), WorkerError> {
+    let connected = client.hear(PATIENCE)?;
     server.go()?;
     client.go()?;
-    let patience = WARM_UP + Duration::from_secs_f64(settings.seconds) + PATIENCE;
-    let (client, server): (Tally, Tally) = (client.hear(patience)?, server.hear(patience)?);
-    let congestion = [connected.congestion, listening.congestion].into_iter().flatten().collect();
-    Ok(sample(round, workload, path.bridge, congestion, &client, &server))
+    Ok((connected, client.hear(patience)?))
+}
+
+/// Adds why the server ended, if it has: it may be the one that failed first.
+fn with_server(client: WorkerError, server: &mut Worker) -> WorkerError {
+    match server.hear::<Tally>(LAST_WORDS) {
+        Err(server @ WorkerError::Ended { .. }) => {
+            WorkerError::Both { client: Box::new(client), server: Box::new(server) }
+        }
+        _ => client,
+    }
 }
 
 /// What the two ends saw, together.

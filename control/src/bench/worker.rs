@@ -18,7 +18,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The process cannot be started.
-    #[error("the {role:?} process cannot be started: {source}")]
+    #[error("the {role} process cannot be started: {source}")]
     Start {
         /// Which end.
         role: Role,
@@ -27,7 +27,7 @@ pub enum WorkerError {
         source: io::Error,
     },
     /// The process ended without an answer.
-    #[error("the {role:?} process ended early ({status}): {stderr}")]
+    #[error("the {role} process ended early ({status}): {stderr}")]
     Ended {
         /// Which end.
         role: Role,
@@ -36,8 +36,16 @@ pub enum WorkerError {
         /// What it said.
         stderr: String,
     },
+    /// Both processes ended: when one fails the other notices, and either may be heard first.
+    #[error("{client}; {server}")]
+    Both {
+        /// How the client ended.
+        client: Box<WorkerError>,
+        /// How the server ended.
+        server: Box<WorkerError>,
+    },
     /// The process does not answer.
-    #[error("the {role:?} process gave no answer within {patience:?}")]
+    #[error("the {role} process gave no answer within {patience:?}")]
     Silent {
         /// Which end.
         role: Role,
@@ -45,7 +53,7 @@ pub enum WorkerError {
         patience: Duration,
     },
     /// The process answers nonsense.
-    #[error("the {role:?} process gave an answer that is none: {source}")]
+    #[error("the {role} process gave an answer that is none: {source}")]
     Answer {
         /// Which end.
         role: Role,

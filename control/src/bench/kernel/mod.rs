@@ -126,3 +126,28 @@ fn build_end(address: Ipv4Addr) -> Result<(), KernelError> {
     let address = Request::address(ETH0, address);
     route.ask(address).map_err(KernelError::step("set an address"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(what: &'static str, errno: Errno) -> KernelError {
+        KernelError::step(what)(errno.into())
+    }
+
+    #[test]
+    fn a_kernel_without_a_kind_of_link_is_no_failure() {
+        let error = refused(MAKE_BRIDGE, Errno::EOPNOTSUPP);
+        assert!(matches!(error, KernelError::Missing("bridge")));
+        assert_eq!(error.to_string(), "this kernel has no bridge");
+        let error = refused(MAKE_PAIR, Errno::EOPNOTSUPP);
+        assert!(matches!(error, KernelError::Missing("veth pairs")));
+    }
+
+    #[test]
+    fn other_refusals_are_failures() {
+        assert!(matches!(refused(MAKE_BRIDGE, Errno::EPERM), KernelError::Step { .. }));
+        let error = refused("set an address", Errno::EOPNOTSUPP);
+        assert!(matches!(error, KernelError::Step { what: "set an address", .. }));
+    }
+}

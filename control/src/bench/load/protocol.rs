@@ -1,6 +1,7 @@
 //! Which words do the benchmark and its workers exchange?
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
@@ -15,6 +16,15 @@ pub enum Role {
     Server,
     /// Connects.
     Client,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
 }
 
 /// What the two ends do.
@@ -54,6 +64,13 @@ pub struct Job {
     pub span: Duration,
     /// The TCP congestion control to ask for.
     pub congestion: String,
+}
+
+impl Job {
+    /// How long the traffic takes that matters.
+    pub fn traffic(&self) -> Duration {
+        self.warm_up + self.span
+    }
 }
 
 /// An end is ready.
