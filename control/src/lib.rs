@@ -22,12 +22,14 @@
 //! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
 //! 4. [`daemon`]: who keeps it alive;
 //! 5. [`api`]: how it is asked;
-//! 6. [`cli`] and [`doctor`]: what people see.
+//! 6. [`cli`] and [`doctor`]: what people see;
+//! 7. [`bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
 pub mod addressing;
 pub mod api;
+pub mod bench;
 pub mod cli;
 pub mod daemon;
 pub mod doctor;

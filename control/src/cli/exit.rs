@@ -10,6 +10,8 @@
 
 use super::output::OutputError;
 use crate::api::client::ClientError;
+use crate::bench::BenchError;
+use crate::bench::load::LoadError;
 use crate::daemon::{EndError, StartError};
 use crate::doctor::Refusal;
 use crate::model::ModelError;
@@ -161,6 +163,12 @@ pub enum CliError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The bridges cannot be measured.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// One end of a measurement gives up.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// The report says that `up` cannot work.
     #[error("")]
     NotReady,
@@ -170,7 +178,7 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
-            Self::Name(_) => BAD_INPUT,
+            Self::Name(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
             Self::BackgroundEnded(code) => *code,

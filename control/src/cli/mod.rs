@@ -23,6 +23,7 @@ mod examples;
 
 pub use exit::CliError;
 
+use crate::bench;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -50,6 +51,11 @@ enum Verb {
     Exec(exec::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
+    /// Measure this bridge beside the kernel's, in private namespaces
+    Bench(bench::Options),
+    /// Send or receive for `bench`
+    #[command(hide = true)]
+    Load(bench::load::Options),
     /// Tell what this machine has and lacks, and what to do about it
     Doctor(report::Options),
     /// Try something that changes the process for good, and print what came of it as JSON
@@ -65,6 +71,8 @@ pub fn main() -> ExitCode {
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
+        Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
+        Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),
         Verb::Probe(options) => report::probe(&options),
     };
