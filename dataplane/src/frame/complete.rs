@@ -2,7 +2,7 @@
 //!
 //! Source: `skb_checksum_help` in `net/core/dev.c`.
 
-use super::{Frame, Transport};
+use super::Frame;
 use crate::wire::checksum::Sum;
 use crate::wire::udp;
 use crate::wire::vnet::{self, VnetHeader};
@@ -23,10 +23,9 @@ pub fn complete<'r>(frame: &Frame<'_>, room: &'r mut [u8]) -> &'r [u8] {
         let start = vnet::HEADER_LEN + usize::from(offload.csum_start.get());
         let at = start + usize::from(offload.csum_offset.get());
         // The field holds the pseudo-header's sum, so it is summed with the rest.
-        let mut value = Sum::default().bytes(&room[start..]).checksum();
-        if frame.layout().transport_kind() == Transport::Udp {
-            value = udp::nonzero(value);
-        }
+        let sum = Sum::default().bytes(&room[start..]).checksum();
+        // Only UDP needs it; the kernel does so for all, and either is valid.
+        let value = udp::nonzero(sum);
         room[at..at + 2].copy_from_slice(&value.to_be_bytes());
     }
     room
