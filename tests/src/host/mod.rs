@@ -23,6 +23,7 @@
 
 pub mod needs;
 pub mod process;
+pub mod product;
 pub mod rtnl;
 pub mod snapshot;
 pub mod traffic;
@@ -93,12 +94,12 @@ impl Host {
         })
     }
 
-    /// Lets every user open `/dev/net/tun` on this host, whatever its mode on the machine.
-    pub fn open_tun_to_all(&self) {
+    /// Gives `/dev/net/tun` this mode on this host, whatever it is on the machine.
+    pub fn open_tun_to(&self, mode: u32) {
         let node = Path::new("/run/tun");
-        mknod(node, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), makedev(10, 200)).unwrap();
+        mknod(node, SFlag::S_IFCHR, Mode::from_bits_truncate(mode), makedev(10, 200)).unwrap();
         // The umask may have taken bits.
-        fs::set_permissions(node, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        fs::set_permissions(node, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         bind(node, Path::new(dataplane::port::tap::TUN_DEVICE)).unwrap();
     }
 
@@ -120,7 +121,7 @@ fn make_private() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
-    // Devices are allowed here, see `open_tun_to_all`.
+    // Devices are allowed here, see `open_tun_to`.
     mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
     // What a program reads of /sys/class/net is of the namespace whose mount it is.
     match mount(Some("sys"), "/sys", Some("sysfs"), MsFlags::empty(), None::<&str>) {

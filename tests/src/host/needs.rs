@@ -86,6 +86,11 @@ fn user_namespaces() -> bool {
         && number("/proc/sys/user/max_user_namespaces").unwrap_or(0) > 0
 }
 
+/// A test that panics if it fails.
+pub trait Test: FnOnce(&Host) + Send + 'static {}
+
+impl<T: FnOnce(&Host) + Send + 'static> Test for T {}
+
 /// The tests of one file, to be run by [`Suite::run`].
 #[derive(Default)]
 pub struct Suite {
@@ -100,12 +105,12 @@ impl Suite {
     }
 
     /// Adds a test that needs [`Need::BASICS`] and no more.
-    pub fn add(&mut self, name: &str, test: fn(&Host)) -> &mut Self {
+    pub fn add(&mut self, name: &str, test: impl Test) -> &mut Self {
         self.add_needing(&[], name, test)
     }
 
     /// Adds a test that needs [`Need::BASICS`] and `needs`.
-    pub fn add_needing(&mut self, needs: &[Need], name: &str, test: fn(&Host)) -> &mut Self {
+    pub fn add_needing(&mut self, needs: &[Need], name: &str, test: impl Test) -> &mut Self {
         let lacking = Need::BASICS.iter().chain(needs).find_map(|need| need.lacking());
         if let Some(what) = lacking {
             eprintln!("SKIPPED {name}: this machine lacks {what}");

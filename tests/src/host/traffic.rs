@@ -57,16 +57,7 @@ impl End {
 
     /// Does `to` answer an echo request from here, before the deadline?
     pub fn reaches(&self, host: &Host, to: IpAddr, deadline: Duration) -> bool {
-        let socket = self.visit(host, || raw_icmp(to).unwrap());
-        let end = Instant::now() + deadline;
-        let mut sequence = 0;
-        while Instant::now() < end {
-            sequence += 1;
-            if echo(&socket, to, sequence).is_ok() {
-                return true;
-            }
-        }
-        false
+        self.visit(host, || pings(to, deadline))
     }
 
     /// Pings `to` from here.
@@ -74,6 +65,20 @@ impl End {
     pub fn ping(&self, host: &Host, to: IpAddr) {
         assert!(self.reaches(host, to, wait::LONG), "no answer from {to} to {self:?}");
     }
+}
+
+/// Does `to` answer an echo request from the calling thread's namespace, before the deadline?
+pub fn pings(to: IpAddr, deadline: Duration) -> bool {
+    let socket = raw_icmp(to).unwrap();
+    let end = Instant::now() + deadline;
+    let mut sequence = 0;
+    while Instant::now() < end {
+        sequence += 1;
+        if echo(&socket, to, sequence).is_ok() {
+            return true;
+        }
+    }
+    false
 }
 
 fn raw_icmp(to: IpAddr) -> io::Result<Socket> {

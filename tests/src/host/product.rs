@@ -1,0 +1,169 @@
+//! How is the real command run?
+
+use super::process::{Finished, Running};
+use super::traffic::End;
+use super::{Host, wait};
+use dataplane::wire::ethernet::MacAddr;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+/// Builds the command as this test was built, so that `cargo test` alone is enough.
+pub fn build() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--workspace", "--bins", "--target-dir"]);
+        cargo.arg(profile_dir().parent().unwrap());
+        if profile_dir().ends_with("release") {
+            cargo.arg("--release");
+        }
+        let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(
+            status.is_ok_and(|status| status.success()) && binary().exists(),
+            "cannot build {}; run `cargo build --workspace` and look at what it says",
+            binary().display()
+        );
+    });
+}
+
+/// The folder of the profile, in which the command lies and the tests in `deps`.
+pub fn profile_dir() -> PathBuf {
+    std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The command.
+pub fn binary() -> PathBuf {
+    profile_dir().join("udp-bridge")
+}
+
+/// A port as `ps --json` tells of it.
+#[derive(Clone, Debug)]
+pub struct Port(Value);
+
+impl Port {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.0["name"].as_str().unwrap()
+    }
+
+    /// Is its device still there?
+    pub fn is_alive(&self) -> bool {
+        self.0["alive"].as_bool().unwrap()
+    }
+
+    /// The MAC of its interface.
+    pub fn mac(&self) -> MacAddr {
+        self.0["mac"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// How many frames from it or to it were dropped for this reason.
+    pub fn drops(&self, reason: &str) -> u64 {
+        let drops = self.0["counters"]["drops"].as_array().unwrap();
+        let of_reason = drops.iter().find(|drop| drop["reason"] == reason);
+        of_reason.map_or(0, |drop| drop["frames"].as_u64().unwrap())
+    }
+
+    /// One of its counters.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.0["counters"][name].as_u64().unwrap()
+    }
+
+    /// Where its interface is.
+    pub fn end(&self) -> End {
+        let address = |field: &str| Some(self.0[field].as_str()?.split('/').next()?.to_owned());
+        End {
+            namespace: self.0["namespace"].as_str().map(str::to_owned),
+            ipv4: address("ipv4").unwrap().parse().unwrap(),
+            ipv6: address("ipv6").map(|text| text.parse().unwrap()),
+        }
+    }
+}
+
+/// A network in the foreground; it is ended when it is dropped.
+pub struct Network<'h> {
+    host: &'h Host,
+    /// Its process.
+    pub running: Running,
+    /// Its name.
+    pub name: String,
+}
+
+impl Host {
+    /// `udp-bridge` with these arguments, a space between each two.
+    pub fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments.split_whitespace());
+        command
+    }
+
+    /// Runs `udp-bridge` with these arguments to its end.
+    pub fn udp_bridge(&self, arguments: &str) -> Finished {
+        self.finish(&mut self.command(arguments))
+    }
+
+    /// `udp-bridge up` with these arguments in the foreground, when it is ready.
+    pub fn up(&self, arguments: &str) -> Network<'_> {
+        self.up_as(&mut self.command(&format!("up {arguments}")))
+    }
+
+    /// The same with a command of one's own.
+    pub fn up_as(&self, command: &mut Command) -> Network<'_> {
+        let arguments: Vec<_> = command.get_args().map(|one| one.to_str().unwrap()).collect();
+        let named = arguments.iter().position(|one| *one == "--name");
+        let name = named.map_or("ub0", |at| arguments[at + 1]).to_owned();
+        let mut running = self.start(command);
+        wait::for_yes("the network is up", || {
+            assert!(!running.has_ended(), "it ended: {}{}", running.stdout(), running.stderr());
+            self.is_running(&name)
+        });
+        Network { host: self, running, name }
+    }
+
+    /// Does `ps` tell of a running network of this name?
+    pub fn is_running(&self, name: &str) -> bool {
+        let listed = self.udp_bridge(&format!("ps {name} --json"));
+        serde_json::from_str::<Value>(&listed.stdout)
+            .is_ok_and(|networks| networks[0]["state"] == "running")
+    }
+
+    /// The ports of a network, the host's first.
+    pub fn ports(&self, name: &str) -> Vec<Port> {
+        let listed = self.udp_bridge(&format!("ps {name} --json")).ok().stdout;
+        let networks: Value = serde_json::from_str(&listed).unwrap();
+        networks[0]["ports"].as_array().unwrap().iter().cloned().map(Port).collect()
+    }
+
+    /// The ends of a network, the host first.
+    pub fn ends(&self, name: &str) -> Vec<End> {
+        self.ports(name).iter().map(Port::end).collect()
+    }
+
+    /// Makes the folder of the built programs readable to all users, whoever owns what is above.
+    pub fn open_programs_to_all(&self) -> PathBuf {
+        let shared = Path::new("/run/programs");
+        std::fs::create_dir(shared).unwrap();
+        super::bind(&profile_dir(), shared).unwrap();
+        shared.to_owned()
+    }
+}
+
+impl Network<'_> {
+    /// Its ports, the host's first.
+    pub fn ports(&self) -> Vec<Port> {
+        self.host.ports(&self.name)
+    }
+
+    /// Its ends, the host first.
+    pub fn ends(&self) -> Vec<End> {
+        self.host.ends(&self.name)
+    }
+
+    /// Ends it by a signal and waits.
+    pub fn end_by(self, signal: Signal) -> Finished {
+        self.running.signal(signal);
+        self.running.wait()
+    }
+}

@@ -1,0 +1,124 @@
+//! What the switch drops and counts, isolation, ports that die.
+
+use dataplane::wire::ethernet::MacAddr;
+use serde_json::Value;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::net::SocketAddr;
+use std::time::Duration;
+use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::product::Network;
+use udp_bridge_tests::host::rtnl::Rtnl;
+use udp_bridge_tests::host::{Host, wait};
+
+pub(super) fn add_to(suite: &mut Suite) {
+    suite.add("a_foreign_source_mac_is_dropped_and_counted", foreign_source);
+    suite.add("without_the_check_a_foreign_source_mac_is_learned", learned);
+    suite.add("a_malformed_packet_is_dropped_and_counted", malformed);
+    suite.add("isolated_ports_reach_the_host_and_not_each_other", isolated);
+    suite.add("a_port_whose_interface_is_deleted_is_removed_and_the_rest_goes_on", |host| {
+        dies(host, |host| host.visit("ub0-1", || Rtnl::open().delete("eth0")));
+    });
+    suite.add("a_port_whose_namespace_is_deleted_is_removed_and_the_rest_goes_on", |host| {
+        dies(host, |host| host.remove_netns("ub0-1"));
+    });
+    suite.add("an_interface_taken_down_and_up_works_again", down_and_up);
+}
+
+const FOREIGN: MacAddr = MacAddr([2, 0xba, 0xdb, 0xad, 0, 1]);
+
+/// Sends a broadcast from port 1 with a MAC that is not its own.
+fn send_with_foreign_mac(host: &Host, network: &Network<'_>) {
+    let end = &network.ends()[1];
+    let socket = end.udp(host, end.ipv4.into());
+    socket.set_broadcast(true).unwrap();
+    host.visit("ub0-1", || Rtnl::open().set_mac("eth0", FOREIGN));
+    socket.send_to(b"hello", "255.255.255.255:9").unwrap();
+}
+
+fn foreign_source(host: &Host) {
+    let network = host.up("--ports 2");
+    let mac = network.ports()[1].mac();
+    send_with_foreign_mac(host, &network);
+    wait::for_yes("it is counted", || network.ports()[1].drops("source-check") >= 1);
+    assert!(host.udp_bridge("ps").ok().stdout.contains("source-check"));
+    assert_eq!(network.ports()[2].drops("source-check"), 0);
+    host.visit("ub0-1", || Rtnl::open().set_mac("eth0", mac));
+    let ends = network.ends();
+    ends[1].ping(host, ends[2].ipv4.into());
+}
+
+fn learned(host: &Host) {
+    let network = host.up("--ports 2 --no-source-check");
+    send_with_foreign_mac(host, &network);
+    wait::for_yes("it is in the table", || {
+        let fdb = host.udp_bridge("fdb --json").ok().stdout;
+        let fdb: Value = serde_json::from_str(&fdb).unwrap();
+        fdb.as_array().unwrap().iter().any(|entry| {
+            entry["mac"] == FOREIGN.to_string()
+                && entry["port"] == "ub0-1"
+                && entry["origin"] == "learned"
+        })
+    });
+    let ends = network.ends();
+    ends[1].ping(host, ends[2].ipv4.into());
+}
+
+/// TCP headers that claim to be 16 bytes long, from a raw socket.
+fn malformed(host: &Host) {
+    let network = host.up("--ports 2");
+    let ends = network.ends();
+    let socket =
+        ends[1].visit(host, || Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP)).unwrap());
+    let mut header = [0; 20];
+    header[12] = 4 << 4;
+    let to = SockAddr::from(SocketAddr::from((ends[2].ipv4, 0)));
+    for _ in 0..10 {
+        socket.send_to(&header, &to).unwrap();
+    }
+    wait::for_yes("they are counted", || network.ports()[1].drops("tcp-offset") == 10);
+    ends[1].ping(host, ends[2].ipv4.into());
+}
+
+fn isolated(host: &Host) {
+    let network = host.up("--ports 3 --isolate 1,2");
+    let ends = network.ends();
+    for from in [&ends[1], &ends[2]] {
+        from.ping(host, ends[0].ipv4.into());
+        from.ping(host, ends[3].ipv4.into());
+    }
+    let moment = Duration::from_millis(600);
+    assert!(!ends[1].reaches(host, ends[2].ipv4.into(), moment));
+    // What is flooded is not counted for each port that may not hear it, so no counter moves.
+    let ports = network.ports();
+    let neighbours = host.udp_bridge("exec 1 -- cat /proc/net/arp").ok().stdout;
+    assert!(!neighbours.contains(&ports[2].mac().to_string()), "{neighbours}");
+}
+
+fn dies(host: &Host, end: fn(&Host)) {
+    let before = host.snapshot();
+    let network = host.up("--ports 3");
+    end(host);
+    wait::for_yes("the port is gone", || !network.ports()[1].is_alive());
+    let ends = network.ends();
+    for address in ends[3].addresses() {
+        ends[0].ping(host, address);
+        ends[2].ping(host, address);
+    }
+    let refused = host.udp_bridge("exec ub0-1 -- true");
+    assert!(refused.code().is_some(), "{refused:?}");
+    host.udp_bridge("down").ok();
+    assert_eq!(network.running.wait().code(), Some(0));
+    before.assert_same(&host.snapshot());
+}
+
+fn down_and_up(host: &Host) {
+    let network = host.up("--ports 2");
+    let ends = network.ends();
+    ends[2].ping(host, ends[1].ipv4.into());
+    host.visit("ub0-1", || Rtnl::open().down("eth0"));
+    assert!(!ends[2].reaches(host, ends[1].ipv4.into(), Duration::from_millis(600)));
+    assert!(network.ports()[1].drops("egress-down") >= 1);
+    host.visit("ub0-1", || Rtnl::open().up("eth0"));
+    ends[2].ping(host, ends[1].ipv4.into());
+    assert!(network.ports()[1].is_alive());
+}
