@@ -1,4 +1,5 @@
 //! Does a frame cost an allocation on its way? Never.
+#![allow(clippy::unwrap_used, reason = "a forwarder that cannot be made is a failed test")]
 
 use allocation_counter::measure;
 use dataplane::clock::Time;
