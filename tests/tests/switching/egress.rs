@@ -119,6 +119,13 @@ fn a_super_frame_with_cwr_set_is_cut_for_a_port_that_does_not_take_it() {
 }
 
 #[test]
+fn a_port_that_takes_super_frames_but_no_partial_checksums_gets_segments() {
+    let mut world = Setup::of(2).port(1, |port| port.offloads = Offloads::TSO4).start();
+    let frame = Kind::TcpV4.offloaded(own_mac(1), own_mac(0), &[1; 2000], 1000);
+    world.moves(|world| world.send_raw(0, frame), [received(0, [2054]), sent(1, [1054, 1054])]);
+}
+
+#[test]
 fn a_host_that_does_not_read_loses_what_does_not_fit_its_queue() {
     let mut world = Setup::of(3).start();
     let frame = plain(own_mac(1), own_mac(0), 60);
