@@ -21,18 +21,27 @@ pub struct Addresses {
     pub ipv6: Option<Ipv6Net>,
 }
 
-/// The addresses of all interfaces: the host's first, then the ports' in order.
-pub fn addresses(network: &Network) -> Vec<Addresses> {
+/// The addresses of all interfaces of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interfaces {
+    /// The bridge's: the host's interface has them.
+    pub host: Addresses,
+    /// The ports', in order.
+    pub ports: Vec<Addresses>,
+}
+
+/// Gives every interface of the network its addresses.
+pub fn interfaces(network: &Network) -> Interfaces {
     let subnets = network.subnets();
-    macs(network.name(), network.ports() + 1)
-        .into_iter()
-        .zip(0..)
-        .map(|(mac, number)| Addresses {
-            mac,
-            ipv4: ipv4(subnets.v4, number),
-            ipv6: subnets.v6.map(|subnet| ipv6(subnet, number)),
-        })
-        .collect()
+    let addresses = |(number, mac)| Addresses {
+        mac,
+        ipv4: ipv4(subnets.v4, number),
+        ipv6: subnets.v6.map(|subnet| ipv6(subnet, number)),
+    };
+    let host = addresses((0, mac(network.name(), 0, 0)));
+    // The host's MAC is the first of all, so it never gives way to another.
+    let macs = macs(network.name(), network.ports() + 1).into_iter();
+    Interfaces { host, ports: (0..).zip(macs).skip(1).map(addresses).collect() }
 }
 
 /// The IPv4 address of port `number`: the bridge (0) has the subnet's first, ports follow.
@@ -112,6 +121,11 @@ mod tests {
         Network::new(&NetworkRequest::new(name, ports), Subnets { v4, v6 }).unwrap()
     }
 
+    fn all(network: &Network) -> Vec<Addresses> {
+        let Interfaces { host, ports } = interfaces(network);
+        std::iter::once(host).chain(ports).collect()
+    }
+
     prop_compose! {
         fn any_network()(
             name in "[A-Za-z0-9_][A-Za-z0-9_.-]{0,9}x",
@@ -133,7 +147,7 @@ mod tests {
 
         #[test]
         fn all_addresses_are_unique_and_in_their_subnets(network in any_network()) {
-            let all = addresses(&network);
+            let all = all(&network);
             let count = network.ports() as usize + 1;
             let subnets = network.subnets();
             prop_assert_eq!(all.len(), count);
@@ -174,7 +188,7 @@ mod tests {
         let name = "ub0".parse().unwrap();
         let v6 = default_subnets6(&name).next();
         let network = network("ub0", 3, default_subnets().next().unwrap(), v6);
-        let shown: Vec<_> = addresses(&network)
+        let shown: Vec<_> = all(&network)
             .into_iter()
             .map(|one| format!("{} {} {}", one.mac, one.ipv4, one.ipv6.unwrap()))
             .collect();

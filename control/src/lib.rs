@@ -1,5 +1,38 @@
-//! Tests.
+//! The control side of `udp-bridge`: it makes namespaces, interfaces and addresses, keeps the
+//! dataplane running between them, and takes everything away again.
+//!
+//! ```text
+//!     cli ──> doctor::preflight ──> netns::rootless      may we, and as whom?
+//!      │
+//!      │     model ──> topology: observe ─> plan ─> apply ──> Topology ──> teardown
+//!      ├──> daemon ────────┘                 │        │           └ killed ──> clear
+//!      │      │                         addressing    ├── netns
+//!      │      ├── dataplane::engine (a thread)        ├── netlink
+//!      │      └── api::server <── unix socket ──┐     └── sysctl
+//!      └──> api::client ────────────────────────┘
+//! ```
+//!
+//! `udp-bridge up` goes the way down; `ps`, `fdb`, `exec` and `down` ask the process that `up` left
+//! running, over its socket. Nothing is parsed from text, and no other program is run.
+//!
+//! Reading order:
+//!
+//! 1. [`model`]: what a network is, proven valid;
+//! 2. [`addressing`]: which addresses and MACs it gets;
+//! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
+//! 4. [`daemon`]: who keeps it alive;
+//! 5. [`api`]: how it is asked;
+//! 6. [`cli`] and [`doctor`]: what people see;
+//! 7. [`bench`]: how fast it is beside the kernel bridge.
+
+#![forbid(unsafe_code)]
+
 pub mod addressing;
+pub mod api;
+pub mod bench;
+pub mod cli;
+pub mod daemon;
+pub mod doctor;
 pub mod model;
 pub mod netlink;
 pub mod netns;

@@ -1,3 +1,7 @@
 //! The `udp-bridge` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    control::cli::main()
+}

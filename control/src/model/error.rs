@@ -133,7 +133,7 @@ pub enum ModelError {
     },
     /// The MTU is out of bounds.
     #[error("--mtu {mtu} is out of bounds: give {least} to {MAX_MTU}{why}",
-        why = if *.least > 576 { ", or --subnet6 none for less" } else { "" })]
+        why = if *.least > 576 && *.mtu < u32::from(*.least) { ", or --subnet6 none for less" } else { "" })]
     Mtu {
         /// The MTU asked for.
         mtu: u32,

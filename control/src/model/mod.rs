@@ -7,9 +7,11 @@
 mod error;
 mod name;
 mod network;
+mod request;
 mod subnet;
 
 pub use error::ModelError;
 pub use name::{InterfaceName, NetworkName};
-pub use network::{MAX_PORTS, Mtu, Network, NetworkRequest};
+pub use network::{MAX_PORTS, Mtu, Network};
+pub use request::NetworkRequest;
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

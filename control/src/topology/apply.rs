@@ -1,77 +1,199 @@
 //! How is the plan made real?
+//!
+//! Journal first, then the host's interface, then one namespace after the other, each in one visit of
+//! a thread of its own. If a step fails, everything made so far is removed before the error is
+//! returned.
 
-use super::{Endpoint, Plan, Site};
+use super::closing::close_together;
+use super::endpoint::{Blueprint, Endpoint};
+use super::journal::Journal;
+use super::namespaces;
+use super::nursery::Nursery;
+use super::record::{Record, RecordError, lock_site};
+use super::standing::{Holdings, TeardownError, Topology, Warning};
+use super::{ObserveError, Plan, PlanError, Site, observe};
+use crate::addressing::{Interfaces, interfaces};
 use crate::model::Network;
-use dataplane::config::{Config, ConfigError};
-use dataplane::port::Port;
-use std::io;
-use std::path::PathBuf;
+use crate::netlink::{Netlink, NetlinkError};
+use crate::netns::{self, NetnsError};
+use dataplane::port::Offloads;
+use dataplane::port::tap::{Tap, TapError};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::net::IpAddr;
 
-/// Something that is not as it should be, though the network works without.
+/// The interface's name in every port's namespace.
+const PORT_INTERFACE: &str = "eth0";
+
+/// Descriptors for everything but the TAPs.
+const SPARE_DESCRIPTORS: u64 = 256;
+
+/// Why one step of the building failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Warning {
-    /// The kernel has no IPv6.
-    #[error("this kernel has no IPv6, so the network has none")]
-    NoIpv6,
+pub enum StepError {
+    /// A namespace cannot be made.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// A TAP cannot be made.
+    #[error(transparent)]
+    Tap(#[from] TapError),
+    /// The interface cannot be set up.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 /// Why the plan could not be made real. Everything made before is removed again.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// Stub.
-    #[error("stub")]
-    Stub,
+    /// The record cannot be made, or another process holds the network.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The machine cannot be looked at again.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The machine has changed since the plan was made: the name or a subnet is taken now.
+    #[error("{0} (it was free a moment ago)")]
+    Overtaken(#[source] PlanError),
+    /// A step failed.
+    #[error("cannot make {what}: {source}{}", describe_undo(.undo))]
+    Step {
+        /// The port or interface that was being made.
+        what: String,
+        /// What went wrong.
+        #[source]
+        source: StepError,
+        /// What could not be removed again; empty if everything was.
+        undo: Vec<TeardownError>,
+    },
 }
 
-/// Something that could not be removed.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot remove {}: {source}", path.display())]
-pub struct TeardownError {
-    /// What it is.
-    pub path: PathBuf,
-    /// What the kernel said.
-    #[source]
-    pub source: io::Error,
+fn describe_undo(errors: &[TeardownError]) -> String {
+    let errors: String = errors.iter().map(|error| format!("; {error}")).collect();
+    if errors.is_empty() { "; everything made before is removed again".to_owned() } else { errors }
 }
 
-/// A network that stands.
-#[derive(Debug)]
-pub struct Topology {
-    /// The network.
-    pub network: Network,
-    /// The host's interface, port 0 of the switch.
-    pub host: Endpoint,
-    /// The ports' interfaces, ports 1 and up of the switch.
-    pub ports: Vec<Endpoint>,
-    /// What is not as it should be.
-    pub warnings: Vec<Warning>,
-}
-
-/// Makes the plan real.
+/// Makes the plan real in the calling thread's network namespace.
 ///
 /// # Errors
 /// See [`ApplyError`].
 pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
-    let _ = (plan, site);
-    todo!()
+    let network = plan.network();
+    // Two processes at once would choose the same subnet: they go one after the other.
+    let _turn = lock_site(site)?;
+    plan.check(&observe(site)?).map_err(ApplyError::Overtaken)?;
+    let name = network.name();
+    let record = Record::claim(site, name)?;
+    let journal = Journal::new(name, network.ports());
+    let begin = Holdings::begin(site, name, record, &journal);
+    let mut holdings = begin.map_err(|source| failed(RECORD, source, Vec::new()))?;
+    raise_descriptor_limit(network.ports());
+    let mut warnings = Vec::new();
+    if plan.ipv6_missing() {
+        warnings.push(Warning::NoIpv6);
+    }
+    match build(network, site, &journal.mark, &mut warnings) {
+        Ok((host, ports)) => {
+            Ok(Topology { network: network.clone(), host, ports, warnings, holdings })
+        }
+        Err((what, source)) => Err(failed(&what, source, holdings.release().1)),
+    }
 }
 
-impl Topology {
-    /// The TAPs in the order of the switch's ports; empty the second time.
-    pub fn take_ports(&mut self) -> Vec<Box<dyn Port>> {
-        todo!()
-    }
+const RECORD: &str = "the network's record";
 
-    /// The configuration of the switch for this network.
-    ///
-    /// # Errors
-    /// The dataplane refuses it.
-    pub fn dataplane_config(&self) -> Result<Config, ConfigError> {
-        todo!()
-    }
+fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError {
+    ApplyError::Step { what: what.to_owned(), source, undo }
+}
 
-    /// Removes the network and its record, without stopping at the first error.
-    pub fn teardown(self) -> Vec<TeardownError> {
-        todo!()
+/// Two descriptors a port are enough; the limit of 1,024 that shells have is for programs that use
+/// select(2). Where the hard limit is too low, opening a TAP says so.
+fn raise_descriptor_limit(ports: u32) {
+    let needed = u64::from(ports) * 2 + SPARE_DESCRIPTORS;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < needed
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
     }
+}
+
+/// What was being made when it failed, and why it did.
+type Failure = (String, StepError);
+
+fn at<E: Into<StepError>>(what: &str) -> impl FnOnce(E) -> Failure {
+    move |error| (what.to_owned(), error.into())
+}
+
+fn build(
+    network: &Network,
+    site: &Site,
+    mark: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Endpoint, Vec<Endpoint>), Failure> {
+    netns::prepare_directory(&site.netns_dir).map_err(at("the directory of namespaces"))?;
+    let (host, ports) = blueprints(network, site);
+    let mut netlink = Netlink::open().map_err(at(&host.name))?;
+    let tap = Tap::open(&host.interface, host.offloads).map_err(at(&host.name))?;
+    let (host, unset) = host.build(tap, &mut netlink).map_err(at(&host.name))?;
+    // What cannot be set on one interface cannot be set on any.
+    warnings.extend(unset.into_iter().map(Warning::Sysctl));
+    let nursery = Nursery::new().map_err(at("the namespace where TAPs are made"))?;
+    let mut built = Vec::with_capacity(ports.len());
+    for port in &ports {
+        match build_port(port, mark, &nursery) {
+            Ok(endpoint) => built.push(endpoint),
+            Err(error) => {
+                close_together(built.iter_mut().filter_map(Endpoint::take_tap).collect());
+                return Err(at(&port.name)(error));
+            }
+        }
+    }
+    Ok((host, built))
+}
+
+/// Makes a namespace and the interface in it. The mark comes before the name: a process killed
+/// between the two leaves nothing at all.
+fn build_port(port: &Blueprint, mark: &str, nursery: &Nursery) -> Result<Endpoint, StepError> {
+    netns::run_in_new(|| {
+        let mut netlink = Netlink::open()?;
+        namespaces::mark(&mut netlink, mark)?;
+        if let Some((_, path)) = &port.namespace {
+            netns::pin(path)?;
+        }
+        let tap = nursery.make_tap(&port.interface, port.offloads, &netns::current()?)?;
+        Ok(port.build(tap, &mut netlink)?.0)
+    })?
+}
+
+/// What is to be made: the host's interface, and the ports' in order.
+fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
+    let Interfaces { host, ports } = interfaces(network);
+    let gateways: Vec<IpAddr> = std::iter::once(host.ipv4.addr().into())
+        .chain(host.ipv6.map(|ipv6| ipv6.addr().into()))
+        .collect();
+    let offloads = |number| if network.is_plain(number) { Offloads::NONE } else { Offloads::ALL };
+    let name = network.host_interface().to_string();
+    let host = Blueprint {
+        interface: name.clone(),
+        name,
+        namespace: None,
+        addresses: host,
+        gateways: Vec::new(),
+        mtu: network.mtu(),
+        offloads: offloads(0),
+    };
+    let port = |(addresses, number)| {
+        let name = network.name().port(number);
+        Blueprint {
+            interface: PORT_INTERFACE.to_owned(),
+            namespace: Some((name.clone(), site.netns_dir.join(&name))),
+            name,
+            addresses,
+            gateways: gateways.clone(),
+            mtu: network.mtu(),
+            offloads: offloads(number),
+        }
+    };
+    (host, ports.into_iter().zip(1..).map(port).collect())
 }

@@ -1,12 +1,22 @@
-//! What is one interface of the network?
+//! How does one interface of the network come to be?
 
-use crate::netlink::NetlinkError;
-use crate::netns::NetnsError;
+use super::StepError;
+use crate::addressing::Addresses;
+use crate::model::Mtu;
+use crate::netlink::{LinkChange, Netlink, NetlinkError};
+use crate::netns::{self, NetnsError};
+use crate::sysctl::{self, SysctlError};
 use dataplane::port::Offloads;
 use dataplane::port::tap::Tap;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{Ipv4Net, Ipv6Net};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Frames that a TAP holds until we read them. When the ring is full the kernel drops silently, to
+/// the sender as to us (only the interface's `tx_dropped` tells), and the default of 1,000 is less
+/// than what one UDP sender writes while the loop serves the other ports.
+const TX_QUEUE_LEN: u32 = 10_000;
 
 /// An interface: the host's or a port's.
 #[derive(Debug)]
@@ -27,9 +37,85 @@ pub struct Endpoint {
     pub mtu: u16,
     /// What the kernel granted.
     pub offloads: Offloads,
+    path: Option<PathBuf>,
+    tap: Option<Tap>,
+}
+
+/// What one interface is to be.
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    /// The port's name.
+    pub(super) name: String,
+    /// The interface's name.
+    pub(super) interface: String,
+    /// The namespace's name and file; `None` for the calling thread's.
+    pub(super) namespace: Option<(String, PathBuf)>,
+    /// Its addresses.
+    pub(super) addresses: Addresses,
+    /// Where the default routes go: the bridge's addresses, but not for the host itself.
+    pub(super) gateways: Vec<IpAddr>,
+    /// Its MTU.
+    pub(super) mtu: Mtu,
+    /// The offloads to ask for.
+    pub(super) offloads: Offloads,
+}
+
+impl Blueprint {
+    /// Sets up the interface of `tap`, which is in the calling thread's namespace, and brings it up.
+    /// Dropping the endpoint undoes it.
+    pub(super) fn build(
+        &self,
+        tap: Tap,
+        netlink: &mut Netlink,
+    ) -> Result<(Endpoint, Vec<SysctlError>), StepError> {
+        let link = netlink.link(&self.interface)?;
+        let Addresses { mac, ipv4, ipv6 } = self.addresses;
+        let unset = if ipv6.is_some() { sysctl::prepare_ipv6(&self.interface) } else { Vec::new() };
+        let change = LinkChange {
+            mac: Some(mac),
+            mtu: Some(self.mtu.get()),
+            tx_queue_len: Some(TX_QUEUE_LEN),
+            alias: None,
+            up: true,
+        };
+        netlink.change_link(&link, &change)?;
+        netlink.add_address(&link, ipv4.into())?;
+        if let Some(ipv6) = ipv6 {
+            netlink.add_address(&link, ipv6.into())?;
+        }
+        for &gateway in &self.gateways {
+            netlink.add_default_route(&link, gateway)?;
+        }
+        Ok((self.endpoint(tap), unset))
+    }
+
+    fn endpoint(&self, tap: Tap) -> Endpoint {
+        use dataplane::port::Port;
+        Endpoint {
+            name: self.name.clone(),
+            namespace: self.namespace.as_ref().map(|(name, _)| name.clone()),
+            interface: self.interface.clone(),
+            mac: self.addresses.mac,
+            ipv4: self.addresses.ipv4,
+            ipv6: self.addresses.ipv6,
+            mtu: self.mtu.get(),
+            offloads: tap.offloads(),
+            path: self.namespace.as_ref().map(|(_, path)| path.clone()),
+            tap: Some(tap),
+        }
+    }
+}
+
+impl Endpoint {
+    /// The TAP, the first time it is asked for.
+    pub fn take_tap(&mut self) -> Option<Tap> {
+        self.tap.take()
+    }
+
     /// The namespace's file; `None` for the host's.
-    pub(crate) path: Option<PathBuf>,
-    pub(crate) tap: Option<Tap>,
+    pub fn namespace_path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
 }
 
 /// Why the statistics of an interface cannot be read.
@@ -43,24 +129,15 @@ pub enum RingError {
     Netlink(#[from] NetlinkError),
 }
 
-impl Endpoint {
-    /// The TAP, the first time it is asked for.
-    pub fn take_tap(&mut self) -> Option<Tap> {
-        self.tap.take()
-    }
-
-    /// The namespace's file; `None` for the host's.
-    pub fn namespace_path(&self) -> Option<&std::path::Path> {
-        self.path.as_deref()
-    }
-}
-
 /// How many frames the endpoint's namespace sent faster than they were read from its TAP: the
-/// interface's `tx_dropped`.
+/// interface's `tx_dropped`. The host's is looked up in the calling thread's namespace.
 ///
 /// # Errors
 /// [`RingError`] if the namespace or the interface is gone.
 pub fn ring_drops(endpoint: &Endpoint) -> Result<u64, RingError> {
-    let _ = endpoint;
-    todo!()
+    let visit = || Ok(Netlink::open()?.link(&endpoint.interface)?.tx_dropped);
+    match &endpoint.path {
+        Some(path) => netns::run_in(path, visit)?,
+        None => visit(),
+    }
 }

@@ -1,18 +1,51 @@
 //! What is there, what will be made, and how does it go away again?
 //!
-//!     observe ──> plan ──> apply ──> Topology ──> teardown
-//!     (reads)    (pure)   (makes)        └ killed ──> clear
+//! ```text
+//! observe ──> plan ──> apply ──> Topology ──> teardown
+//! (reads)    (pure)   (makes)        └─ killed ──> clear
+//! ```
+//!
+//! A network that stands consists of the TAPs, which go when the process does, and of named
+//! namespaces, which stay. So that a killed process leaves nothing that cannot be told from other
+//! people's things, it first writes a journal of the names it will make with a mark that no
+//! other process has, and puts the mark on each namespace (as alias of its `lo`) *before* that gets
+//! its name. Whoever clears up removes a named namespace only if it wears the mark.
+//!
+//! | file | |
+//! |---|---|
+//! | `site` | where records and namespaces are |
+//! | `observe` | routes, interfaces, namespaces, networks that are there |
+//! | `plan` | request + what is there → what will be made, or why not |
+//! | `record` | the folder of one network: who holds it |
+//! | `journal` | what it made |
+//! | `holder` | is the process that holds it going away? |
+//! | `apply` | makes it, undoes it on failure |
+//! | `endpoint` | one interface |
+//! | `namespaces` | marks, recognises and removes namespaces |
+//! | `nursery` | where TAPs are born |
+//! | `closing` | closes many TAPs at once |
+//! | `standing` | a network that stands, and its end |
+//! | `clear` | what a killed process left |
 
 mod apply;
+mod clear;
+mod closing;
 mod endpoint;
+mod holder;
+mod journal;
+mod namespaces;
+mod nursery;
 mod observe;
 mod plan;
 mod record;
 mod site;
+mod standing;
 
-pub use apply::{ApplyError, TeardownError, Topology, Warning, apply};
+pub use apply::{ApplyError, StepError, apply};
+pub use clear::{ClearError, Cleared, clear};
 pub use endpoint::{Endpoint, RingError, ring_drops};
-pub use observe::{ObserveError, Observed, Route, observe};
+pub use observe::{ObserveError, Observed, Route, TunDevice, observe};
 pub use plan::{Plan, PlanError, plan};
-pub use record::{ClearError, Cleared, KnownNetwork, clear, networks};
+pub use record::{KnownNetwork, RecordError, networks};
 pub use site::Site;
+pub use standing::{TeardownError, Topology, Warning};

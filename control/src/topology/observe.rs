@@ -1,24 +1,34 @@
 //! What is on this machine already?
 
-use super::{KnownNetwork, Site};
-use crate::netlink::NetlinkError;
-use ipnet::IpNet;
-use std::io;
-use std::path::PathBuf;
+use super::{KnownNetwork, Site, networks};
+use crate::netlink::{HostRoute, Netlink, NetlinkError, all_links};
+use crate::sysctl;
+use dataplane::port::tap::TUN_DEVICE;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// A route of the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where to.
-    pub destination: IpNet,
-    /// Through which interface, if through one.
-    pub interface: Option<String>,
+pub type Route = HostRoute;
+
+/// Can TAPs be made?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TunDevice {
+    /// The device node can be opened.
+    #[default]
+    Usable,
+    /// There is no device node.
+    Missing,
+    /// There is a device node, but this process may not open it.
+    Denied,
+    /// There is a device node, but no driver behind it.
+    NoDriver,
 }
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// All routes of all tables but for multicast.
+    /// All routes of all tables but for broadcast, anycast and multicast.
     pub routes: Vec<Route>,
     /// The names of the interfaces in the calling namespace.
     pub links: Vec<String>,
@@ -28,6 +38,8 @@ pub struct Observed {
     pub networks: Vec<KnownNetwork>,
     /// Does the kernel have IPv6?
     pub ipv6: bool,
+    /// Can TAPs be made?
+    pub tun: TunDevice,
 }
 
 /// Why the machine cannot be looked at.
@@ -47,11 +59,48 @@ pub enum ObserveError {
     },
 }
 
-/// Looks at the calling thread's network namespace and at the site.
+/// Looks at the calling thread's network namespace and at the site; changes nothing.
 ///
 /// # Errors
 /// See [`ObserveError`].
 pub fn observe(site: &Site) -> Result<Observed, ObserveError> {
-    let _ = site;
-    todo!()
+    let routes = Netlink::open()?.routes()?;
+    let links = all_links()?.into_iter().map(|(_, name)| name).collect();
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ObserveError::Directory { path, source }
+    };
+    let namespaces = names_in(&site.netns_dir).map_err(unreadable(&site.netns_dir))?;
+    let networks = networks(site).map_err(unreadable(&site.state_dir))?;
+    Ok(Observed {
+        routes,
+        links,
+        namespaces,
+        networks,
+        ipv6: sysctl::has_ipv6(),
+        tun: tun_device(),
+    })
+}
+
+/// The names in a directory; none if it does not exist.
+pub(super) fn names_in(directory: &Path) -> io::Result<Vec<String>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => {
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opening the device node makes no TAP yet.
+fn tun_device() -> TunDevice {
+    match OpenOptions::new().read(true).write(true).open(TUN_DEVICE) {
+        Ok(_) => TunDevice::Usable,
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound => TunDevice::Missing,
+            ErrorKind::PermissionDenied => TunDevice::Denied,
+            _ => TunDevice::NoDriver,
+        },
+    }
 }

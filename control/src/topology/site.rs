@@ -1,5 +1,6 @@
 //! Where on this machine are the records and the namespaces?
 
+use crate::netns::NETNS_DIR;
 use nix::unistd::geteuid;
 use std::env;
 use std::path::PathBuf;
@@ -17,8 +18,6 @@ pub struct Site {
 }
 
 impl Site {
-    /// Where `ip netns` has its namespaces.
-    pub const NETNS_DIR: &str = "/run/netns";
     /// Where the records of privileged processes are.
     pub const STATE_DIR: &str = "/run/udp-bridge";
 
@@ -33,6 +32,6 @@ impl Site {
                 _ => env::temp_dir().join(format!("udp-bridge-{}", geteuid())),
             }
         };
-        Self { state_dir, netns_dir: PathBuf::from(Self::NETNS_DIR) }
+        Self { state_dir, netns_dir: PathBuf::from(NETNS_DIR) }
     }
 }

@@ -133,6 +133,11 @@ impl Forwarder {
         self.slots[id.index()].port.as_ref()
     }
 
+    /// Gives the ports back, those that are gone included.
+    pub fn into_ports(self) -> Vec<Box<dyn Port>> {
+        self.slots.into_iter().map(|slot| slot.port).collect()
+    }
+
     /// The counters, to read from anywhere.
     pub fn counters(&self) -> &Counters {
         &self.counters

@@ -111,11 +111,11 @@ impl Engine {
         Ok((engine, handle))
     }
 
-    /// Forwards until [`Handle::stop`] is called. The ports are closed when it returns.
+    /// Forwards until [`Handle::stop`] is called, then hands the ports back.
     ///
     /// # Errors
     /// What the poller says. A port's failure is never one: a port whose device is gone is removed.
-    pub fn run(mut self) -> io::Result<()> {
+    pub fn run(mut self) -> io::Result<Vec<Box<dyn Port>>> {
         for id in self.forwarder.ids() {
             self.watch(id)?;
         }
@@ -132,7 +132,7 @@ impl Engine {
             let sleep =
                 if self.busy.is_empty() { self.until_due(now) } else { Some(Duration::ZERO) };
             if self.wait(sleep)?.is_break() {
-                return Ok(());
+                return Ok(self.forwarder.into_ports());
             }
         }
     }

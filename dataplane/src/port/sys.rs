@@ -20,12 +20,12 @@ pub(crate) mod offload {
     pub(crate) const USO6: u32 = 0x40;
 }
 
-/// Attaches an open `/dev/net/tun` to the TAP device `name`, creating it, without packet information
-/// and with a virtio header before each frame.
+/// Makes the TAP device `name` for an open `/dev/net/tun`, without packet information and with a
+/// virtio header before each frame. A device that exists already is never attached to.
 ///
 /// # Errors
 /// `EINVAL` for a name of 0 or more than [`INTERFACE_NAME_MAX`] bytes or with a zero byte, `EPERM`
-/// without `CAP_NET_ADMIN`, `EBUSY` for a device in use, and whatever else `TUNSETIFF` says.
+/// without `CAP_NET_ADMIN`, `EBUSY` for a device that exists, and whatever else `TUNSETIFF` says.
 pub(crate) fn set_interface(fd: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -35,8 +35,9 @@ pub(crate) fn set_interface(fd: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    // The flags are 0x5002: IFF_VNET_HDR, IFF_NO_PI and IFF_TAP all fit a short.
-    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as i16;
+    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_TUN_EXCL;
+    // The flags are 0xd002; the field is a signed short.
+    request.ifr_ifru.ifru_flags = flags as i16;
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which `request` is, and it outlives the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })
 }

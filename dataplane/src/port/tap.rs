@@ -58,8 +58,8 @@ impl Tap {
     /// many of the `wanted` offloads as the kernel grants. It is down and has a random MAC.
     ///
     /// # Errors
-    /// [`TapError`] says which of the three steps failed. An existing interface that is no free TAP
-    /// is `EBUSY` or `EINVAL` from the kernel.
+    /// [`TapError`] says which of the three steps failed. An interface that exists already is
+    /// `EBUSY` or `EINVAL` from the kernel, whatever it is.
     pub fn open(name: &str, wanted: Offloads) -> Result<Self, TapError> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = rustix::fs::open(TUN_DEVICE, flags, Mode::empty())

@@ -1,0 +1,218 @@
+//! What do client and server say to each other?
+//!
+//! Plain data. Received and sent are the switch's view everywhere: *received* frames came from the
+//! port, *sent* ones went to it. A super-frame counts as one frame, with all of its bytes.
+
+use dataplane::counters::CounterSnapshot;
+use dataplane::wire::ethernet::MacAddr;
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
+
+/// Where the network is described.
+pub const NETWORK_PATH: &str = "/v1/network";
+/// Where the ports are listed.
+pub const PORTS_PATH: &str = "/v1/ports";
+/// Where the MAC table is listed.
+pub const FDB_PATH: &str = "/v1/fdb";
+/// Where the network is asked to end.
+pub const STOP_PATH: &str = "/v1/stop";
+
+/// A network as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInfo {
+    /// The network's name.
+    pub name: String,
+    /// The process that runs it, as that process sees itself.
+    pub pid: u32,
+    /// Does it live in a user namespace of its own, host side included?
+    pub rootless: bool,
+    /// Seconds since it was ready.
+    pub uptime_seconds: u64,
+    /// The IPv4 subnet.
+    pub subnet: Ipv4Net,
+    /// The IPv6 subnet; absent when IPv6 is off.
+    pub subnet6: Option<Ipv6Net>,
+    /// The MTU of all interfaces, in bytes.
+    pub mtu: u16,
+    /// The host interface.
+    pub host_if: String,
+    /// How many ports there are, the host port not counted.
+    pub ports: usize,
+}
+
+/// One port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortInfo {
+    /// The port's number: 0 is the host's.
+    pub number: u16,
+    /// The port's name.
+    pub name: String,
+    /// False once its namespace or device was removed.
+    pub alive: bool,
+    /// An isolated port reaches only ports that are not.
+    pub isolated: bool,
+    /// The namespace of its interface; absent for the host port.
+    pub namespace: Option<String>,
+    /// The interface in that namespace.
+    pub interface: String,
+    /// The interface's MAC.
+    #[serde(with = "mac_text")]
+    pub mac: MacAddr,
+    /// The interface's IPv4 address.
+    pub ipv4: Ipv4Net,
+    /// The interface's IPv6 address; absent when IPv6 is off.
+    pub ipv6: Option<Ipv6Net>,
+    /// The interface's MTU in bytes.
+    pub mtu: u16,
+    /// The offloads that the kernel granted.
+    pub offloads: Vec<String>,
+    /// What happened here.
+    pub counters: Counters,
+    /// Frames that the namespace sent faster than they were read (`tx_dropped` of its interface);
+    /// absent where the interface cannot be asked.
+    pub ring_drops: Option<u64>,
+}
+
+/// The counters of a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Frames that came from the port.
+    pub received_frames: u64,
+    /// Bytes that came from the port.
+    pub received_bytes: u64,
+    /// Frames that went to the port.
+    pub sent_frames: u64,
+    /// Bytes that went to the port.
+    pub sent_bytes: u64,
+    /// Frames dropped here for any reason.
+    pub dropped_frames: u64,
+    /// The same by reason; reasons that never happened are left out.
+    pub drops: Vec<DropCount>,
+    /// MAC table entries that this port lost because it or the table was full.
+    pub fdb_evictions: u64,
+}
+
+/// How often frames were dropped for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropCount {
+    /// The reason's stable name.
+    pub reason: String,
+    /// How many frames.
+    pub frames: u64,
+    /// The reason in words.
+    pub explanation: String,
+}
+
+impl From<&CounterSnapshot> for Counters {
+    fn from(snapshot: &CounterSnapshot) -> Self {
+        let drops = snapshot.drops().map(|(reason, frames)| DropCount {
+            reason: reason.name().to_owned(),
+            frames,
+            explanation: reason.explain().to_owned(),
+        });
+        Self {
+            received_frames: snapshot.received,
+            received_bytes: snapshot.received_bytes,
+            sent_frames: snapshot.sent,
+            sent_bytes: snapshot.sent_bytes,
+            dropped_frames: snapshot.dropped_total(),
+            drops: drops.collect(),
+            fdb_evictions: snapshot.fdb_evictions,
+        }
+    }
+}
+
+/// Where an entry of the MAC table came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FdbOrigin {
+    /// The MAC was given to the port; it neither ages nor moves.
+    Static,
+    /// Seen as the source of a frame.
+    Learned,
+}
+
+/// One entry of the MAC table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FdbInfo {
+    /// The MAC.
+    #[serde(with = "mac_text")]
+    pub mac: MacAddr,
+    /// The name of the port behind which it lives.
+    pub port: String,
+    /// Where the entry came from.
+    pub origin: FdbOrigin,
+    /// Seconds since the MAC last sent something; absent for static entries.
+    pub age_seconds: Option<u64>,
+}
+
+/// The answer to a stop: the network will be gone when its process is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopping {
+    /// The network's name.
+    pub stopping: String,
+}
+
+/// Why a request was not answered (RFC 9457, `application/problem+json`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`: the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong and what to do.
+    pub detail: String,
+}
+
+/// A MAC as text like `02:00:5e:10:00:01`.
+mod mac_text {
+    use dataplane::wire::ethernet::MacAddr;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(mac: &MacAddr, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(mac)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<MacAddr, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> FdbInfo {
+        FdbInfo {
+            mac: MacAddr([2, 0, 0x5e, 0x10, 0, 1]),
+            port: "ub0-1".to_owned(),
+            origin: FdbOrigin::Learned,
+            age_seconds: Some(7),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_readable_json_and_survives_the_round_trip() {
+        let text = serde_json::to_string(&entry()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"mac":"02:00:5e:10:00:01","port":"ub0-1","origin":"learned","age_seconds":7}"#
+        );
+        assert_eq!(serde_json::from_str::<FdbInfo>(&text).unwrap(), entry());
+    }
+
+    #[test]
+    fn a_malformed_mac_is_refused() {
+        let text = r#"{"mac":"02:00","port":"x","origin":"static","age_seconds":null}"#;
+        let error = serde_json::from_str::<FdbInfo>(text).unwrap_err().to_string();
+        assert!(error.contains("is no MAC address"), "{error}");
+    }
+
+    #[test]
+    fn only_reasons_that_happened_are_told() {
+        assert_eq!(Counters::from(&CounterSnapshot::default()), Counters::default());
+    }
+}

@@ -1,0 +1,135 @@
+//! Which words do the benchmark and its workers exchange?
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+/// The line that starts the traffic.
+pub const START: &str = "start\n";
+
+/// Which end of a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Listens.
+    Server,
+    /// Connects.
+    Client,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        })
+    }
+}
+
+/// What the two ends do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// TCP streams.
+    Stream {
+        /// Flows from the client to the server.
+        to_server: u32,
+        /// Flows from the server to the client.
+        to_client: u32,
+    },
+    /// One byte there and one back over TCP, again and again.
+    RoundTrips,
+    /// UDP from the client to the server, as fast as it can.
+    Datagrams {
+        /// Bytes in one datagram.
+        payload: usize,
+        /// Datagrams in one super-frame; 1 for none.
+        segments: usize,
+    },
+}
+
+/// All that one end has to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Which end this is.
+    pub role: Role,
+    /// What to do.
+    pub task: Task,
+    /// Where the server listens; port 0 lets it choose.
+    pub server: SocketAddrV4,
+    /// How long traffic flows before the measured span.
+    pub warm_up: Duration,
+    /// The measured span.
+    pub span: Duration,
+    /// The TCP congestion control to ask for.
+    pub congestion: String,
+}
+
+impl Job {
+    /// How long the traffic takes that matters.
+    pub fn traffic(&self) -> Duration {
+        self.warm_up + self.span
+    }
+}
+
+/// An end is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Where the server listens.
+    pub port: u16,
+    /// The TCP congestion control in force; none for UDP.
+    pub congestion: Option<String>,
+}
+
+/// What one end saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Bytes or datagrams received in the measured span, or round trips made.
+    pub count: u64,
+    /// The measured span's length.
+    pub seconds: f64,
+    /// Processor time of the whole machine in the measured span.
+    pub cpu_seconds: f64,
+    /// Datagrams sent or received from the start to the end of the traffic.
+    pub total: u64,
+    /// Times of the round trips.
+    pub latency: Option<Latency>,
+}
+
+/// Round-trip times in microseconds, of every round trip in the measured span.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// The shortest.
+    pub min: f64,
+    /// Half take no longer.
+    pub p50: f64,
+    /// 90 % take no longer.
+    pub p90: f64,
+    /// 99 % take no longer.
+    pub p99: f64,
+    /// 99.9 % take no longer.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_one_line() {
+        let job = Job {
+            role: Role::Server,
+            task: Task::RoundTrips,
+            server: "10.0.0.1:0".parse().unwrap(),
+            warm_up: Duration::from_millis(300),
+            span: Duration::from_secs(2),
+            congestion: "cubic".into(),
+        };
+        let line = serde_json::to_string(&job).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Job>(&line).unwrap(), job);
+    }
+}

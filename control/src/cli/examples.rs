@@ -1,0 +1,80 @@
+//! A network and its ports, for tests of what is printed.
+
+use crate::api::protocol::{Counters, DropCount, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use dataplane::wire::ethernet::MacAddr;
+
+pub(super) fn network() -> NetworkInfo {
+    NetworkInfo {
+        name: "ub0".to_owned(),
+        pid: 4242,
+        rootless: false,
+        uptime_seconds: 123,
+        subnet: "172.16.1.0/24".parse().unwrap(),
+        subnet6: Some("fd00::/64".parse().unwrap()),
+        mtu: 1500,
+        host_if: "ub0".to_owned(),
+        ports: 1,
+    }
+}
+
+pub(super) fn ports() -> Vec<PortInfo> {
+    let host = PortInfo {
+        number: 0,
+        name: "ub0".to_owned(),
+        alive: true,
+        isolated: false,
+        namespace: None,
+        interface: "ub0".to_owned(),
+        mac: MacAddr([2, 0, 0, 0, 0, 0]),
+        ipv4: "172.16.1.1/24".parse().unwrap(),
+        ipv6: Some("fd00::1/64".parse().unwrap()),
+        mtu: 1500,
+        offloads: vec!["csum".to_owned(), "tso4".to_owned()],
+        counters: Counters::default(),
+        ring_drops: Some(0),
+    };
+    let first = PortInfo {
+        number: 1,
+        name: "ub0-1".to_owned(),
+        alive: false,
+        isolated: true,
+        namespace: Some("ub0-1".to_owned()),
+        interface: "eth0".to_owned(),
+        mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        ipv4: "172.16.1.2/24".parse().unwrap(),
+        ipv6: None,
+        offloads: Vec::new(),
+        counters: Counters {
+            received_frames: 1234,
+            received_bytes: 1_500_000,
+            sent_frames: 7,
+            sent_bytes: 700,
+            dropped_frames: 2,
+            drops: vec![DropCount {
+                reason: "zero-source-mac".to_owned(),
+                frames: 2,
+                explanation: "The source MAC is all zeroes.".to_owned(),
+            }],
+            fdb_evictions: 0,
+        },
+        ring_drops: None,
+        ..host.clone()
+    };
+    vec![host, first]
+}
+
+pub(super) fn fdb() -> Vec<FdbInfo> {
+    let given = FdbInfo {
+        mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        port: "ub0-1".to_owned(),
+        origin: FdbOrigin::Static,
+        age_seconds: None,
+    };
+    let learned = FdbInfo {
+        mac: MacAddr([2, 0, 0, 0, 0, 9]),
+        port: "ub0".to_owned(),
+        origin: FdbOrigin::Learned,
+        age_seconds: Some(75),
+    };
+    vec![given, learned]
+}

@@ -1,0 +1,161 @@
+//! `udp-bridge exec`: the command takes this process's place, in the port's namespace.
+//!
+//! As with `ip netns exec` the command sees the namespace's own `/sys`, and the files of
+//! `/etc/netns/NAME` in the place of those in `/etc`. The exit code is the command's by nature.
+
+mod view;
+
+use super::exit::CliError;
+use super::known::Known;
+use super::logs;
+use super::status::LineShown;
+use crate::api::client::ClientError;
+use crate::api::protocol::{NetworkInfo, PortInfo};
+use crate::netns::{self, rootless};
+use crate::topology::KnownNetwork;
+use clap::Args;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The host port of the only rootless network.
+const HOST: &str = "host";
+
+/// Options of `exec`.
+#[derive(Debug, Args)]
+#[command(override_usage = "udp-bridge exec <PORT> -- <CMD>...")]
+pub(super) struct Options {
+    /// The port: its name like ub0-1; its number where only one network is up; `host` for the host
+    /// side of a rootless network
+    port: String,
+    /// The command and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
+    command: Vec<OsString>,
+}
+
+/// Becomes the command; returns only when that fails.
+pub(super) fn run(options: &Options) -> Result<(), CliError> {
+    logs::start(true, LineShown::default());
+    let known = Known::look()?;
+    let networks = ask(&known, &options.port)?;
+    let (network, port) = find(&networks, &options.port)?;
+    if !port.alive {
+        return Err(CliError::PortGone(port.name.clone()));
+    }
+    let program = options.command.first().cloned().unwrap_or_default();
+    if network.rootless {
+        rootless::join(network.pid)?;
+    } else if port.namespace.is_none() {
+        return Err(CliError::HostPort(port.name.clone()));
+    }
+    if let Some(namespace) = &port.namespace {
+        netns::enter(&known.site.netns_dir.join(namespace))?;
+        let program = program.to_string_lossy().into_owned();
+        view::enter(namespace).map_err(|source| CliError::View { program, source })?;
+    }
+    let source = Command::new(&program).args(options.command.iter().skip(1)).exec();
+    Err(CliError::Exec { program: program.to_string_lossy().into_owned(), source })
+}
+
+type Asked = Vec<(NetworkInfo, Vec<PortInfo>)>;
+
+/// The living networks that may have the port `wanted`, with their ports: the one whose name it
+/// begins with, so that no other need be waited for, otherwise all.
+fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
+    let living = || known.networks.iter().filter(|network| network.alive);
+    let named = |network: &&KnownNetwork| {
+        wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
+    };
+    let chosen: Vec<_> = match living().filter(named).collect::<Vec<_>>() {
+        none if none.is_empty() => living().collect(),
+        some => some,
+    };
+    let mut networks = Asked::new();
+    for network in chosen {
+        let client = known.client(&network.name);
+        match client.network().and_then(|info| Ok((info, client.ports()?))) {
+            Ok(asked) => networks.push(asked),
+            // It ends or begins just now; its ports cannot be entered.
+            Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(networks)
+}
+
+/// The port that `wanted` names.
+fn find<'a>(
+    networks: &'a Asked,
+    wanted: &str,
+) -> Result<(&'a NetworkInfo, &'a PortInfo), CliError> {
+    let all =
+        || networks.iter().flat_map(|(info, ports)| ports.iter().map(move |port| (info, port)));
+    let number = wanted.parse::<u16>().ok();
+    let by_name: Vec<_> = all().filter(|(_, port)| port.name == wanted).collect();
+    let matching = if by_name.is_empty() {
+        all()
+            .filter(|(info, port)| {
+                Some(port.number) == number || (wanted == HOST && port.number == 0 && info.rootless)
+            })
+            .collect()
+    } else {
+        by_name
+    };
+    let names = |ports: &mut dyn Iterator<Item = (&NetworkInfo, &PortInfo)>| {
+        ports.map(|(_, port)| port.name.clone()).collect()
+    };
+    match matching.as_slice() {
+        [] => Err(CliError::UnknownPort { name: wanted.to_owned(), known: names(&mut all()) }),
+        [one] => Ok(*one),
+        several => Err(CliError::AmbiguousPort {
+            name: wanted.to_owned(),
+            known: names(&mut several.iter().copied()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples;
+    use super::*;
+
+    fn two() -> Asked {
+        let mut ports = examples::ports();
+        for port in &mut ports {
+            port.name = port.name.replace("ub0", "web");
+        }
+        let web = NetworkInfo { name: "web".to_owned(), rootless: true, ..examples::network() };
+        vec![(examples::network(), examples::ports()), (web, ports)]
+    }
+
+    fn found(networks: &Asked, wanted: &str) -> Result<String, String> {
+        find(networks, wanted).map(|(_, port)| port.name.clone()).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_port_is_found_by_name_and_by_number_where_that_is_enough() {
+        let mut networks = two();
+        assert_eq!(found(&networks, "web-1").unwrap(), "web-1");
+        assert_eq!(found(&networks, "host").unwrap(), "web");
+        assert_eq!(
+            found(&networks, "1").unwrap_err(),
+            r#"there are several ports "1": name one of ub0-1, web-1"#
+        );
+        networks.pop();
+        assert_eq!(found(&networks, "1").unwrap(), "ub0-1");
+    }
+
+    #[test]
+    fn an_unknown_port_is_an_error_that_lists_the_ports() {
+        assert_eq!(
+            found(&two(), "9").unwrap_err(),
+            r#"there is no port "9"; the ports are ub0, ub0-1, web, web-1"#
+        );
+        assert!(found(&Asked::new(), "1").unwrap_err().contains("none is up"));
+    }
+}

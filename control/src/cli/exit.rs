@@ -1,0 +1,248 @@
+//! With which code does the command end?
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; for `exec`, whatever the command says |
+//! | 1 | it could not be done; for `doctor`, `up` cannot work here |
+//! | 2 | bad input: refused before anything was made |
+//! | 126 | `exec`: the program was found and cannot be run |
+//! | 127 | `exec`: there is no such program |
+
+use super::output::OutputError;
+use crate::api::client::ClientError;
+use crate::bench::BenchError;
+use crate::bench::load::LoadError;
+use crate::daemon::{EndError, StartError};
+use crate::doctor::Refusal;
+use crate::model::ModelError;
+use crate::netns::NetnsError;
+use crate::netns::rootless::RootlessError;
+use crate::topology::ClearError;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The same, at the end of the help.
+pub(super) const CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 bad input, 126 and 127 from exec: the program cannot be run or does \
+not exist.";
+
+const FAILURE: u8 = 1;
+const BAD_INPUT: u8 = 2;
+const CANNOT_RUN: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// Why a command failed: what, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// This machine or this user cannot make networks.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No namespace of our own.
+    #[error(transparent)]
+    Rootless(#[from] RootlessError),
+    /// The network does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The network did not end in order.
+    #[error(transparent)]
+    End(#[from] EndError),
+    /// A name is wrong.
+    #[error(transparent)]
+    Name(#[from] ModelError),
+    /// The running process does not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Leftovers cannot be cleared.
+    #[error(transparent)]
+    Clear(#[from] ClearError),
+    /// A port's namespace cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// Nothing can be printed.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The state folder cannot be read.
+    #[error("cannot read {}: {source}; is it yours, and a folder?", path.display())]
+    Networks {
+        /// The state folder.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// There is no network of this name.
+    #[error("there is no network {name:?}; {}", listed("networks", known))]
+    UnknownNetwork {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The network's process is dead.
+    #[error("network {0:?} has no living process; clear its leftovers with `udp-bridge down {0}`")]
+    Dead(String),
+    /// There is no port of this name.
+    #[error("there is no port {name:?}; {}", listed("ports", known))]
+    UnknownPort {
+        /// The name or number.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// Several networks have a port like this.
+    #[error("there are several ports {name:?}: name one of {}", known.join(", "))]
+    AmbiguousPort {
+        /// The name or number.
+        name: String,
+        /// Their full names.
+        known: Vec<String>,
+    },
+    /// The host port's namespace is the one that the command was typed in.
+    #[error("{0:?} is the host's own port: its namespace is this one, so run the command as it is")]
+    HostPort(String),
+    /// The port's namespace was removed.
+    #[error(
+        "port {0:?} is gone: its namespace or device was removed; start the network anew to have it back"
+    )]
+    PortGone(String),
+    /// The network did not end in time.
+    #[error(
+        "network {name:?} is still there after {seconds} s; look at its log, or end process {pid} by hand and try again"
+    )]
+    StillThere {
+        /// The network.
+        name: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Its process.
+        pid: String,
+    },
+    /// Not all of several networks could be taken down; each was told.
+    #[error("{failed} of {all} networks could not be taken down, see above")]
+    SomeStayed {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
+    /// The command has no mounts of its own.
+    #[error("cannot give {program:?} a view of its own of /sys and /etc: {source}")]
+    View {
+        /// The program.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The program cannot be run.
+    #[error("cannot run {program:?}: {source}")]
+    Exec {
+        /// The program.
+        program: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The process in the background cannot be started or waited for.
+    #[error("cannot start a process in the background: {0}")]
+    Background(#[source] io::Error),
+    /// The process in the background ended before the network was ready, and said why.
+    #[error("")]
+    BackgroundEnded(u8),
+    /// The same by a signal, which says nothing.
+    #[error(
+        "the process in the background was killed before the network was ready; `udp-bridge down {0}` clears what it left"
+    )]
+    BackgroundKilled(String),
+    /// The command that asked for a network in the background is gone.
+    #[error("nobody waits for the network any more; it was taken down again")]
+    NobodyWaits,
+    /// The log cannot be opened.
+    #[error("cannot open the log {}: {source}", path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The bridges cannot be measured.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// One end of a measurement gives up.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The report says that `up` cannot work.
+    #[error("")]
+    NotReady,
+}
+
+impl CliError {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Start(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Name(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
+            Self::Exec { .. } => CANNOT_RUN,
+            Self::BackgroundEnded(code) => *code,
+            _ => FAILURE,
+        }
+    }
+
+    /// Was everything said already?
+    fn is_silent(&self) -> bool {
+        matches!(self, Self::BackgroundEnded(_) | Self::NotReady)
+    }
+}
+
+/// Ends the command: prints the error, if there is one to print, and chooses the code.
+pub(super) fn code(result: Result<(), CliError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.is_silent() {
+                complain(&error);
+            }
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+/// Prints an error as every error is printed.
+pub(super) fn complain(error: &CliError) {
+    // Where nobody can read it, the code must do.
+    let _ = writeln!(io::stderr(), "udp-bridge: error: {error}");
+}
+
+/// What there is to choose from, in words.
+fn listed(kind: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        "none is up: start one with `udp-bridge up`".to_owned()
+    } else {
+        format!("the {kind} are {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exec(kind: io::ErrorKind) -> CliError {
+        CliError::Exec { program: "x".to_owned(), source: kind.into() }
+    }
+
+    #[test]
+    fn every_kind_of_failure_has_its_code() {
+        assert_eq!(exec(io::ErrorKind::NotFound).code(), 127);
+        assert_eq!(exec(io::ErrorKind::PermissionDenied).code(), 126);
+        assert_eq!(CliError::Name(ModelError::NameEmpty).code(), 2);
+        assert_eq!(CliError::Dead("ub0".to_owned()).code(), 1);
+        assert_eq!(CliError::BackgroundEnded(2).code(), 2);
+    }
+
+    #[test]
+    fn an_unknown_port_is_told_with_those_that_there_are() {
+        let known = vec!["ub0-1".to_owned(), "ub0-2".to_owned()];
+        let error = CliError::UnknownPort { name: "web".to_owned(), known };
+        assert_eq!(error.to_string(), r#"there is no port "web"; the ports are ub0-1, ub0-2"#);
+        let error = CliError::UnknownNetwork { name: "x".to_owned(), known: Vec::new() };
+        assert!(error.to_string().ends_with("start one with `udp-bridge up`"));
+    }
+}

@@ -1,0 +1,54 @@
+//! Which networks does this user have, and how are they asked?
+
+use super::exit::CliError;
+use crate::api::SOCKET_NAME;
+use crate::api::client::Client;
+use crate::model::NetworkName;
+use crate::netns::rootless;
+use crate::topology::{self, KnownNetwork, Site};
+
+/// The name that every verb takes when none is given.
+pub(super) const DEFAULT_NAME: &str = "ub0";
+
+/// The networks on record at one time.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) site: Site,
+    pub(super) networks: Vec<KnownNetwork>,
+}
+
+impl Known {
+    /// Looks at the caller's records.
+    pub(super) fn look() -> Result<Self, CliError> {
+        let site = Site::here(rootless::is_privileged());
+        let networks = list(&site)?;
+        Ok(Self { site, networks })
+    }
+
+    /// The network `name`, dead or alive.
+    pub(super) fn find(&self, name: &str) -> Result<&KnownNetwork, CliError> {
+        self.networks.iter().find(|network| network.name.as_str() == name).ok_or_else(|| {
+            let known = self.networks.iter().map(|network| network.name.to_string()).collect();
+            CliError::UnknownNetwork { name: name.to_owned(), known }
+        })
+    }
+
+    /// The network `name` if one is given, otherwise all of them.
+    pub(super) fn chosen(&self, name: Option<&str>) -> Result<Vec<&KnownNetwork>, CliError> {
+        match name {
+            Some(name) => Ok(vec![self.find(name)?]),
+            None => Ok(self.networks.iter().collect()),
+        }
+    }
+
+    /// The way to the process of a network.
+    pub(super) fn client(&self, name: &NetworkName) -> Client {
+        Client::new(self.site.state_dir.join(name.as_str()).join(SOCKET_NAME))
+    }
+}
+
+/// The networks on record now.
+pub(super) fn list(site: &Site) -> Result<Vec<KnownNetwork>, CliError> {
+    topology::networks(site)
+        .map_err(|source| CliError::Networks { path: site.state_dir.clone(), source })
+}

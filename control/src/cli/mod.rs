@@ -1,0 +1,91 @@
+//! What does the user say, and what is shown?
+//!
+//! A file a verb: it parses its options, calls the room that does the work, and prints. What is
+//! printed goes through [`output`]; every error ends in [`exit`], which knows the exit codes.
+
+mod down;
+mod exec;
+mod exit;
+mod fdb;
+mod known;
+mod logs;
+mod output;
+mod port_list;
+mod ps;
+mod report;
+mod status;
+mod table;
+mod units;
+mod up;
+
+#[cfg(test)]
+mod examples;
+
+pub use exit::CliError;
+
+use crate::bench;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "udp-bridge", version, about = ABOUT, after_help = exit::CODES)]
+#[command(disable_help_subcommand = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const ABOUT: &str = "A userspace bridge for Linux: namespaces, TAPs and a learning switch in one \
+                     process";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a network and keep it up until Ctrl-C, `down` or the end of the terminal
+    Up(up::Options),
+    /// Take networks down, and clear what a killed process left behind
+    Down(down::Options),
+    /// List networks and their ports, with counters
+    Ps(ps::Options),
+    /// Run a command in a port's namespace
+    Exec(exec::Options),
+    /// Show which MACs live behind which ports
+    Fdb(fdb::Options),
+    /// Measure this bridge beside the kernel's, in private namespaces
+    Bench(bench::Options),
+    /// Send or receive for `bench`
+    #[command(hide = true)]
+    Load(bench::load::Options),
+    /// Tell what this machine has and lacks, and what to do about it
+    Doctor(report::Options),
+    /// Try something that changes the process for good, and print what came of it as JSON
+    #[command(hide = true)]
+    Probe(report::ProbeOptions),
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let result = match CommandLine::parse().verb {
+        Verb::Up(options) => up::run(&options),
+        Verb::Down(options) => down::run(&options),
+        Verb::Ps(options) => ps::run(&options),
+        Verb::Exec(options) => exec::run(&options),
+        Verb::Fdb(options) => fdb::run(&options),
+        Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
+        Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
+        Verb::Doctor(options) => report::run(&options),
+        Verb::Probe(options) => report::probe(&options),
+    };
+    exit::code(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,230 @@
+//! What can be said about a network that is to be made?
+//!
+//! Only the form is checked here; whether it makes sense is [`crate::model`]'s to say.
+
+use super::super::known::DEFAULT_NAME;
+use crate::model::NetworkRequest;
+use clap::Args;
+use dataplane::config::{StormLimit, SwitchConfig};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The hidden flag of the process that runs a network in the background.
+pub(super) const IN_BACKGROUND: &str = "in-background";
+
+/// Options of `up`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Options {
+    /// How many ports, each with a namespace of its own
+    #[arg(long, value_name = "N")]
+    ports: u32,
+    /// IPv4 subnet [default: the first free of 172.16.1.0/24, 172.16.2.0/24, …]
+    #[arg(long, value_name = "CIDR")]
+    subnet: Option<String>,
+    /// IPv6 subnet, or `none` to do without IPv6 [default: one in fd00::/8 derived from the name]
+    #[arg(long, value_name = "CIDR")]
+    subnet6: Option<String>,
+    /// MTU of all interfaces, in bytes
+    #[arg(long, default_value_t = 1500, value_name = "BYTES")]
+    mtu: u32,
+    /// Name of the network; its ports and their namespaces are NAME-1, NAME-2, …
+    #[arg(long, default_value = DEFAULT_NAME)]
+    name: String,
+    /// Name of the host's interface [default: NAME]
+    #[arg(long, value_name = "IF")]
+    host_if: Option<String>,
+    /// Return when the network is ready, and keep it in the background
+    #[arg(long)]
+    detach: bool,
+    /// Ports that do not reach each other: `all`, or numbers like 1,2
+    #[arg(long, value_name = "PORTS")]
+    isolate: Option<PortSet>,
+    /// Ports that get complete frames only: `all`, or numbers like 0,1 (0 is the host's)
+    #[arg(long, value_name = "PORTS")]
+    no_offloads: Option<PortSet>,
+    /// Accept any source MAC on every port, and learn from it
+    #[arg(long)]
+    no_source_check: bool,
+    /// Forget a learned MAC after this many seconds without a frame
+    #[arg(long, value_name = "SECONDS", default_value_t = SwitchConfig::DEFAULT_AGEING.as_secs())]
+    fdb_ageing: u64,
+    /// Most MACs that the switch knows
+    #[arg(long, value_name = "N", default_value_t = SwitchConfig::DEFAULT_FDB_CAPACITY)]
+    fdb_max: usize,
+    /// Most MACs that are learned at one port
+    #[arg(long, value_name = "N", default_value_t = SwitchConfig::DEFAULT_FDB_PORT_LIMIT)]
+    fdb_port_max: usize,
+    /// Most frames per second of one port that are flooded, or `none`
+    #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_FRAMES_PER_SECOND))]
+    storm_packets: Rate,
+    /// Most bytes per second that are written because of one port's floods, or `none`
+    #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
+    storm_bytes: Rate,
+    /// Be the process in the background
+    #[arg(long = IN_BACKGROUND, hide = true)]
+    in_background: bool,
+}
+
+impl Options {
+    /// Is a network in the background wanted, and are we the one to start it?
+    pub(super) fn is_for_background(&self) -> bool {
+        self.detach && !self.in_background
+    }
+
+    /// Are we the process in the background?
+    pub(super) fn is_background(&self) -> bool {
+        self.in_background
+    }
+
+    /// The same for the model.
+    pub(super) fn request(&self) -> NetworkRequest {
+        let (isolate_all, isolate) = PortSet::split(self.isolate.as_ref());
+        let (no_offloads_all, no_offloads) = PortSet::split(self.no_offloads.as_ref());
+        NetworkRequest {
+            name: self.name.clone(),
+            ports: self.ports,
+            subnet: self.subnet.clone(),
+            subnet6: self.subnet6.clone(),
+            mtu: self.mtu,
+            host_if: self.host_if.clone(),
+            isolate,
+            isolate_all,
+            no_offloads,
+            no_offloads_all,
+            check_source: !self.no_source_check,
+            ageing: Duration::from_secs(self.fdb_ageing),
+            fdb_capacity: self.fdb_max,
+            fdb_port_limit: self.fdb_port_max,
+            storm: storm(self.storm_packets, self.storm_bytes),
+        }
+    }
+}
+
+/// Some ports by number, or all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum PortSet {
+    All,
+    Some(Vec<u32>),
+}
+
+impl PortSet {
+    fn split(set: Option<&Self>) -> (bool, Vec<u32>) {
+        match set {
+            None => (false, Vec::new()),
+            Some(Self::All) => (true, Vec::new()),
+            Some(Self::Some(numbers)) => (false, numbers.clone()),
+        }
+    }
+}
+
+/// The text names no ports.
+#[derive(Debug, thiserror::Error)]
+#[error("write `all`, or port numbers with commas between, like 1,2")]
+struct PortSetError;
+
+impl FromStr for PortSet {
+    type Err = PortSetError;
+
+    fn from_str(text: &str) -> Result<Self, PortSetError> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let numbers = text.split(',').map(str::parse).collect::<Result<_, _>>();
+        numbers.map(Self::Some).map_err(|_| PortSetError)
+    }
+}
+
+/// A limit per second, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rate {
+    Limited(u64),
+    Unlimited,
+}
+
+/// The text is no rate.
+#[derive(Debug, thiserror::Error)]
+#[error("write a whole number per second, or `none`")]
+struct RateError;
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        if text == "none" {
+            return Ok(Self::Unlimited);
+        }
+        text.parse().map(Self::Limited).map_err(|_| RateError)
+    }
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Limited(rate) => rate.fmt(f),
+            Self::Unlimited => f.write_str("none"),
+        }
+    }
+}
+
+/// A limit that no port can reach, for the half of storm control that is switched off.
+const UNREACHABLE: u64 = 1 << 50;
+
+fn storm(packets: Rate, bytes: Rate) -> Option<StormLimit> {
+    let half = |rate| match rate {
+        Rate::Limited(rate) => rate,
+        Rate::Unlimited => UNREACHABLE,
+    };
+    match (packets, bytes) {
+        (Rate::Unlimited, Rate::Unlimited) => None,
+        _ => Some(StormLimit { frames_per_second: half(packets), bytes_per_second: half(bytes) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Alone {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn request(arguments: &[&str]) -> NetworkRequest {
+        let arguments = ["up", "--ports", "3"].iter().chain(arguments);
+        Alone::try_parse_from(arguments).unwrap().options.request()
+    }
+
+    fn refusal(arguments: &[&str]) -> String {
+        let arguments = ["up", "--ports", "3"].iter().chain(arguments);
+        Alone::try_parse_from(arguments).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_the_models() {
+        let (ours, models) = (request(&[]), NetworkRequest::new("ub0", 3));
+        assert_eq!(format!("{ours:?}"), format!("{models:?}"));
+    }
+
+    #[test]
+    fn ports_are_named_by_number_or_all_at_once() {
+        let some = request(&["--isolate", "1,3", "--no-offloads", "0"]);
+        assert_eq!((some.isolate, some.isolate_all), (vec![1, 3], false));
+        assert_eq!((some.no_offloads, some.no_offloads_all), (vec![0], false));
+        let all = request(&["--isolate", "all", "--no-offloads", "all"]);
+        assert!(all.isolate_all && all.no_offloads_all);
+        for wrong in ["", "1,", "1-3", "none", "-1"] {
+            let text = refusal(&[&format!("--isolate={wrong}")]);
+            assert!(text.contains("like 1,2") || text.contains("value is required"), "{text}");
+        }
+    }
+
+    #[test]
+    fn storm_control_is_off_only_when_both_halves_are() {
+        assert_eq!(request(&["--storm-packets", "none", "--storm-bytes", "none"]).storm, None);
+        let half = request(&["--storm-packets", "none", "--storm-bytes", "5"]).storm.unwrap();
+        assert_eq!((half.frames_per_second, half.bytes_per_second), (UNREACHABLE, 5));
+        assert!(refusal(&["--storm-bytes", "1k"]).contains("or `none`"));
+    }
+}

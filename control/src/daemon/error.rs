@@ -1,0 +1,76 @@
+//! Why does a network not start, or not end in order?
+
+use crate::api::server::BindError;
+use crate::model::ModelError;
+use crate::topology::{ApplyError, ClearError, ObserveError, PlanError};
+use dataplane::config::ConfigError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a network does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The loop of the process cannot be made.
+    #[error("cannot start the process's own loop: {0}")]
+    Runtime(#[source] io::Error),
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[source] io::Error),
+    /// The state folder cannot be read.
+    #[error("cannot read {}: {source}; is it yours, and a folder?", path.display())]
+    Networks {
+        /// The state folder.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The request's name is wrong.
+    #[error(transparent)]
+    Name(#[from] ModelError),
+    /// Leftovers of a dead process cannot be cleared.
+    #[error(transparent)]
+    Clear(#[from] ClearError),
+    /// The machine cannot be looked at.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+    /// The request is refused.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The network cannot be made.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The dataplane refuses the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The api has no socket.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The engine cannot be made.
+    #[error("cannot start the dataplane: {0}")]
+    Engine(#[source] io::Error),
+}
+
+impl StartError {
+    /// Was the request refused as it is written, before anything was made?
+    pub fn is_bad_input(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Plan(_) | Self::Config(_))
+    }
+}
+
+/// Why a network did not end in order.
+#[derive(Debug, thiserror::Error)]
+pub enum EndError {
+    /// The engine failed.
+    #[error("the dataplane failed: {0}; the network was taken down")]
+    Engine(#[source] io::Error),
+    /// The engine panicked.
+    #[error("the dataplane panicked: {0}; the network was taken down; please report this")]
+    EnginePanicked(String),
+    /// The engine ended though nobody asked it to.
+    #[error("the dataplane ended by itself; the network was taken down; please report this")]
+    EngineReturned,
+    /// Some things could not be removed; each was logged.
+    #[error("{0} things could not be removed, see above; `udp-bridge down` tries again")]
+    Teardown(usize),
+}

@@ -1,0 +1,171 @@
+//! What is there to tell about a running network?
+//!
+//! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
+//! is what the api serves.
+
+use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use crate::api::server;
+use crate::topology::{Endpoint, Topology, ring_drops};
+use dataplane::engine::{FdbEntry, FdbKind, Handle, PortStatus};
+use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// What went through the switch since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames received from all ports.
+    pub received_frames: u64,
+    /// Bytes received from all ports.
+    pub received_bytes: u64,
+    /// Frames dropped for any reason.
+    pub dropped_frames: u64,
+    /// How many ports there are, the host port included.
+    pub ports: usize,
+    /// How many of them are gone.
+    pub gone: usize,
+}
+
+/// A running network.
+pub(super) struct Living {
+    network: NetworkInfo,
+    since: Instant,
+    handle: Handle,
+    /// Taken out when the network ends.
+    topology: Mutex<Option<Topology>>,
+    /// Which ports were gone at the last look.
+    gone: Mutex<Vec<bool>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Living {
+    /// A network that stands from now on.
+    pub(super) fn new(topology: Topology, handle: Handle, rootless: bool) -> Self {
+        Self {
+            network: describe(&topology, rootless),
+            since: Instant::now(),
+            handle,
+            gone: Mutex::new(vec![false; topology.ports.len() + 1]),
+            topology: Mutex::new(Some(topology)),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Waits until somebody has asked for the end.
+    pub(super) async fn stop_asked(&self) {
+        // The sender lives as long as `self`, so this ends only when the value is true.
+        let _ = self.stop.subscribe().wait_for(|asked| *asked).await;
+    }
+
+    /// What was made, to be removed; `None` the second time.
+    pub(super) fn take_topology(&self) -> Option<Topology> {
+        lock(&self.topology).take()
+    }
+
+    /// What is not as it should be.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let topology = lock(&self.topology);
+        topology.iter().flat_map(|made| &made.warnings).map(ToString::to_string).collect()
+    }
+
+    /// Looks at all ports, and logs those that died since the last look.
+    pub(super) fn look(&self) -> Totals {
+        let ports = self.handle.ports();
+        let mut totals = Totals { ports: ports.len(), ..Totals::default() };
+        for (port, was_gone) in ports.iter().zip(lock(&self.gone).iter_mut()) {
+            totals.received_frames += port.counters.received;
+            totals.received_bytes += port.counters.received_bytes;
+            totals.dropped_frames += port.counters.dropped_total();
+            totals.gone += usize::from(!port.alive);
+            if !port.alive && !*was_gone {
+                *was_gone = true;
+                tracing::warn!("port {} is gone: its namespace or device was removed", port.name);
+            }
+        }
+        totals
+    }
+}
+
+impl server::Network for Living {
+    fn network(&self) -> NetworkInfo {
+        NetworkInfo { uptime_seconds: self.since.elapsed().as_secs(), ..self.network.clone() }
+    }
+
+    fn ports(&self) -> Vec<PortInfo> {
+        let topology = lock(&self.topology);
+        let Some(topology) = &*topology else { return Vec::new() };
+        let isolated = |status: &PortStatus| topology.network.is_isolated(status.id.0.into());
+        endpoints(topology)
+            .zip(self.handle.ports())
+            .map(|(made, status)| join(made, &status, isolated(&status)))
+            .collect()
+    }
+
+    fn fdb(&self) -> Option<Vec<FdbInfo>> {
+        let mut entries = self.handle.fdb().ok()?;
+        entries.sort_by_key(|entry| (entry.port, entry.kind == FdbKind::Learned, entry.mac));
+        let topology = lock(&self.topology);
+        let names: Vec<_> = topology.iter().flat_map(endpoints).map(|made| &made.name).collect();
+        let named = entries.iter().filter_map(|entry| {
+            names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
+        });
+        Some(named.collect())
+    }
+
+    fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// All endpoints in the order of the switch's ports.
+fn endpoints(topology: &Topology) -> impl Iterator<Item = &Endpoint> {
+    std::iter::once(&topology.host).chain(&topology.ports)
+}
+
+fn describe(topology: &Topology, rootless: bool) -> NetworkInfo {
+    let subnets = topology.network.subnets();
+    NetworkInfo {
+        name: topology.network.name().to_string(),
+        pid: process::id(),
+        rootless,
+        uptime_seconds: 0,
+        subnet: subnets.v4,
+        subnet6: subnets.v6,
+        mtu: topology.network.mtu().get(),
+        host_if: topology.host.interface.clone(),
+        ports: topology.ports.len(),
+    }
+}
+
+fn join(made: &Endpoint, status: &PortStatus, isolated: bool) -> PortInfo {
+    PortInfo {
+        number: status.id.0,
+        name: made.name.clone(),
+        alive: status.alive,
+        isolated,
+        namespace: made.namespace.clone(),
+        interface: made.interface.clone(),
+        mac: made.mac,
+        ipv4: made.ipv4,
+        ipv6: made.ipv6,
+        mtu: made.mtu,
+        offloads: made.offloads.names().map(str::to_owned).collect(),
+        counters: Counters::from(&status.counters),
+        // The interface of a port that is gone cannot be asked; that is told by `alive` already.
+        ring_drops: ring_drops(made).ok(),
+    }
+}
+
+fn locate(entry: &FdbEntry, port: String) -> FdbInfo {
+    let (origin, age_seconds) = match entry.kind {
+        FdbKind::Static => (FdbOrigin::Static, None),
+        FdbKind::Learned => (FdbOrigin::Learned, Some(entry.age.as_secs())),
+    };
+    FdbInfo { mac: entry.mac, port, origin, age_seconds }
+}
+
+/// What these locks guard is consistent at any time, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

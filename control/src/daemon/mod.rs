@@ -1,0 +1,238 @@
+//! Who keeps a network alive?
+//!
+//! A [`Daemon`]: one process for each network, with two threads.
+//!
+//! ```text
+//!     thread main                          thread dataplane
+//!     signals ─┐                           engine: TAP <-> TAP
+//!     api      ├─> one loop ── handle ───> counters, MAC table, stop
+//!     tick     ┘       │
+//!                      └─> the end: engine stopped, api closed, topology torn down
+//! ```
+//!
+//! It ends in order on SIGINT, SIGTERM, SIGHUP and when it is asked to over the api; in disorder when
+//! the engine ends by itself or panics. Either way everything that was made is removed. Signals that
+//! come after the first change nothing. While nobody asks anything, the loop wakes once a second to
+//! see whether ports have died.
+
+mod error;
+mod forwarding;
+mod living;
+mod signals;
+
+pub use error::{EndError, StartError};
+pub use living::Totals;
+
+use crate::api::SOCKET_NAME;
+use crate::api::protocol::{NetworkInfo, PortInfo};
+use crate::api::server::{self, Network as _};
+use crate::model::NetworkRequest;
+use crate::topology::{self, Cleared, Plan, Site, Topology};
+use forwarding::Forwarding;
+use living::Living;
+use signals::Signals;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::UnixListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// How often dead ports are looked for, and the watcher is called.
+pub const TICK: Duration = Duration::from_secs(1);
+
+/// How long answers under way may take when the network ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Is told once a tick what went through the switch so far, and how long ago it was told before.
+pub type Watcher<'a> = &'a mut dyn FnMut(Totals, Duration);
+
+/// A network that stands and forwards.
+pub struct Daemon {
+    runtime: Runtime,
+    signals: Signals,
+    listener: UnixListener,
+    living: Arc<Living>,
+    forwarding: Forwarding,
+    cleared: Option<Cleared>,
+}
+
+/// Why the loop ended.
+enum End {
+    /// A signal of this name, or a request over the api.
+    Wanted(&'static str),
+    /// The engine's thread is at its end.
+    Engine,
+}
+
+impl Daemon {
+    /// Makes the network and starts forwarding. Leftovers of a dead process of the same name are
+    /// cleared first. With `rootless` the process is in a user namespace of its own already.
+    ///
+    /// # Errors
+    /// [`StartError`] says which step failed; whatever had been made is removed again.
+    pub fn start(
+        request: &NetworkRequest,
+        site: &Site,
+        rootless: bool,
+    ) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Runtime)?;
+        // From here on a signal waits until the network stands, and takes it down in order then.
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::new().map_err(StartError::Signals)?
+        };
+        let cleared = clear_leftovers(request, site)?;
+        let plan = topology::plan(request, &topology::observe(site)?)?;
+        let mut topology = topology::apply(&plan, site)?;
+        match Started::new(&mut topology, &runtime, &plan, site) {
+            Ok(Started { listener, forwarding }) => {
+                let living = Arc::new(Living::new(topology, forwarding.handle(), rootless));
+                Ok(Self { runtime, signals, listener, living, forwarding, cleared })
+            }
+            Err(error) => {
+                report(&topology.teardown(Vec::new()));
+                Err(error)
+            }
+        }
+    }
+
+    /// The leftovers that were cleared before.
+    pub fn cleared(&self) -> Option<&Cleared> {
+        self.cleared.as_ref()
+    }
+
+    /// The network as a whole.
+    pub fn network(&self) -> NetworkInfo {
+        self.living.network()
+    }
+
+    /// Its ports, the host port first.
+    pub fn ports(&self) -> Vec<PortInfo> {
+        self.living.ports()
+    }
+
+    /// What is not as it should be, in words, though the network works without.
+    pub fn warnings(&self) -> Vec<String> {
+        self.living.warnings()
+    }
+
+    /// Forwards until the end, then takes everything down.
+    ///
+    /// # Errors
+    /// [`EndError`] if the engine ended by itself or something could not be removed.
+    pub fn run(self, watcher: Option<Watcher<'_>>) -> Result<(), EndError> {
+        let Self { runtime, mut signals, listener, living, forwarding, .. } = self;
+        let end = runtime.block_on(async {
+            let server = serve(listener, &living);
+            let end = tokio::select! {
+                signal = signals.next() => End::Wanted(signal),
+                () = living.stop_asked() => End::Wanted("request"),
+                () = forwarding.ended() => End::Engine,
+                never = ticks(&living, watcher) => match never {},
+            };
+            living.stop();
+            // A client that asked for the end shall get its answer; one that hangs is not waited for.
+            let _ = timeout(FAREWELL, server).await;
+            end
+        });
+        drop(runtime);
+        match &end {
+            End::Wanted(why) => tracing::info!("taking the network down: {why}"),
+            End::Engine => tracing::error!("the dataplane has ended; taking the network down"),
+        }
+        let (forwarded, ports) = match forwarding.stop() {
+            Ok(ports) => (Ok(()), ports),
+            // The ports of an engine that failed are closed already.
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let topology = living.take_topology();
+        let failures = topology.map(|topology| topology.teardown(ports)).unwrap_or_default();
+        report(&failures);
+        match (end, forwarded) {
+            (_, Err(error)) => Err(error),
+            (End::Engine, Ok(())) => Err(EndError::EngineReturned),
+            (End::Wanted(_), Ok(())) if failures.is_empty() => Ok(()),
+            (End::Wanted(_), Ok(())) => Err(EndError::Teardown(failures.len())),
+        }
+    }
+
+    /// Takes everything down at once, for a caller that cannot go on.
+    ///
+    /// # Errors
+    /// As of [`Self::run`].
+    pub fn abandon(self) -> Result<(), EndError> {
+        self.living.stop();
+        self.run(None)
+    }
+}
+
+/// The parts that exist beside the topology.
+struct Started {
+    listener: UnixListener,
+    forwarding: Forwarding,
+}
+
+impl Started {
+    fn new(
+        topology: &mut Topology,
+        runtime: &Runtime,
+        plan: &Plan,
+        site: &Site,
+    ) -> Result<Self, StartError> {
+        let config = topology.dataplane_config()?;
+        let socket = site.state_dir.join(plan.network().name().as_str()).join(SOCKET_NAME);
+        let listener = {
+            let _inside = runtime.enter();
+            server::bind(&socket)?
+        };
+        let forwarding = Forwarding::start(config, topology.take_ports())?;
+        Ok(Self { listener, forwarding })
+    }
+}
+
+/// A dead process of this name may have left things; a living one is the plan's matter.
+fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
+    let name = request.name()?;
+    let known = topology::networks(site)
+        .map_err(|source| StartError::Networks { path: site.state_dir.clone(), source })?;
+    if known.iter().any(|network| network.name == name && !network.alive) {
+        return Ok(Some(topology::clear(site, &name)?));
+    }
+    Ok(None)
+}
+
+fn serve(listener: UnixListener, living: &Arc<Living>) -> JoinHandle<()> {
+    let network = Arc::clone(living);
+    let ending = Arc::clone(living);
+    tokio::spawn(async move {
+        let end = async move { ending.stop_asked().await };
+        if let Err(error) = server::serve(listener, network, end).await {
+            tracing::error!("the api is gone: {error}; the network goes on without");
+        }
+    })
+}
+
+async fn ticks(living: &Living, mut watcher: Option<Watcher<'_>>) -> std::convert::Infallible {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = Instant::now();
+    loop {
+        ticks.tick().await;
+        let totals = living.look();
+        let now = Instant::now();
+        if let Some(watcher) = &mut watcher {
+            watcher(totals, now - before);
+        }
+        before = now;
+    }
+}
+
+fn report(failures: &[topology::TeardownError]) {
+    for failure in failures {
+        tracing::error!("{failure}");
+    }
+}

@@ -1,0 +1,92 @@
+//! What did the user write?
+
+use super::{ModelError, Mtu, NetworkName, SubnetRequest, parse_subnet, parse_subnet6};
+use dataplane::config::{StormLimit, SwitchConfig};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::time::Duration;
+
+/// A network as the user asked for it; nothing is checked yet.
+#[derive(Clone, Debug)]
+pub struct NetworkRequest {
+    /// `--name`.
+    pub name: String,
+    /// `--ports`: how many, the host's not counted.
+    pub ports: u32,
+    /// `--subnet`; `None` for the first free default.
+    pub subnet: Option<String>,
+    /// `--subnet6`: a subnet or `none`; `None` for the one derived from the name.
+    pub subnet6: Option<String>,
+    /// `--mtu`, in bytes.
+    pub mtu: u32,
+    /// `--host-if`; `None` for the network's name.
+    pub host_if: Option<String>,
+    /// `--isolate`: numbers of ports, from 1, that reach only ports not named here.
+    pub isolate: Vec<u32>,
+    /// `--isolate` of every port.
+    pub isolate_all: bool,
+    /// `--no-offloads`: numbers of ports, 0 for the host's, that get complete frames only.
+    pub no_offloads: Vec<u32>,
+    /// `--no-offloads` of every port and the host's.
+    pub no_offloads_all: bool,
+    /// Are frames with a source MAC that is not the port's dropped?
+    pub check_source: bool,
+    /// See [`SwitchConfig::ageing`].
+    pub ageing: Duration,
+    /// See [`SwitchConfig::fdb_capacity`].
+    pub fdb_capacity: usize,
+    /// See [`SwitchConfig::fdb_port_limit`].
+    pub fdb_port_limit: usize,
+    /// See [`SwitchConfig::storm`].
+    pub storm: Option<StormLimit>,
+}
+
+impl NetworkRequest {
+    /// A request for `ports` ports with every other setting at its default.
+    pub fn new(name: &str, ports: u32) -> Self {
+        let switch = SwitchConfig::default();
+        Self {
+            name: name.to_owned(),
+            ports,
+            subnet: None,
+            subnet6: None,
+            mtu: Mtu::DEFAULT.into(),
+            host_if: None,
+            isolate: Vec::new(),
+            isolate_all: false,
+            no_offloads: Vec::new(),
+            no_offloads_all: false,
+            check_source: true,
+            ageing: switch.ageing,
+            fdb_capacity: switch.fdb_capacity,
+            fdb_port_limit: switch.fdb_port_limit,
+            storm: switch.storm,
+        }
+    }
+
+    /// The name, checked.
+    ///
+    /// # Errors
+    /// It is no [`NetworkName`].
+    pub fn name(&self) -> Result<NetworkName, ModelError> {
+        self.name.parse()
+    }
+
+    /// The IPv4 subnet asked for; never [`SubnetRequest::None`].
+    ///
+    /// # Errors
+    /// See [`parse_subnet`].
+    pub fn subnet(&self) -> Result<SubnetRequest<Ipv4Net>, ModelError> {
+        match &self.subnet {
+            None => Ok(SubnetRequest::Default),
+            Some(text) => parse_subnet(text).map(SubnetRequest::Given),
+        }
+    }
+
+    /// The IPv6 subnet asked for.
+    ///
+    /// # Errors
+    /// See [`parse_subnet6`].
+    pub fn subnet6(&self) -> Result<SubnetRequest<Ipv6Net>, ModelError> {
+        self.subnet6.as_deref().map_or(Ok(SubnetRequest::Default), parse_subnet6)
+    }
+}

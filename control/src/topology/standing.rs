@@ -1,0 +1,159 @@
+//! What stands, and how does it come down?
+
+use super::closing::close_together;
+use super::endpoint::Endpoint;
+use super::journal::Journal;
+use super::namespaces::{self, Removal};
+use super::record::{Record, RecordError};
+use super::{Site, StepError};
+use crate::model::{Network, NetworkName};
+use crate::sysctl::SysctlError;
+use dataplane::config::{Config, ConfigError, PortConfig};
+use dataplane::port::Port;
+use std::io;
+use std::path::PathBuf;
+
+/// Something that is not as it should be, though the network works without.
+#[derive(Debug, thiserror::Error)]
+pub enum Warning {
+    /// The kernel has no IPv6.
+    #[error("this kernel has no IPv6, so the network has none")]
+    NoIpv6,
+    /// A setting of an interface could not be changed; the first one stands for all interfaces.
+    #[error("{0}; the network works without")]
+    Sysctl(#[from] SysctlError),
+}
+
+/// Something that could not be removed.
+#[derive(Debug, thiserror::Error)]
+pub enum TeardownError {
+    /// A namespace stays.
+    #[error("cannot remove the namespace {}: {source}", path.display())]
+    Namespace {
+        /// Its file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The record stays.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// A network that stands. [`Topology::teardown`] takes it down and tells what went wrong with that;
+/// dropping it does the same in silence.
+#[derive(Debug)]
+pub struct Topology {
+    /// The network.
+    pub network: Network,
+    /// The host's interface, port 0 of the switch.
+    pub host: Endpoint,
+    /// The ports' interfaces, ports 1 and up of the switch.
+    pub ports: Vec<Endpoint>,
+    /// What is not as it should be.
+    pub warnings: Vec<Warning>,
+    pub(super) holdings: Holdings,
+}
+
+impl Topology {
+    /// The TAPs in the order of the switch's ports; empty the second time. An interface goes when its
+    /// TAP is closed, so they are to be handed to [`Topology::teardown`] in the end.
+    pub fn take_ports(&mut self) -> Vec<Box<dyn Port>> {
+        std::iter::once(&mut self.host)
+            .chain(&mut self.ports)
+            .filter_map(Endpoint::take_tap)
+            .map(|tap| Box::new(tap) as Box<dyn Port>)
+            .collect()
+    }
+
+    /// The configuration of the switch for this network.
+    ///
+    /// # Errors
+    /// The dataplane refuses it; the model should have done so before.
+    pub fn dataplane_config(&self) -> Result<Config, ConfigError> {
+        let port = |(endpoint, number): (&Endpoint, u32)| PortConfig {
+            name: endpoint.name.clone(),
+            mac: endpoint.mac,
+            mtu: endpoint.mtu,
+            isolated: self.network.is_isolated(number),
+            check_source: self.network.checks_source(),
+        };
+        let endpoints = std::iter::once(&self.host).chain(&self.ports);
+        Config::new(self.network.switch().clone(), endpoints.zip(0..).map(port).collect())
+    }
+
+    /// Closes the ports that the switch had and removes the network and its record, without stopping
+    /// at the first error.
+    pub fn teardown(mut self, ports: Vec<Box<dyn Port>>) -> Vec<TeardownError> {
+        close_together(ports);
+        self.take_down()
+    }
+
+    fn take_down(&mut self) -> Vec<TeardownError> {
+        close_together(self.take_ports());
+        self.holdings.release().1
+    }
+}
+
+impl Drop for Topology {
+    fn drop(&mut self) {
+        self.take_down();
+    }
+}
+
+/// What outlives the process unless it is released: the namespaces' names and the record.
+#[derive(Debug)]
+pub(super) struct Holdings {
+    netns_dir: PathBuf,
+    names: Vec<String>,
+    mark: String,
+    /// `None` once everything is released.
+    record: Option<Record>,
+}
+
+impl Holdings {
+    /// Writes down what is about to be made; from now on it will be removed.
+    pub(super) fn begin(
+        site: &Site,
+        name: &NetworkName,
+        record: Record,
+        journal: &Journal,
+    ) -> Result<Self, StepError> {
+        let holdings = Self::of(site, name, record, journal);
+        if let Some(record) = &holdings.record {
+            record.write(journal)?;
+        }
+        Ok(holdings)
+    }
+
+    /// What the journal says was made.
+    pub(super) fn of(site: &Site, name: &NetworkName, record: Record, journal: &Journal) -> Self {
+        Self {
+            netns_dir: site.netns_dir.clone(),
+            names: (1..=journal.ports).map(|number| name.port(number)).collect(),
+            mark: journal.mark.clone(),
+            record: Some(record),
+        }
+    }
+
+    /// Removes everything. The record stays if a namespace does, so that one can try again.
+    pub(super) fn release(&mut self) -> (Removal, Vec<TeardownError>) {
+        let Some(record) = self.record.take() else {
+            return Default::default();
+        };
+        let names = std::mem::take(&mut self.names);
+        let mut removal = namespaces::remove(&self.netns_dir, names, &self.mark);
+        let mut errors = std::mem::take(&mut removal.errors);
+        if errors.is_empty() {
+            errors.extend(record.discard().err().map(TeardownError::from));
+        }
+        (removal, errors)
+    }
+}
+
+impl Drop for Holdings {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
