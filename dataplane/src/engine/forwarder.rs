@@ -97,12 +97,11 @@ impl Forwarder {
         let counted = &counters[ingress.index()];
         counted.received.add(1);
         counted.received_bytes.add(length.saturating_sub(vnet::HEADER_LEN) as u64);
-        let walked = Frame::parse(ingress, buffer.filled(length))
-            .and_then(|frame| pipeline.walk(&frame, now).map(|walked| (frame, walked)));
-        let (frame, walked) = match walked {
-            Ok(walked) => walked,
+        let frame = match Frame::parse(ingress, buffer.filled(length)) {
+            Ok(frame) => frame,
             Err(reason) => return counted.dropped(reason).add(1),
         };
+        let walked = pipeline.walk(&frame, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
@@ -114,9 +113,10 @@ impl Forwarder {
                 None => counters.dropped(DropReason::EgressGone).add(1),
             }
         };
-        match walked.verdict {
-            Verdict::Unicast(egress) => hand(egress),
-            Verdict::Flood => (0..counters.len() as u16)
+        match walked.outcome {
+            Err(reason) => counted.dropped(reason).add(1),
+            Ok(Verdict::Unicast(egress)) => hand(egress),
+            Ok(Verdict::Flood) => (0..counters.len() as u16)
                 .map(PortId)
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
                 .for_each(hand),
