@@ -3,7 +3,7 @@
 use crate::clock::Time;
 use crate::config::Config;
 use crate::frame::Frame;
-use crate::outcome::{DropReason, PortId, Verdict};
+use crate::outcome::{Outcome, PortId};
 use crate::switch::Switch;
 
 /// The stages, in order.
@@ -16,9 +16,10 @@ pub struct Pipeline {
 /// What the walk decided, and what it cost another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walked {
-    /// Where the frame goes.
-    pub verdict: Verdict,
-    /// The port that lost an FDB entry, because it or the table was full.
+    /// Where the frame goes, or the reason of the first stage that dropped it.
+    pub outcome: Outcome,
+    /// The port that lost an FDB entry, because it or the table was full; also of a frame that was
+    /// learned from and died later.
     pub evicted: Option<PortId>,
 }
 
@@ -29,14 +30,12 @@ impl Pipeline {
     }
 
     /// The way of a frame: may it come in, what do we learn of it, where does it go?
-    ///
-    /// # Errors
-    /// The reason of the first stage that drops it.
     #[inline]
-    pub fn walk(&mut self, frame: &Frame<'_>, now: Time) -> Result<Walked, DropReason> {
-        self.switch.admit(frame)?;
-        let evicted = self.switch.learn(frame, now)?;
-        let verdict = self.switch.forward(frame, now)?;
-        Ok(Walked { verdict, evicted })
+    pub fn walk(&mut self, frame: &Frame<'_>, now: Time) -> Walked {
+        let learned = self.switch.admit(frame).and_then(|()| self.switch.learn(frame, now));
+        match learned {
+            Ok(evicted) => Walked { outcome: self.switch.forward(frame, now), evicted },
+            Err(reason) => Walked { outcome: Err(reason), evicted: None },
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests of udp-bridge share. The tests themselves are in `tests/tests`.
+//! What the tests of `udp-bridge` share: one file or folder for each place that they play in.
 //!
 //! Everything here is test code: what cannot go on panics with the reason.
 #![allow(
@@ -8,4 +8,10 @@
     reason = "all of this is test code"
 )]
 
+pub mod counts;
+pub mod ending;
+pub mod fuzz;
 pub mod host;
+pub mod null;
+pub mod packets;
+pub mod world;

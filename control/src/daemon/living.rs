@@ -71,6 +71,7 @@ impl Living {
 
     /// Looks at all ports, and logs those that died since the last look.
     pub(super) fn look(&self) -> Totals {
+        self.remove_abandoned();
         let ports = self.handle.ports();
         let mut totals = Totals { ports: ports.len(), ..Totals::default() };
         for (port, was_gone) in ports.iter().zip(lock(&self.gone).iter_mut()) {
@@ -84,6 +85,17 @@ impl Living {
             }
         }
         totals
+    }
+
+    /// Takes ports out whose namespaces nobody else has any more, so that those can end.
+    fn remove_abandoned(&self) {
+        let topology = lock(&self.topology);
+        let Some(topology) = &*topology else { return };
+        let known = endpoints(topology).zip(self.handle.ports());
+        for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
+            // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
+            drop(self.handle.remove(port.id));
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use nix::errno::Errno;
 use nix::net::if_::if_nameindex;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,23 +79,6 @@ impl Netlink {
         answer
             .map(|_| ())
             .map_err(|source| NetlinkError::new(Attempt::ChangeLink(link.name.clone()), source))
-    }
-}
-
-impl Netlink {
-    /// Moves the interface into the namespace that `home` is a descriptor of. It is down there, and
-    /// keeps its name.
-    ///
-    /// # Errors
-    /// `EEXIST` if the name is taken there, or what else the kernel says.
-    pub fn move_link(&mut self, link: &Link, home: BorrowedFd<'_>) -> Result<(), NetlinkError> {
-        let mut message = LinkMessage::default();
-        message.header.index = link.index;
-        message.attributes = vec![LinkAttribute::NetNsFd(home.as_raw_fd())];
-        let answer = self.request(RouteNetlinkMessage::SetLink(message), 0);
-        answer
-            .map(|_| ())
-            .map_err(|source| NetlinkError::new(Attempt::MoveLink(link.name.clone()), source))
     }
 }
 

@@ -27,8 +27,6 @@ pub enum Attempt {
     FindLink(String),
     /// To change an interface's settings.
     ChangeLink(String),
-    /// To move an interface into another namespace.
-    MoveLink(String),
     /// To give an interface an address.
     AddAddress(String, IpNet),
     /// To route everything through an interface.
@@ -45,7 +43,6 @@ impl fmt::Display for Attempt {
             Self::Open => write!(f, "open a route socket"),
             Self::FindLink(name) => write!(f, "look up the interface {name}"),
             Self::ChangeLink(name) => write!(f, "set up the interface {name}"),
-            Self::MoveLink(name) => write!(f, "move the interface {name} to another namespace"),
             Self::AddAddress(name, address) => write!(f, "give {name} the address {address}"),
             Self::AddDefaultRoute(name, gateway) => {
                 write!(f, "add a default route via {gateway} on {name}")

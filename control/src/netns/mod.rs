@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -104,12 +104,40 @@ fn on_own_thread<T: Send>(
     })
 }
 
-/// A descriptor of the calling thread's namespace; it keeps the namespace alive.
+/// Which namespace it is: device and inode of its file, unique as long as it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// The calling thread's namespace.
 ///
 /// # Errors
-/// There is no `/proc`, or too many files are open.
-pub fn current() -> Result<File, NetnsError> {
-    File::open(OWN).map_err(|source| NetnsError::Open { path: OWN.into(), source })
+/// There is no `/proc`.
+pub fn own() -> Result<Identity, NetnsError> {
+    identity(Path::new(OWN)).map_err(|source| NetnsError::Open { path: OWN.into(), source })
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    let metadata = fs::metadata(path)?;
+    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+}
+
+impl Identity {
+    /// Does the file lead to this namespace?
+    pub fn is_at(&self, path: &Path) -> bool {
+        identity(path).is_ok_and(|found| found == *self)
+    }
+
+    /// Is any process in this namespace? Threads that are elsewhere than their process do not count.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn has_process(&self) -> io::Result<bool> {
+        // What is no process has no such file; what ends meanwhile is no process any more.
+        Ok(fs::read_dir("/proc")?.flatten().any(|entry| self.is_at(&entry.path().join("ns/net"))))
+    }
 }
 
 /// Enters the namespace at `path` with the calling thread, for good.

@@ -8,7 +8,6 @@ use super::closing::close_together;
 use super::endpoint::{Blueprint, Endpoint};
 use super::journal::Journal;
 use super::namespaces;
-use super::nursery::Nursery;
 use super::record::{Record, RecordError, lock_site};
 use super::standing::{Holdings, TeardownError, Topology, Warning};
 use super::{ObserveError, Plan, PlanError, Site, observe};
@@ -17,7 +16,7 @@ use crate::model::Network;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::{self, NetnsError};
 use dataplane::port::Offloads;
-use dataplane::port::tap::{Tap, TapError};
+use dataplane::port::tap::TapError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::IpAddr;
 
@@ -134,14 +133,12 @@ fn build(
     netns::prepare_directory(&site.netns_dir).map_err(at("the directory of namespaces"))?;
     let (host, ports) = blueprints(network, site);
     let mut netlink = Netlink::open().map_err(at(&host.name))?;
-    let tap = Tap::open(&host.interface, host.offloads).map_err(at(&host.name))?;
-    let (host, unset) = host.build(tap, &mut netlink).map_err(at(&host.name))?;
+    let (host, unset) = host.build(&mut netlink).map_err(at(&host.name))?;
     // What cannot be set on one interface cannot be set on any.
     warnings.extend(unset.into_iter().map(Warning::Sysctl));
-    let nursery = Nursery::new().map_err(at("the namespace where TAPs are made"))?;
     let mut built = Vec::with_capacity(ports.len());
     for port in &ports {
-        match build_port(port, mark, &nursery) {
+        match build_port(port, mark) {
             Ok(endpoint) => built.push(endpoint),
             Err(error) => {
                 close_together(built.iter_mut().filter_map(Endpoint::take_tap).collect());
@@ -154,15 +151,14 @@ fn build(
 
 /// Makes a namespace and the interface in it. The mark comes before the name: a process killed
 /// between the two leaves nothing at all.
-fn build_port(port: &Blueprint, mark: &str, nursery: &Nursery) -> Result<Endpoint, StepError> {
+fn build_port(port: &Blueprint, mark: &str) -> Result<Endpoint, StepError> {
     netns::run_in_new(|| {
         let mut netlink = Netlink::open()?;
         namespaces::mark(&mut netlink, mark)?;
         if let Some((_, path)) = &port.namespace {
             netns::pin(path)?;
         }
-        let tap = nursery.make_tap(&port.interface, port.offloads, &netns::current()?)?;
-        Ok(port.build(tap, &mut netlink)?.0)
+        Ok(port.build(&mut netlink)?.0)
     })?
 }
 

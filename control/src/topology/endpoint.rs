@@ -4,7 +4,7 @@ use super::StepError;
 use crate::addressing::Addresses;
 use crate::model::Mtu;
 use crate::netlink::{LinkChange, Netlink, NetlinkError};
-use crate::netns::{self, NetnsError};
+use crate::netns::{self, Identity, NetnsError};
 use crate::sysctl::{self, SysctlError};
 use dataplane::port::Offloads;
 use dataplane::port::tap::Tap;
@@ -37,7 +37,8 @@ pub struct Endpoint {
     pub mtu: u16,
     /// What the kernel granted.
     pub offloads: Offloads,
-    path: Option<PathBuf>,
+    /// The file of its namespace and what it led to when it was made.
+    home: Option<(PathBuf, Identity)>,
     tap: Option<Tap>,
 }
 
@@ -61,13 +62,13 @@ pub(super) struct Blueprint {
 }
 
 impl Blueprint {
-    /// Sets up the interface of `tap`, which is in the calling thread's namespace, and brings it up.
-    /// Dropping the endpoint undoes it.
+    /// Makes the interface in the calling thread's namespace and brings it up. Dropping the endpoint
+    /// undoes it.
     pub(super) fn build(
         &self,
-        tap: Tap,
         netlink: &mut Netlink,
     ) -> Result<(Endpoint, Vec<SysctlError>), StepError> {
+        let tap = Tap::open(&self.interface, self.offloads)?;
         let link = netlink.link(&self.interface)?;
         let Addresses { mac, ipv4, ipv6 } = self.addresses;
         let unset = if ipv6.is_some() { sysctl::prepare_ipv6(&self.interface) } else { Vec::new() };
@@ -86,10 +87,10 @@ impl Blueprint {
         for &gateway in &self.gateways {
             netlink.add_default_route(&link, gateway)?;
         }
-        Ok((self.endpoint(tap), unset))
+        Ok((self.endpoint(tap, netns::own()?), unset))
     }
 
-    fn endpoint(&self, tap: Tap) -> Endpoint {
+    fn endpoint(&self, tap: Tap, identity: Identity) -> Endpoint {
         use dataplane::port::Port;
         Endpoint {
             name: self.name.clone(),
@@ -100,7 +101,7 @@ impl Blueprint {
             ipv6: self.addresses.ipv6,
             mtu: self.mtu.get(),
             offloads: tap.offloads(),
-            path: self.namespace.as_ref().map(|(_, path)| path.clone()),
+            home: self.namespace.as_ref().map(|(_, path)| (path.clone(), identity)),
             tap: Some(tap),
         }
     }
@@ -112,9 +113,20 @@ impl Endpoint {
         self.tap.take()
     }
 
+    /// Has everybody else left its namespace: is its name gone, and is no process in it?
+    ///
+    /// The kernel would not say so. An open `/dev/net/tun` keeps the namespace alive in which it was
+    /// opened (`tun_chr_open`), so without us it would be gone. A TAP that is made elsewhere and moved
+    /// there goes with the namespace, but a move waits for an RCU barrier: 20 ms a port.
+    pub fn is_abandoned(&self) -> bool {
+        let Some((path, identity)) = &self.home else { return false };
+        // Where /proc cannot be read nobody can tell, and the port stays.
+        !identity.is_at(path) && identity.has_process().is_ok_and(|some| !some)
+    }
+
     /// The namespace's file; `None` for the host's.
     pub fn namespace_path(&self) -> Option<&Path> {
-        self.path.as_deref()
+        self.home.as_ref().map(|(path, _)| path.as_path())
     }
 }
 
@@ -136,7 +148,7 @@ pub enum RingError {
 /// [`RingError`] if the namespace or the interface is gone.
 pub fn ring_drops(endpoint: &Endpoint) -> Result<u64, RingError> {
     let visit = || Ok(Netlink::open()?.link(&endpoint.interface)?.tx_dropped);
-    match &endpoint.path {
+    match endpoint.namespace_path() {
         Some(path) => netns::run_in(path, visit)?,
         None => visit(),
     }

@@ -22,7 +22,6 @@
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
 //! | `namespaces` | marks, recognises and removes namespaces |
-//! | `nursery` | where TAPs are born |
 //! | `closing` | closes many TAPs at once |
 //! | `standing` | a network that stands, and its end |
 //! | `clear` | what a killed process left |
@@ -34,7 +33,6 @@ mod endpoint;
 mod holder;
 mod journal;
 mod namespaces;
-mod nursery;
 mod observe;
 mod plan;
 mod record;

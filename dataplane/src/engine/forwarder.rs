@@ -12,6 +12,7 @@ use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
 use crate::wire::vnet;
 use crossbeam_utils::CachePadded;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 /// What serving a port came to.
@@ -31,7 +32,8 @@ pub enum Served {
 pub type Counters = Arc<[CachePadded<PortCounters>]>;
 
 struct Slot {
-    port: Box<dyn Port>,
+    /// `None` once it was taken out.
+    port: Option<Box<dyn Port>>,
     mtu: usize,
     alive: bool,
 }
@@ -51,7 +53,11 @@ impl Forwarder {
         let slots: Vec<Slot> = ports
             .into_iter()
             .zip(config.ports())
-            .map(|(port, config)| Slot { port, mtu: usize::from(config.mtu), alive: true })
+            .map(|(port, config)| Slot {
+                port: Some(port),
+                mtu: usize::from(config.mtu),
+                alive: true,
+            })
             .collect();
         let counters = slots.iter().map(|_| CachePadded::default()).collect();
         Self {
@@ -68,13 +74,14 @@ impl Forwarder {
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
         let mut frames = 0;
         while frames < budget {
-            match self.slots[id.index()].port.receive(&mut self.buffer) {
+            let Some(port) = &mut self.slots[id.index()].port else { return Served::Gone };
+            match port.receive(&mut self.buffer) {
                 Received::Frame(length) => self.forward(id, length, now),
                 Received::Interrupted => continue,
                 Received::Empty if frames == 0 => return Served::Idle,
                 Received::Empty => return Served::Dry(frames),
                 Received::Gone => {
-                    self.remove(id);
+                    self.bury(id);
                     return Served::Gone;
                 }
             }
@@ -90,32 +97,42 @@ impl Forwarder {
         let counted = &counters[ingress.index()];
         counted.received.add(1);
         counted.received_bytes.add(length.saturating_sub(vnet::HEADER_LEN) as u64);
-        let walked = Frame::parse(ingress, buffer.filled(length))
-            .and_then(|frame| pipeline.walk(&frame, now).map(|walked| (frame, walked)));
-        let (frame, walked) = match walked {
-            Ok(walked) => walked,
+        let frame = match Frame::parse(ingress, buffer.filled(length)) {
+            Ok(frame) => frame,
             Err(reason) => return counted.dropped(reason).add(1),
         };
+        let walked = pipeline.walk(&frame, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
         let mut hand = |id: PortId| {
-            let slot = &mut slots[id.index()];
-            deliver(&frame, slot.port.as_mut(), slot.mtu, &counters[id.index()], scratch);
+            let Slot { port, mtu, .. } = &mut slots[id.index()];
+            let counters = &counters[id.index()];
+            match port {
+                Some(port) => deliver(&frame, port.as_mut(), *mtu, counters, scratch),
+                None => counters.dropped(DropReason::EgressGone).add(1),
+            }
         };
-        match walked.verdict {
-            Verdict::Unicast(egress) => hand(egress),
-            Verdict::Flood => (0..counters.len() as u16)
+        match walked.outcome {
+            Err(reason) => counted.dropped(reason).add(1),
+            Ok(Verdict::Unicast(egress)) => hand(egress),
+            Ok(Verdict::Flood) => (0..counters.len() as u16)
                 .map(PortId)
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
                 .for_each(hand),
         }
     }
 
-    /// Takes a port out of everything: its device is gone.
-    fn remove(&mut self, id: PortId) {
+    /// A port's device is gone: nothing goes there any more.
+    fn bury(&mut self, id: PortId) {
         self.slots[id.index()].alive = false;
         self.pipeline.switch.remove_port(id);
+    }
+
+    /// Takes a port out and hands it back; `None` if that was done before.
+    pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
+        self.bury(id);
+        self.slots[id.index()].port.take()
     }
 
     /// Is the port there?
@@ -128,14 +145,14 @@ impl Forwarder {
         (0..self.slots.len() as u16).map(PortId)
     }
 
-    /// A port.
-    pub fn port(&self, id: PortId) -> &dyn Port {
-        self.slots[id.index()].port.as_ref()
+    /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
+    pub fn fd(&self, id: PortId) -> Option<RawFd> {
+        self.slots[id.index()].port.as_ref()?.fd()
     }
 
-    /// Gives the ports back, those that are gone included.
+    /// Gives the ports back, but for those that were taken out.
     pub fn into_ports(self) -> Vec<Box<dyn Port>> {
-        self.slots.into_iter().map(|slot| slot.port).collect()
+        self.slots.into_iter().filter_map(|slot| slot.port).collect()
     }
 
     /// The counters, to read from anywhere.

@@ -3,6 +3,7 @@
 use super::forwarder::Counters;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
+use crate::port::Port;
 use crate::switch::FdbEntry;
 use crossbeam_channel::{Sender, bounded};
 use mio::Waker;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What an engine can be asked to do.
-#[derive(Debug)]
 pub(super) enum Request {
     /// Copy the FDB out.
     Fdb(Sender<Vec<FdbEntry>>),
+    /// Take a port out and hand it back, if it is there.
+    Remove(PortId, Sender<Option<Box<dyn Port>>>),
     /// End.
     Stop,
 }
@@ -45,6 +47,13 @@ pub(super) struct Shared {
     pub(super) waker: Waker,
 }
 
+impl Shared {
+    /// Notes that a port is gone.
+    pub(super) fn bury(&self, id: PortId) {
+        self.alive[id.index()].store(false, Ordering::Relaxed);
+    }
+}
+
 /// The way to talk to an engine, from any thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -74,6 +83,17 @@ impl Handle {
     pub fn fdb(&self) -> Result<Vec<FdbEntry>, EngineStopped> {
         let (reply, answer) = bounded(1);
         self.ask(Request::Fdb(reply))?;
+        answer.recv().map_err(|_| EngineStopped)
+    }
+
+    /// Takes a port out of the switch and hands it back; `None` if that was done before. It counts as
+    /// gone from now on. Waits for the engine's present pass to end.
+    ///
+    /// # Errors
+    /// [`EngineStopped`].
+    pub fn remove(&self, id: PortId) -> Result<Option<Box<dyn Port>>, EngineStopped> {
+        let (reply, answer) = bounded(1);
+        self.ask(Request::Remove(id, reply))?;
         answer.recv().map_err(|_| EngineStopped)
     }
 

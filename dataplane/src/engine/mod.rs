@@ -35,7 +35,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Most frames read of one port before the next has its turn.
@@ -155,7 +155,7 @@ impl Engine {
                 }
                 Served::Gone => {
                     self.busy.swap_remove(index);
-                    self.shared.alive[id.index()].store(false, Ordering::Relaxed);
+                    self.shared.bury(id);
                     continue;
                 }
             }
@@ -195,7 +195,7 @@ impl Engine {
                 continue;
             }
             let id = PortId(event.token().0 as u16);
-            if let Some(fd) = self.forwarder.port(id).fd() {
+            if let Some(fd) = self.forwarder.fd(id) {
                 self.poll.registry().deregister(&mut SourceFd(&fd))?;
                 self.busy.push(Busy { id, last_frame: now });
             }
@@ -207,6 +207,7 @@ impl Engine {
         while let Ok(request) = self.requests.try_recv() {
             match request {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
+                Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
                 Request::Fdb(reply) => {
                     let now = self.clock.now();
                     let entries = self.forwarder.pipeline().switch.fdb().entries(now).collect();
@@ -218,9 +219,24 @@ impl Engine {
         std::ops::ControlFlow::Continue(())
     }
 
+    /// Takes a port out of the loop, wherever it is in it.
+    fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
+        if id.index() >= self.shared.names.len() {
+            return None;
+        }
+        if let Some(index) = self.busy.iter().position(|busy| busy.id == id) {
+            self.busy.swap_remove(index);
+        } else if let Some(fd) = self.forwarder.fd(id) {
+            // A port that is neither busy nor watched has died, and is not registered any more.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+        }
+        self.shared.bury(id);
+        self.forwarder.remove(id)
+    }
+
     /// Hands a port without frames to the poller. One without a descriptor stays busy for ever.
     fn watch(&mut self, id: PortId) -> io::Result<()> {
-        match self.forwarder.port(id).fd() {
+        match self.forwarder.fd(id) {
             Some(fd) => self.register(id, fd),
             None => {
                 self.busy.push(Busy { id, last_frame: self.clock.now() });

@@ -93,8 +93,8 @@ impl<'b> Frame<'b> {
         let (header, frame) =
             VnetHeader::mut_from_prefix(bytes).map_err(|_| DropReason::ShortFrame)?;
         let layout = Layout::parse(frame)?;
-        *header = offload::check(header, &layout, frame)?;
-        let offload = *header;
+        let offload = offload::check(header, &layout, frame)?;
+        *header = offload;
         Ok(Self { ingress, bytes, layout, offload })
     }
 

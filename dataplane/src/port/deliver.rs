@@ -4,7 +4,7 @@
 //! frame relies on gets segments or a complete checksum instead. What dies here is counted at the
 //! egress port.
 
-use super::{Offloads, Port};
+use super::Port;
 use crate::counters::PortCounters;
 use crate::frame::segment::Segments;
 use crate::frame::{BUFFER_LEN, Frame, complete};
@@ -50,8 +50,7 @@ fn deliver_plain(
     counters: &PortCounters,
     Scratch(room): &mut Scratch,
 ) -> Result<(), DropReason> {
-    let cut = frame.required_offloads().without(Offloads::CHECKSUM);
-    if port.offloads().contains(cut) {
+    if frame.super_frame().is_none() {
         return write(port, complete::complete(frame, room), counters);
     }
     let mut segments = Segments::of(frame).ok_or(DropReason::CannotSegment)?;

@@ -14,6 +14,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("bad_arguments_of_up_are_refused", bad_arguments);
     suite.add("an_empty_name_is_refused", empty_name);
     suite.add("a_subnet_in_use_is_refused_and_a_free_one_named", subnet_in_use);
+    suite.add("a_default_route_is_no_reason_to_refuse_a_subnet", default_route);
     suite.add("the_default_subnet_avoids_those_in_use", default_avoids);
     suite.add("a_namespace_that_exists_is_refused_and_not_touched", namespace_exists);
     suite.add("an_interface_that_exists_is_refused_and_not_touched", interface_exists);
@@ -107,11 +108,28 @@ fn interface(name: &str, address: [u8; 4], prefix: u8) -> Tap {
 fn subnet_in_use(host: &Host) {
     let _tap = interface("held0", [10, 50, 0, 1], 16);
     let before = host.snapshot();
-    for subnet in ["10.50.7.0/24", "10.0.0.0/8", "10.50.0.0/16"] {
+    for (subnet, way_out) in [
+        ("10.50.7.0/24", "is free"),
+        ("10.50.0.0/16", "is free"),
+        // Nothing of that size is free among the private addresses.
+        ("10.0.0.0/8", "choose another"),
+    ] {
         let refused = host.udp_bridge(&format!("up --ports 3 --subnet {subnet}"));
-        assert_refused(&refused, &["--subnet", subnet, "10.50.0.0/16", "held0", "free"]);
+        assert_refused(&refused, &["--subnet", subnet, "10.50.0.0/16", "held0", way_out]);
         before.assert_same(&host.snapshot());
     }
+}
+
+/// A default route leads everywhere and is in nobody's way.
+fn default_route(host: &Host) {
+    let _tap = interface("held0", [10, 50, 0, 1], 16);
+    Rtnl::open().add_default_route([10, 50, 0, 2]);
+    let before = host.snapshot();
+    let network = host.up("--ports 1 --subnet 10.60.0.0/24");
+    let ends = network.ends();
+    ends[0].ping(host, ends[1].ipv4.into());
+    host.udp_bridge("down").ok();
+    before.assert_same(&host.snapshot());
 }
 
 fn default_avoids(host: &Host) {

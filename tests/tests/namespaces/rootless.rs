@@ -55,7 +55,8 @@ impl<'h> User<'h> {
     fn udp_bridge(&self, arguments: &str) -> Finished {
         let mut command = Command::new(self.programs.join("udp-bridge"));
         command.args(arguments.split(' ')).uid(USER).gid(USER).current_dir("/");
-        self.host.finish(command.env("XDG_RUNTIME_DIR", "/run/user"))
+        command.env("XDG_RUNTIME_DIR", "/run/user").env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        self.host.finish(&mut command)
     }
 
     fn ping(&self, port: &str, to: &str) {

@@ -1,19 +1,24 @@
 //! What the switch drops and counts, isolation, ports that die.
 
 use dataplane::wire::ethernet::MacAddr;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, sendto, socket};
 use serde_json::Value;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::product::Network;
 use udp_bridge_tests::host::rtnl::Rtnl;
+use udp_bridge_tests::host::traffic::random;
 use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_foreign_source_mac_is_dropped_and_counted", foreign_source);
     suite.add("without_the_check_a_foreign_source_mac_is_learned", learned);
     suite.add("a_malformed_packet_is_dropped_and_counted", malformed);
+    suite.add("garbage_from_a_namespace_is_dropped_and_the_rest_goes_on", garbage);
     suite.add("isolated_ports_reach_the_host_and_not_each_other", isolated);
     suite.add("a_port_whose_interface_is_deleted_is_removed_and_the_rest_goes_on", |host| {
         dies(host, |host| host.visit("ub0-1", || Rtnl::open().delete("eth0")));
@@ -77,6 +82,37 @@ fn malformed(host: &Host) {
     }
     wait::for_yes("they are counted", || network.ports()[1].drops("tcp-offset") == 10);
     ends[1].ping(host, ends[2].ipv4.into());
+}
+
+/// Frames of random bytes behind a right source MAC and an EtherType that is looked into.
+fn garbage(host: &Host) {
+    const FRAMES: usize = 3000;
+    let network = host.up("--ports 2");
+    let (ports, ends) = (network.ports(), network.ends());
+    let macs = [MacAddr::BROADCAST, ports[0].mac(), ports[2].mac()];
+    let bytes = random(FRAMES * 8, 5);
+    ends[1].visit(host, || {
+        let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::empty(), None).unwrap();
+        let device = getifaddrs().unwrap().find_map(|one| {
+            one.address?.as_link_addr().copied().filter(|_| one.interface_name == "eth0")
+        });
+        for (index, dice) in bytes.chunks_exact(8).enumerate() {
+            let ethertype = [[0x08, 0x00], [0x86, 0xdd], [0x81, 0x00], [0x08, 0x06]][index % 4];
+            let to = macs[usize::from(dice[0]) % 3];
+            let mut frame = [&to.0[..], &ports[1].mac().0, &ethertype].concat();
+            frame.extend(random(usize::from(dice[1]) * 5, index as u64));
+            if let Some(version) = frame.get_mut(14).filter(|_| dice[2] > 60) {
+                *version = if index % 4 == 0 { 0x45 } else { 0x60 };
+            }
+            sendto(socket.as_raw_fd(), &frame, &device.unwrap(), MsgFlags::empty()).unwrap();
+        }
+    });
+    wait::for_yes("all are counted", || {
+        network.ports()[1].counter("received_frames") >= FRAMES as u64
+    });
+    assert!(network.ports()[1].counter("dropped_frames") > FRAMES as u64 / 4);
+    ends[1].ping(host, ends[2].ipv4.into());
+    ends[0].ping(host, ends[1].ipv4.into());
 }
 
 fn isolated(host: &Host) {

@@ -1,0 +1,6 @@
+//! Frames of all kinds through a small world; see `udp_bridge_tests::fuzz`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| udp_bridge_tests::fuzz::frame_path(data));

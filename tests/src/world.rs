@@ -1,0 +1,242 @@
+//! A world in memory: hosts on memory ports around one forwarder, and a clock that the test sets.
+//!
+//! ```text
+//!  host 0   host 1   host 2 …        each a MAC and the far end of a memory port
+//!     └───────┼─────────┘
+//!         Forwarder                  driven by hand: no thread, no poller, no clock
+//! ```
+//!
+//! [`World::moves`] asserts *exactly* which counters an event moved: one that moved without being
+//! listed fails the test as one that did not move does. A world that is dropped by a failing test
+//! prints all that it knows: counters and FDB.
+#![allow(clippy::expect_used, reason = "a world that cannot be made is a failed test")]
+
+use crate::counts::{Move, Moved, differences, sum};
+use dataplane::clock::Time;
+use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::counters::CounterSnapshot;
+use dataplane::engine::{FdbEntry, Forwarder, Served};
+use dataplane::outcome::PortId;
+use dataplane::port::memory::{MemoryHost, pair};
+use dataplane::port::{Offloads, Port};
+use dataplane::wire::ethernet::MacAddr;
+use std::fmt;
+use std::time::Duration;
+
+/// What one port of a world is to be.
+#[derive(Clone, Debug)]
+pub struct PortSetup {
+    /// What frames may leave undone here.
+    pub offloads: Offloads,
+    /// The MTU in bytes.
+    pub mtu: u16,
+    /// Reaches only ports that are not isolated.
+    pub isolated: bool,
+    /// Accepts frames from its own MAC alone.
+    pub check_source: bool,
+}
+
+/// A world to be: all offloads, MTU 1500, nothing isolated, no source check and no storm control
+/// unless it is changed.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    switch: SwitchConfig,
+    ports: Vec<PortSetup>,
+}
+
+impl Setup {
+    /// A world of this many ports.
+    pub fn of(ports: u16) -> Self {
+        let port =
+            PortSetup { offloads: Offloads::ALL, mtu: 1500, isolated: false, check_source: false };
+        Self {
+            switch: SwitchConfig { storm: None, ..SwitchConfig::default() },
+            ports: vec![port; usize::from(ports)],
+        }
+    }
+
+    /// The same with one port changed.
+    #[must_use]
+    pub fn port(mut self, port: u16, change: impl FnOnce(&mut PortSetup)) -> Self {
+        change(&mut self.ports[usize::from(port)]);
+        self
+    }
+
+    /// The same with the switch changed.
+    #[must_use]
+    pub fn switch(mut self, change: impl FnOnce(&mut SwitchConfig)) -> Self {
+        change(&mut self.switch);
+        self
+    }
+
+    /// The world, at time 0.
+    pub fn start(self) -> World {
+        let ids = || 0..self.ports.len() as u16;
+        let ports = ids().zip(&self.ports).map(|(id, port)| PortConfig {
+            name: format!("port-{id}"),
+            mac: own_mac(id),
+            mtu: port.mtu,
+            isolated: port.isolated,
+            check_source: port.check_source,
+        });
+        let config = Config::new(self.switch.clone(), ports.collect()).expect("a valid setup");
+        let (near, hosts): (Vec<_>, Vec<_>) =
+            self.ports.iter().map(|port| pair(port.offloads)).unzip();
+        let boxed = near.into_iter().map(|port| Box::new(port) as Box<dyn Port>).collect();
+        let forwarder = Forwarder::new(&config, boxed);
+        World { setup: self, forwarder, hosts, now: Time::START }
+    }
+}
+
+/// The static MAC of a port.
+pub fn own_mac(port: u16) -> MacAddr {
+    let [high, low] = port.to_be_bytes();
+    MacAddr([0x02, 0, 0, 0, high, low])
+}
+
+/// A MAC that is no port's own.
+pub fn strange_mac(n: u32) -> MacAddr {
+    let [a, b, c, d] = n.to_be_bytes();
+    MacAddr([0x06, 0, a, b, c, d])
+}
+
+/// The world.
+pub struct World {
+    setup: Setup,
+    forwarder: Forwarder,
+    hosts: Vec<MemoryHost>,
+    now: Time,
+}
+
+impl World {
+    /// The far end of a port.
+    pub fn host(&self, port: u16) -> &MemoryHost {
+        &self.hosts[usize::from(port)]
+    }
+
+    /// What a port was set up as.
+    pub fn setup(&self, port: u16) -> &PortSetup {
+        &self.setup.ports[usize::from(port)]
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> std::ops::Range<u16> {
+        0..self.hosts.len() as u16
+    }
+
+    /// Is the port there still?
+    pub fn is_alive(&self, port: u16) -> bool {
+        self.forwarder.is_alive(PortId(port))
+    }
+
+    /// Puts a plain frame into a host's queue. Panics if that is full.
+    pub fn send(&self, port: u16, frame: &[u8]) {
+        assert!(self.host(port).send(frame), "the queue of host {port} is full");
+    }
+
+    /// Puts a virtio header and a frame into a host's queue. Panics if that is full.
+    pub fn send_raw(&self, port: u16, bytes: Vec<u8>) {
+        assert!(self.host(port).send_raw(bytes), "the queue of host {port} is full");
+    }
+
+    /// All frames that wait in a host's inbox.
+    pub fn received_by(&self, port: u16) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| self.host(port).receive()).collect()
+    }
+
+    /// The same with their virtio headers.
+    pub fn raw_received_by(&self, port: u16) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| self.host(port).receive_raw()).collect()
+    }
+
+    /// Serves one port for one frame.
+    pub fn step(&mut self, port: u16) -> Served {
+        self.forwarder.serve(PortId(port), 1, self.now)
+    }
+
+    /// Serves the ports in turn, a frame each, until none has one.
+    pub fn run(&mut self) {
+        let mut moved = true;
+        while moved {
+            moved = false;
+            for port in self.ports() {
+                moved |= matches!(self.step(port), Served::More | Served::Dry(_));
+            }
+        }
+    }
+
+    /// Lets time go by.
+    pub fn wait(&mut self, span: Duration) {
+        self.now = self.now + span;
+    }
+
+    /// Lets what has aged out go. Returns how many entries went.
+    pub fn expire(&mut self) -> usize {
+        self.forwarder.expire(self.now, usize::MAX)
+    }
+
+    /// Behind which port the switch believes `mac` to live.
+    pub fn home_of(&self, mac: MacAddr) -> Option<u16> {
+        self.forwarder.pipeline().switch.fdb().lookup(mac, self.now).map(|port| port.0)
+    }
+
+    /// The entries of the FDB, by MAC.
+    pub fn fdb(&self) -> Vec<FdbEntry> {
+        let fdb = self.forwarder.pipeline().switch.fdb();
+        let mut entries: Vec<_> = fdb.entries(self.now).collect();
+        entries.sort_by_key(|entry| entry.mac);
+        entries
+    }
+
+    /// The counters of all ports now.
+    pub fn counters(&self) -> Vec<CounterSnapshot> {
+        self.forwarder.counters().iter().map(|port| port.snapshot()).collect()
+    }
+
+    /// Does `event`, runs until quiet, and asserts that exactly the `expected` counters moved.
+    #[track_caller]
+    pub fn moves(
+        &mut self,
+        event: impl FnOnce(&mut Self),
+        expected: impl IntoIterator<Item = Move>,
+    ) {
+        let before = self.counters();
+        event(self);
+        self.run();
+        let (moved, expected) = (self.moved_since(&before), sum(expected));
+        assert_eq!(moved, expected, "left: what moved; right: what should have");
+    }
+
+    /// Which counters moved since `before`.
+    pub fn moved_since(&self, before: &[CounterSnapshot]) -> Moved {
+        let now = self.counters();
+        let ports = self.ports().zip(before.iter().zip(&now));
+        ports.flat_map(|(port, (before, now))| differences(port, before, now)).collect()
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "at {:?}, ports that have counted:", Duration::from_nanos(self.now.nanos()))?;
+        let nothing = vec![CounterSnapshot::default(); self.hosts.len()];
+        for ((port, count), value) in self.moved_since(&nothing) {
+            writeln!(f, "  port {port}: {count:?} {value}")?;
+        }
+        for port in self.ports().filter(|&port| !self.is_alive(port)) {
+            writeln!(f, "  port {port} is gone")?;
+        }
+        writeln!(f, "FDB:")?;
+        for FdbEntry { mac, port, kind, age } in self.fdb() {
+            writeln!(f, "  {mac} behind port {port}, {kind:?}, {age:?} old")?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{self:?}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The switch in a world in memory: packet stories, each with exactly the counters that it moves.
+
+mod conservation;
+mod egress;
+mod endings;
+mod flooding;
+mod learning;
+mod limits;
