@@ -8,6 +8,7 @@
 //! | [`header`] | the virtio header: what the kernel leaves undone and what it accepts |
 //! | [`offloads`] | which frames come with which offload mask |
 //! | [`life`] | moves between namespaces, interfaces going down, devices going away |
+//! | [`snapshots`] | do the snapshots of a host notice what is left behind? |
 //! | [`wire`] | a TAP and a cable between two of them, for the others |
 #![allow(
     clippy::expect_used,
@@ -19,6 +20,7 @@
 mod header;
 mod life;
 mod offloads;
+mod snapshots;
 mod wire;
 
 use std::process::ExitCode;
@@ -29,5 +31,6 @@ fn main() -> ExitCode {
     header::add_to(&mut suite);
     life::add_to(&mut suite);
     offloads::add_to(&mut suite);
+    snapshots::add_to(&mut suite);
     suite.run(2)
 }

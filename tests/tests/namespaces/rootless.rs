@@ -16,7 +16,7 @@ use udp_bridge_tests::host::process::Finished;
 use udp_bridge_tests::host::traffic::pings;
 
 pub(super) fn add_to(suite: &mut Suite) {
-    let needs = &[Need::UserNamespaces];
+    let needs = &[Need::UserNamespaces, Need::Ipv6];
     suite.add_needing(needs, "without_root_a_network_comes_up_works_and_goes", comes_and_goes);
     suite.add_needing(needs, "without_root_kill_9_leaves_nothing_that_down_cannot_clear", killed);
 }
