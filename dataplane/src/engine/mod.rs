@@ -44,7 +44,7 @@ const BUDGET: usize = 64;
 /// How long a port without frames is kept busy.
 const LINGER: Duration = Duration::from_micros(50);
 
-/// How many passes that moved frames may go by before the poller is asked for newly readable ports.
+/// How many passes may go by, while a port is busy, before the poller is asked for newly readable ones.
 const PASSES_PER_POLL: u32 = 8;
 
 /// Most FDB entries that one pass lets go.
@@ -122,10 +122,10 @@ impl Engine {
         let mut passes = 0;
         loop {
             let now = self.clock.now();
-            let moved = self.pass(now)?;
+            self.pass(now)?;
             self.tick(now);
             passes += 1;
-            if moved && passes < PASSES_PER_POLL {
+            if !self.busy.is_empty() && passes < PASSES_PER_POLL {
                 continue;
             }
             passes = 0;
@@ -137,15 +137,13 @@ impl Engine {
         }
     }
 
-    /// Serves each busy port once. Returns whether any frame moved.
-    fn pass(&mut self, now: Time) -> io::Result<bool> {
-        let mut moved = false;
+    /// Serves each busy port once.
+    fn pass(&mut self, now: Time) -> io::Result<()> {
         let mut index = 0;
         while let Some(&Busy { id, last_frame }) = self.busy.get(index) {
             match self.forwarder.serve(id, BUDGET, now) {
                 Served::Dry(_) | Served::More => {
                     self.busy[index].last_frame = now;
-                    moved = true;
                 }
                 Served::Idle if now - last_frame < LINGER => {}
                 Served::Idle => {
@@ -161,7 +159,7 @@ impl Engine {
             }
             index += 1;
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Lets aged FDB entries go, a few at a time.
