@@ -12,6 +12,8 @@ const PORTS: u16 = 4;
 const CAPACITY: usize = 12;
 const PORT_LIMIT: usize = 5;
 const AGEING: Duration = Duration::from_secs(20);
+/// A sixteenth of it would be more than a second.
+const REFRESH_STEP: Duration = Duration::from_secs(1);
 
 /// One entry of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +67,7 @@ impl Model {
             return if known.port == port { Learned::Known } else { Learned::StaticElsewhere };
         }
         if known.port == port {
-            if now - known.refreshed >= AGEING / 16 {
+            if now - known.refreshed >= REFRESH_STEP {
                 self.0.remove(at);
                 self.0.push(Known { refreshed: now, ..known });
             }

@@ -2,9 +2,11 @@
 
 use dataplane::wire::ethernet::MacAddr;
 use nix::ifaddrs::getifaddrs;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, sendto, socket};
 use serde_json::Value;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::fs;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -26,6 +28,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_port_whose_namespace_is_deleted_is_removed_and_the_rest_goes_on", |host| {
         dies(host, |host| host.remove_netns("ub0-1"));
     });
+    suite.add("a_namespace_without_a_name_keeps_its_port_while_a_process_is_in_it", nameless);
     suite.add("an_interface_taken_down_and_up_works_again", down_and_up);
 }
 
@@ -144,6 +147,27 @@ fn dies(host: &Host, end: fn(&Host)) {
     assert!(refused.code().is_some(), "{refused:?}");
     host.udp_bridge("down").ok();
     assert_eq!(network.running.wait().code(), Some(0));
+    before.assert_same(&host.snapshot());
+}
+
+/// As after `ip netns del` with a program still running inside.
+fn nameless(host: &Host) {
+    let before = host.snapshot();
+    let network = host.up("--ports 3");
+    let ends = network.ends();
+    let inside = host.start(&mut host.command("exec ub0-1 -- sleep 600"));
+    let comm = format!("/proc/{}/comm", inside.pid());
+    wait::for_yes("sleep runs", || fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n"));
+    host.remove_netns("ub0-1");
+    // The other one was looked at later than the first: whoever is gone by then is gone.
+    host.remove_netns("ub0-3");
+    wait::for_yes("the empty one is gone", || !network.ports()[3].is_alive());
+    assert!(network.ports()[1].is_alive());
+    ends[2].ping(host, ends[1].ipv4.into());
+    inside.signal(Signal::SIGTERM);
+    inside.wait();
+    wait::for_yes("the other one is gone", || !network.ports()[1].is_alive());
+    host.udp_bridge("down").ok();
     before.assert_same(&host.snapshot());
 }
 
