@@ -65,6 +65,8 @@ enum Verb {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    // Children are started by /proc/self/exe, and `ps` would call them "exe". It is only a name.
+    let _ = rustix::thread::set_name(c"udp-bridge");
     let result = match CommandLine::parse().verb {
         Verb::Up(options) => up::run(&options),
         Verb::Down(options) => down::run(&options),
