@@ -55,6 +55,10 @@ fn down(known: &Known, network: &KnownNetwork) -> Result<(), CliError> {
         }
     }
     let cleared = topology::clear(&known.site, name)?;
+    if network.alive && cleared.namespaces.is_empty() && cleared.left.is_empty() {
+        // It was removing its record just then.
+        return Ok(print(&format!("{name}: down\n"))?);
+    }
     Ok(print(&format!("{name}: {}\n", in_words(&cleared)))?)
 }
 

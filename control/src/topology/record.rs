@@ -29,6 +29,9 @@ const DEATH_DEADLINE: Duration = Duration::from_secs(30);
 /// How often one looks meanwhile.
 const DEATH_INTERVAL: Duration = Duration::from_millis(5);
 
+/// How often a folder is made that others remove meanwhile.
+const CLAIM_ATTEMPTS: usize = 64;
+
 const LOCK: &str = "lock";
 /// All files that a network's folder can have.
 const FILES: [&str; 5] = [NEW_JOURNAL, "api.sock", "log", JOURNAL, LOCK];
@@ -76,16 +79,8 @@ impl Record {
     /// Takes hold of the network's folder, making it if it is not there.
     pub(super) fn claim(site: &Site, name: &NetworkName) -> Result<Self, RecordError> {
         let folder = site.state_dir.join(name.as_str());
-        prepare(&folder).map_err(failed(&folder))?;
         let path = folder.join(LOCK);
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed(&path))?;
+        let lock = open_lock(&folder)?;
         if !take(&lock, &folder).map_err(failed(&path))? {
             return Err(RecordError::Held(name.clone()));
         }
@@ -117,8 +112,29 @@ impl Record {
                 _ => {}
             }
         }
-        fs::remove_dir(&self.folder).map_err(failed(&self.folder))
+        match fs::remove_dir(&self.folder) {
+            // Since the lock's file is gone somebody else may have claimed the folder: it is theirs.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            result => result.map_err(failed(&self.folder)),
+        }
     }
+}
+
+/// Opens the lock in a network's folder, making both if they are not there. Who held the folder may
+/// remove it between the two: then once more.
+fn open_lock(folder: &Path) -> Result<File, RecordError> {
+    let path = folder.join(LOCK);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut opened = Err(ErrorKind::NotFound.into());
+    for _ in 0..CLAIM_ATTEMPTS {
+        prepare(folder).map_err(failed(folder))?;
+        opened = options.open(&path);
+        if !opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            break;
+        }
+    }
+    opened.map_err(failed(&path))
 }
 
 /// Waits until no other process is about to make a network here; until the file is closed none is.
@@ -216,6 +232,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> RecordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     fn site() -> (tempfile::TempDir, Site) {
         let folder = tempfile::tempdir().unwrap();
@@ -247,6 +264,26 @@ mod tests {
             [KnownNetwork { name: name.clone(), alive: false, pid }]
         );
         Record::claim(&site, &name).unwrap().discard().unwrap();
+        assert_eq!(networks(&site).unwrap(), []);
+    }
+
+    #[test]
+    fn a_folder_that_is_claimed_while_it_is_discarded_is_left_to_the_claimer() {
+        let (_folder, site) = site();
+        let name: NetworkName = "ub0".parse().unwrap();
+        drop(lock_site(&site).unwrap());
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..300 {
+                        match Record::claim(&site, &name) {
+                            Ok(record) => record.discard().unwrap(),
+                            Err(error) => assert!(matches!(error, RecordError::Held(_)), "{error}"),
+                        }
+                    }
+                });
+            }
+        });
         assert_eq!(networks(&site).unwrap(), []);
     }
 
