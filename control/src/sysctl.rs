@@ -3,15 +3,20 @@
 //! Only settings of interfaces that we made, so nothing has to be put back: they go with the
 //! interface. `/proc/sys/net` shows the network namespace of the thread that opens a file in it.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Exists if the kernel has IPv6.
-const IPV6: &str = "/proc/sys/net/ipv6";
+/// The settings of IPv6 by interface; exists if the kernel has IPv6.
+const IPV6: &str = "/proc/sys/net/ipv6/conf";
+
+/// Whether new interfaces begin without IPv6. `net.ipv6.conf.all.disable_ipv6=1` sets it too.
+const IPV6_OFF: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
 
 /// The settings of IPv6 that an interface gets before it comes up, with the values.
-const IPV6_SETTINGS: [(&str, &str); 2] = [
+const IPV6_SETTINGS: [(&str, &str); 3] = [
+    // Where it is 1, as on many hosts and in most containers, the kernel takes no address.
+    ("disable_ipv6", "0"),
     // Our addresses are unique; detecting duplicates of the link-local one holds back the first
     // packets as well.
     ("accept_dad", "0"),
@@ -32,14 +37,19 @@ pub struct SysctlError {
     pub source: io::Error,
 }
 
-/// Does the kernel have IPv6 in the calling thread's network namespace?
+/// Can an interface that is made in the calling thread's network namespace have IPv6? Not if the
+/// kernel has none, nor if it is switched off and `/proc/sys` is read-only, as in containers.
 pub fn has_ipv6() -> bool {
-    Path::new(IPV6).exists()
+    match fs::read_to_string(IPV6_OFF) {
+        // Opening writes nothing yet.
+        Ok(off) => off.trim() == "0" || OpenOptions::new().write(true).open(IPV6_OFF).is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// Sets up IPv6 on an interface that is still down; returns what could not be set.
 pub fn prepare_ipv6(interface: &str) -> Vec<SysctlError> {
-    let folder = Path::new(IPV6).join("conf").join(interface);
+    let folder = Path::new(IPV6).join(interface);
     let set = |(key, value)| {
         let path = folder.join(key);
         set(&path, value).err().map(|source| SysctlError { path, value, source })

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::probe::{Answer, Probed};
+use crate::sysctl;
 use crate::topology::{self, Site};
 use dataplane::config::MAX_PORTS;
 use dataplane::port::Offloads;
@@ -120,7 +121,14 @@ pub(super) fn ipv6() -> Finding {
             "boot without ipv6.disable=1, or use a kernel with CONFIG_IPV6",
         );
     }
-    Finding::ok(SUBJECT, "the kernel has it")
+    if !sysctl::has_ipv6() {
+        return Finding::lacks(
+            SUBJECT,
+            "switched off, and /proc/sys/net is not writable: networks have IPv4 alone",
+            "`sysctl net.ipv6.conf.default.disable_ipv6=0` from where it is writable",
+        );
+    }
+    Finding::ok(SUBJECT, "interfaces can have it")
 }
 
 pub(super) fn sysctls() -> Finding {

@@ -36,7 +36,7 @@ pub struct Observed {
     pub namespaces: Vec<String>,
     /// The networks on record.
     pub networks: Vec<KnownNetwork>,
-    /// Does the kernel have IPv6?
+    /// Can interfaces have IPv6 here?
     pub ipv6: bool,
     /// Can TAPs be made?
     pub tun: TunDevice,

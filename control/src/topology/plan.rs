@@ -22,7 +22,7 @@ impl Plan {
         &self.network
     }
 
-    /// Does the network have no IPv6 because the kernel has none, though nobody asked for that?
+    /// Does the network have no IPv6 because there is none here, though nobody asked for that?
     pub fn ipv6_missing(&self) -> bool {
         self.ipv6_missing
     }
@@ -86,8 +86,11 @@ pub enum PlanError {
     /// All default subnets are in use.
     #[error("172.16.1.0/24 to 172.16.254.0/24 are all in use; choose a free one with --subnet")]
     NoFreeSubnet,
-    /// IPv6 was asked for, but the kernel has none.
-    #[error("--subnet6 {0}: this kernel has no IPv6; leave the option out or give none")]
+    /// IPv6 was asked for, but the kernel has none, or it cannot be switched on.
+    #[error(
+        "--subnet6 {0}: there is no IPv6 here; leave the option out or give none; \
+         `udp-bridge doctor` says more"
+    )]
     NoIpv6(Ipv6Net),
     /// There is no device node for TAPs.
     #[error(

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 /// Something that is not as it should be, though the network works without.
 #[derive(Debug, thiserror::Error)]
 pub enum Warning {
-    /// The kernel has no IPv6.
-    #[error("this kernel has no IPv6, so the network has none")]
+    /// The kernel has no IPv6, or it cannot be switched on.
+    #[error("there is no IPv6 here, so the network has none; `udp-bridge doctor` says more")]
     NoIpv6,
     /// A setting of an interface could not be changed; the first one stands for all interfaces.
     #[error("{0}; the network works without")]

@@ -8,6 +8,11 @@ use udp_bridge_tests::host::needs::{Need, Suite};
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("up_shows_the_ports_and_what_to_try", up_shows);
     suite.add("up_runs_no_other_program", no_program);
+    suite.add_needing(
+        &[Need::Ipv6],
+        "ipv6_switched_off_on_the_host_is_on_for_our_interface_alone",
+        ipv6_off,
+    );
     suite.add_needing(&[Need::IpCommand], "ip_netns_lists_the_namespaces", listed_by_ip);
     suite.add("exec_ends_with_the_code_of_its_command", exec_codes);
     suite.add("exec_runs_in_the_ports_namespace", exec_is_inside);
@@ -36,6 +41,16 @@ fn no_program(host: &Host) {
     let network = host.up_as(host.command("up --ports 2").env("PATH", ""));
     let ends = network.ends();
     ends[1].ping(host, ends[2].ipv4.into());
+}
+
+fn ipv6_off(host: &Host) {
+    std::fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1").unwrap();
+    let before = host.snapshot();
+    let network = host.up("--ports 1");
+    let ends = network.ends();
+    ends[1].ping(host, ends[0].ipv6.unwrap().into());
+    drop(network);
+    before.assert_same(&host.snapshot());
 }
 
 fn listed_by_ip(host: &Host) {
