@@ -32,6 +32,8 @@ pub struct LinkChange {
     pub tx_queue_len: Option<u32>,
     /// The text to attach, up to 255 bytes.
     pub alias: Option<String>,
+    /// The number of the bridge to make it a port of.
+    pub controller: Option<u32>,
     /// Bring it up, after all other changes.
     pub up: bool,
 }
@@ -71,6 +73,7 @@ impl Netlink {
             change.mtu.map(|mtu| LinkAttribute::Mtu(mtu.into())),
             change.tx_queue_len.map(LinkAttribute::TxQueueLen),
             change.alias.clone().map(LinkAttribute::IfAlias),
+            change.controller.map(LinkAttribute::Controller),
         ]
         .into_iter()
         .flatten()

@@ -5,6 +5,7 @@
 //! way. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
 
 mod address;
+mod bridge;
 mod link;
 mod route;
 mod socket;
@@ -25,6 +26,8 @@ pub enum Attempt {
     Open,
     /// To look up an interface.
     FindLink(String),
+    /// To make an interface.
+    AddLink(String),
     /// To change an interface's settings.
     ChangeLink(String),
     /// To give an interface an address.
@@ -42,6 +45,7 @@ impl fmt::Display for Attempt {
         match self {
             Self::Open => write!(f, "open a route socket"),
             Self::FindLink(name) => write!(f, "look up the interface {name}"),
+            Self::AddLink(name) => write!(f, "make the interface {name}"),
             Self::ChangeLink(name) => write!(f, "set up the interface {name}"),
             Self::AddAddress(name, address) => write!(f, "give {name} the address {address}"),
             Self::AddDefaultRoute(name, gateway) => {

@@ -76,8 +76,8 @@ impl Blueprint {
             mac: Some(mac),
             mtu: Some(self.mtu.get()),
             tx_queue_len: Some(TX_QUEUE_LEN),
-            alias: None,
             up: true,
+            ..LinkChange::default()
         };
         netlink.change_link(&link, &change)?;
         netlink.add_address(&link, ipv4.into())?;
