@@ -36,5 +36,6 @@ pub mod doctor;
 pub mod model;
 pub mod netlink;
 pub mod netns;
+mod program;
 pub mod sysctl;
 pub mod topology;

@@ -4,17 +4,12 @@
 //! from. Ours lives in namespaces `ub0-1` and `ub0-2` with addresses like the kernel bridge's.
 
 use super::path::{Bridge, Path};
+use crate::program;
 use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
-
-/// This program's own file, whatever has become of its name.
-pub(super) const OWN_EXECUTABLE: &str = "/proc/self/exe";
-/// The name this program is known by.
-pub(super) const OWN_NAME: &str = "udp-bridge";
+use std::process::{ExitStatus, Stdio};
 
 const NETWORK: &str = "ub0";
 const SUBNET: &str = "10.98.0.0/24";
@@ -94,8 +89,7 @@ fn run<S: AsRef<OsStr>>(
     verb: &'static str,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<Vec<u8>, OursError> {
-    let output = Command::new(OWN_EXECUTABLE)
-        .arg0(OWN_NAME)
+    let output = program::anew()
         .arg(verb)
         .args(arguments)
         .stdin(Stdio::null())

@@ -15,7 +15,7 @@
 
 use super::measurement::Measurement;
 use super::options::Settings;
-use super::ours::{OWN_EXECUTABLE, OWN_NAME};
+use crate::program;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -24,8 +24,7 @@ use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 /// Directories of the private `/run` that namespaces and networks are recorded in.
 const RECORDS: [&str; 2] = ["/run/netns", "/run/udp-bridge"];
@@ -85,8 +84,7 @@ enum Answer {
 /// [`PrivateError`] says whether it could not be started or could not measure.
 pub(super) fn measure(settings: &Settings) -> Result<Measurement, PrivateError> {
     separate()?;
-    let mut child = Command::new(OWN_EXECUTABLE)
-        .arg0(OWN_NAME)
+    let mut child = program::anew()
         .args(["bench", "--inside"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

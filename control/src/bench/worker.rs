@@ -4,12 +4,11 @@
 //! A worker that fails says why on standard error and ends; one that falls silent is ended here.
 
 use super::load::{Job, Role, START};
-use super::ours::{OWN_EXECUTABLE, OWN_NAME};
+use crate::program;
 use serde::de::DeserializeOwned;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -76,8 +75,7 @@ impl Worker {
     pub(super) fn start(netns: &Path, job: &Job) -> Result<Self, WorkerError> {
         let role = job.role;
         let failed = |source| WorkerError::Start { role, source };
-        let mut child = Command::new(OWN_EXECUTABLE)
-            .arg0(OWN_NAME)
+        let mut child = program::anew()
             .args(["load", "--netns"])
             .arg(netns)
             .stdin(Stdio::piped())

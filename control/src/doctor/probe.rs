@@ -6,12 +6,13 @@
 //! when it ends.
 
 use crate::netns::rootless;
+use crate::program;
 use dataplane::port::Offloads;
 use dataplane::port::tap::Tap;
 use nix::sched::{CloneFlags, unshare};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// What can be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,7 +55,7 @@ pub(super) fn in_child() -> Probed {
 }
 
 fn ask<T: DeserializeOwned>(question: Question) -> Answer<T> {
-    let output = Command::new("/proc/self/exe")
+    let output = program::anew()
         .args(["probe", question.name()])
         .stdin(Stdio::null())
         .stderr(Stdio::null())

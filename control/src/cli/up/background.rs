@@ -15,6 +15,7 @@
 use super::super::exit::CliError;
 use super::super::output::print;
 use super::options::IN_BACKGROUND;
+use crate::program;
 use nix::unistd::{dup2_stderr, dup2_stdout, setsid};
 use std::env;
 use std::ffi::OsString;
@@ -22,17 +23,14 @@ use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 /// Ends the table on the pipe: the network is ready.
 const MARK: u8 = 0;
 
-/// This program, even if its file was replaced or removed since.
-const OURSELVES: &str = "/proc/self/exe";
-
 /// Starts the network `name` in the background and waits until it is ready.
 pub(super) fn launch(name: &str) -> Result<(), CliError> {
-    let mut child = Command::new(OURSELVES)
+    let mut child = program::anew()
         .args(arguments(env::args_os().skip(1)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
