@@ -3,7 +3,7 @@
 use super::Finding;
 use super::probe::{Answer, Probed};
 use crate::sysctl;
-use crate::topology::{self, Site};
+use crate::topology::{self, SPARE_DESCRIPTORS, Site};
 use dataplane::config::MAX_PORTS;
 use dataplane::port::Offloads;
 use nix::sys::resource::{Resource, getrlimit};
@@ -14,9 +14,6 @@ use std::path::Path;
 
 /// Linux before 6.2 has no segmentation offload for UDP in TAPs.
 const USO_SINCE: (u32, u32) = (6, 2);
-
-/// Descriptors that a process needs beside those of its ports.
-const OTHER_DESCRIPTORS: u64 = 64;
 
 pub(super) fn kernel() -> Finding {
     const SUBJECT: &str = "kernel";
@@ -153,13 +150,13 @@ pub(super) fn descriptors() -> Finding {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Finding::lacks(SUBJECT, "the limit is unknown", "see `ulimit -Hn`");
     };
-    let needed = MAX_PORTS as u64 + OTHER_DESCRIPTORS;
+    let needed = MAX_PORTS as u64 + SPARE_DESCRIPTORS;
     if hard >= needed {
         return Finding::ok(SUBJECT, format!("up to {hard}, enough for {} ports", MAX_PORTS - 1));
     }
     Finding::lacks(
         SUBJECT,
-        format!("up to {hard}, enough for {} ports", hard.saturating_sub(OTHER_DESCRIPTORS)),
+        format!("up to {hard}, enough for {} ports", hard.saturating_sub(SPARE_DESCRIPTORS + 1)),
         format!("raise the hard limit to {needed} for {} ports: `ulimit -Hn`", MAX_PORTS - 1),
     )
 }

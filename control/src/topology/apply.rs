@@ -23,8 +23,8 @@ use std::net::IpAddr;
 /// The interface's name in every port's namespace.
 const PORT_INTERFACE: &str = "eth0";
 
-/// Descriptors for everything but the TAPs.
-const SPARE_DESCRIPTORS: u64 = 256;
+/// Descriptors for everything but the TAPs: the log, the api and those who ask it.
+pub const SPARE_DESCRIPTORS: u64 = 64;
 
 /// Why one step of the building failed.
 #[derive(Debug, thiserror::Error)]
@@ -106,10 +106,10 @@ fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError
     ApplyError::Step { what: what.to_owned(), source, undo }
 }
 
-/// Two descriptors a port are enough; the limit of 1,024 that shells have is for programs that use
+/// One descriptor for each TAP; the limit of 1,024 that shells have is for programs that use
 /// select(2). Where the hard limit is too low, opening a TAP says so.
 fn raise_descriptor_limit(ports: u32) {
-    let needed = u64::from(ports) * 2 + SPARE_DESCRIPTORS;
+    let needed = u64::from(ports) + 1 + SPARE_DESCRIPTORS;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
     {

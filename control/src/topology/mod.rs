@@ -39,10 +39,10 @@ mod record;
 mod site;
 mod standing;
 
-pub use apply::{ApplyError, StepError, apply};
+pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply};
 pub use clear::{ClearError, Cleared, clear};
 pub use endpoint::{Endpoint, RingError, ring_drops};
-pub use observe::{ObserveError, Observed, Route, TunDevice, observe};
+pub use observe::{ObserveError, Observed, Route, observe};
 pub use plan::{Plan, PlanError, plan};
 pub use record::{KnownNetwork, RecordError, networks};
 pub use site::Site;

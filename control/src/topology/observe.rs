@@ -3,27 +3,12 @@
 use super::{KnownNetwork, Site, networks};
 use crate::netlink::{HostRoute, Netlink, NetlinkError, all_links};
 use crate::sysctl;
-use dataplane::port::tap::TUN_DEVICE;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// A route of the host.
 pub type Route = HostRoute;
-
-/// Can TAPs be made?
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TunDevice {
-    /// The device node can be opened.
-    #[default]
-    Usable,
-    /// There is no device node.
-    Missing,
-    /// There is a device node, but this process may not open it.
-    Denied,
-    /// There is a device node, but no driver behind it.
-    NoDriver,
-}
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,8 +23,6 @@ pub struct Observed {
     pub networks: Vec<KnownNetwork>,
     /// Can interfaces have IPv6 here?
     pub ipv6: bool,
-    /// Can TAPs be made?
-    pub tun: TunDevice,
 }
 
 /// Why the machine cannot be looked at.
@@ -72,14 +55,7 @@ pub fn observe(site: &Site) -> Result<Observed, ObserveError> {
     };
     let namespaces = names_in(&site.netns_dir).map_err(unreadable(&site.netns_dir))?;
     let networks = networks(site).map_err(unreadable(&site.state_dir))?;
-    Ok(Observed {
-        routes,
-        links,
-        namespaces,
-        networks,
-        ipv6: sysctl::has_ipv6(),
-        tun: tun_device(),
-    })
+    Ok(Observed { routes, links, namespaces, networks, ipv6: sysctl::has_ipv6() })
 }
 
 /// The names in a directory; none if it does not exist.
@@ -90,17 +66,5 @@ pub(super) fn names_in(directory: &Path) -> io::Result<Vec<String>> {
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
-    }
-}
-
-/// Opening the device node makes no TAP yet.
-fn tun_device() -> TunDevice {
-    match OpenOptions::new().read(true).write(true).open(TUN_DEVICE) {
-        Ok(_) => TunDevice::Usable,
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound => TunDevice::Missing,
-            ErrorKind::PermissionDenied => TunDevice::Denied,
-            _ => TunDevice::NoDriver,
-        },
     }
 }

@@ -3,10 +3,9 @@
 //! Pure: from a request and what was found on the machine to a [`Plan`] that can be carried out, or
 //! to the reason why not. Default subnets are chosen here, because they must be free.
 
-use super::{Observed, Route, TunDevice};
+use super::{Observed, Route};
 use crate::addressing::{default_subnets, default_subnets6};
 use crate::model::{ModelError, Network, NetworkName, NetworkRequest, SubnetRequest, Subnets};
-use dataplane::port::tap::TUN_DEVICE;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Everything that [`super::apply()`] will make.
@@ -32,7 +31,6 @@ impl Plan {
     /// # Errors
     /// A name is taken or a subnet is in use.
     pub(super) fn check(&self, observed: &Observed) -> Result<(), PlanError> {
-        check_device(observed)?;
         check_names(&self.network, observed)?;
         let subnets = self.network.subnets();
         check_free("--subnet", subnets.v4.into(), observed)?;
@@ -92,21 +90,6 @@ pub enum PlanError {
          `udp-bridge doctor` says more"
     )]
     NoIpv6(Ipv6Net),
-    /// There is no device node for TAPs.
-    #[error(
-        "{TUN_DEVICE} is missing; load the module with `modprobe tun`, or give the container the \
-         device (`--device {TUN_DEVICE}`)"
-    )]
-    TunMissing,
-    /// The device node may not be opened.
-    #[error("{TUN_DEVICE} may not be opened; run as root, or have root `chmod 666 {TUN_DEVICE}`")]
-    TunDenied,
-    /// The device node has no driver behind it, or the device policy of a container forbids it.
-    #[error(
-        "{TUN_DEVICE} has no driver behind it; load the module with `modprobe tun`, or run a kernel \
-         with CONFIG_TUN"
-    )]
-    TunDriver,
 }
 
 fn describe(route: &Route) -> String {
@@ -166,15 +149,6 @@ fn free_subnet6(name: &NetworkName, observed: &Observed) -> Option<Ipv6Net> {
     const ATTEMPTS: usize = 64;
     let is_free = |subnet: &Ipv6Net| overlapping((*subnet).into(), observed).is_none();
     default_subnets6(name).take(ATTEMPTS).find(is_free).or_else(|| default_subnets6(name).next())
-}
-
-fn check_device(observed: &Observed) -> Result<(), PlanError> {
-    match observed.tun {
-        TunDevice::Usable => Ok(()),
-        TunDevice::Missing => Err(PlanError::TunMissing),
-        TunDevice::Denied => Err(PlanError::TunDenied),
-        TunDevice::NoDriver => Err(PlanError::TunDriver),
-    }
 }
 
 fn check_names(network: &Network, observed: &Observed) -> Result<(), PlanError> {

@@ -22,7 +22,6 @@ fn machine() -> Observed {
             KnownNetwork { name: "dead".parse().unwrap(), alive: false, pid: Some(8) },
         ],
         ipv6: true,
-        tun: TunDevice::Usable,
     }
 }
 
@@ -126,18 +125,6 @@ fn a_kernel_without_ipv6_gets_a_network_without_it_unless_one_was_asked_for() {
 }
 
 #[test]
-fn a_machine_that_cannot_make_taps_is_told_what_to_do() {
-    for (tun, advice) in [
-        (TunDevice::Missing, "modprobe tun"),
-        (TunDevice::Denied, "chmod 666"),
-        (TunDevice::NoDriver, "CONFIG_TUN"),
-    ] {
-        let error = refusal(|_, observed| observed.tun = tun);
-        assert!(error.contains("/dev/net/tun") && error.contains(advice), "{error}");
-    }
-}
-
-#[test]
 fn what_is_wrong_with_the_request_comes_first() {
     for change in [
         (|request, _| request.ports = 0) as fn(&mut NetworkRequest, &mut Observed),
@@ -145,7 +132,7 @@ fn what_is_wrong_with_the_request_comes_first() {
         |request, _| request.subnet = Some("10.0.0.1/8".to_owned()),
     ] {
         let plan = planned(|request, observed| {
-            observed.tun = TunDevice::Missing;
+            observed.links.push("ub0".to_owned());
             change(request, observed);
         });
         assert!(matches!(plan, Err(PlanError::Model(_))), "{plan:?}");
