@@ -15,12 +15,12 @@
 
 use super::measurement::Measurement;
 use super::options::Settings;
+use crate::netns::rootless::{self, RootlessError};
 use crate::program;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::{prctl, signal::Signal};
-use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
@@ -38,6 +38,9 @@ pub enum PrivateError {
          namespaces (`udp-bridge doctor` says what is missing)"
     )]
     Unshare(#[source] Errno),
+    /// There is no user namespace for us.
+    #[error("cannot make private namespaces to measure in: {0}")]
+    User(#[from] RootlessError),
     /// A step within the new namespaces fails.
     #[error("cannot set up the private namespaces, at {what}: {source}")]
     SetUp {
@@ -106,17 +109,11 @@ pub(super) fn measure(settings: &Settings) -> Result<Measurement, PrivateError> 
 
 /// Gives the next child a PID namespace, within a user namespace where that is what it takes.
 fn separate() -> Result<(), PrivateError> {
-    let (user, group) = (geteuid(), getegid());
     match unshare(CloneFlags::CLONE_NEWPID) {
         Err(Errno::EPERM) => {}
         other => return other.map_err(PrivateError::Unshare),
     }
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID).map_err(PrivateError::Unshare)?;
-    let write = |what, text: &str| fs::write(what, text).map_err(PrivateError::set_up(what));
-    // A group map needs this first (user_namespaces(7)).
-    write("/proc/self/setgroups", "deny")?;
-    write("/proc/self/uid_map", &format!("0 {user} 1"))?;
-    write("/proc/self/gid_map", &format!("0 {group} 1"))
+    Ok(rootless::become_root_with(CloneFlags::CLONE_NEWPID)?)
 }
 
 /// The process within: makes its place, measures with `measure` and answers.

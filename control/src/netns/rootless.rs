@@ -86,13 +86,7 @@ pub fn is_privileged() -> bool {
 /// # Errors
 /// [`RootlessError`] says which step failed; the process must not go on then.
 pub fn enter() -> Result<(), RootlessError> {
-    let (uid, gid) = (geteuid(), getegid());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)
-        .map_err(|errno| RootlessError::Unshare(errno.into()))?;
-    // Without this the kernel takes no group map from us (user_namespaces(7)).
-    write_map("/proc/self/setgroups", "deny")?;
-    write_map("/proc/self/uid_map", &format!("0 {uid} 1"))?;
-    write_map("/proc/self/gid_map", &format!("0 {gid} 1"))?;
+    become_root_with(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)?;
     let root = Path::new("/");
     mount(None::<&str>, root, None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(|errno| mount_failed(root, errno))?;
@@ -101,6 +95,17 @@ pub fn enter() -> Result<(), RootlessError> {
     let loopback = netlink.link("lo")?;
     netlink.change_link(&loopback, &LinkChange { up: true, ..LinkChange::default() })?;
     Ok(())
+}
+
+/// Enters a new user namespace as its root, and makes these other namespaces within it.
+pub(crate) fn become_root_with(others: CloneFlags) -> Result<(), RootlessError> {
+    let (uid, gid) = (geteuid(), getegid());
+    unshare(CloneFlags::CLONE_NEWUSER | others)
+        .map_err(|errno| RootlessError::Unshare(errno.into()))?;
+    // Without this the kernel takes no group map from us (user_namespaces(7)).
+    write_map("/proc/self/setgroups", "deny")?;
+    write_map("/proc/self/uid_map", &format!("0 {uid} 1"))?;
+    write_map("/proc/self/gid_map", &format!("0 {gid} 1"))
 }
 
 fn write_map(path: &'static str, text: &str) -> Result<(), RootlessError> {

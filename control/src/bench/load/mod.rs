@@ -34,8 +34,8 @@ mod udp;
 
 pub use protocol::{Job, Latency, Ready, Role, START, Tally, Task};
 
+use crate::netns::{self, NetnsError};
 use meter::Meter;
-use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
@@ -58,14 +58,8 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The namespace cannot be entered.
-    #[error("cannot enter the network namespace {path:?}: {source}")]
-    Namespace {
-        /// The namespace's file.
-        path: PathBuf,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
     /// What came on standard input is no message of the benchmark.
     #[error("this verb is for `udp-bridge bench` alone: {0}")]
     Message(#[source] serde_json::Error),
@@ -101,8 +95,7 @@ impl LoadError {
 /// # Errors
 /// [`LoadError`] says what could not be done; the benchmark shows it with the end's name.
 pub fn run(options: &Options) -> Result<(), LoadError> {
-    enter(options)
-        .map_err(|source| LoadError::Namespace { path: options.netns.clone(), source })?;
+    netns::enter(&options.netns)?;
     let mut parent = Parent { input: io::stdin().lock(), output: io::stdout().lock() };
     let job: Job = serde_json::from_str(&parent.line()?).map_err(LoadError::Message)?;
     let tally = match job.task {
@@ -111,11 +104,6 @@ pub fn run(options: &Options) -> Result<(), LoadError> {
         Task::Datagrams { payload, segments } => udp::run(&job, payload, segments, &mut parent),
     }?;
     parent.say(&tally)
-}
-
-fn enter(options: &Options) -> io::Result<()> {
-    let namespace = File::open(&options.netns)?;
-    Ok(nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET)?)
 }
 
 /// The benchmark, at the other end of standard input and output.
