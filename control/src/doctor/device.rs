@@ -3,6 +3,7 @@
 use super::Finding;
 use dataplane::port::tap::TUN_DEVICE;
 use nix::errno::Errno;
+use nix::unistd::geteuid;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -48,11 +49,11 @@ pub enum DeviceError {
 }
 
 /// Opens the node and closes it again, which makes nothing.
-pub(super) fn check(privileged: bool) -> Result<(), DeviceError> {
+pub(super) fn check() -> Result<(), DeviceError> {
     match OpenOptions::new().read(true).write(true).open(TUN_DEVICE) {
         Ok(file) if is_character_device(&file) => Ok(()),
         Ok(_) => Err(DeviceError::Other(Errno::ENODEV.into())),
-        Err(error) => Err(judge(error, privileged)),
+        Err(error) => Err(judge(error)),
     }
 }
 
@@ -60,23 +61,32 @@ fn is_character_device(file: &File) -> bool {
     file.metadata().is_ok_and(|data| data.file_type().is_char_device())
 }
 
-fn judge(error: io::Error, privileged: bool) -> DeviceError {
+fn judge(error: io::Error) -> DeviceError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT | Errno::ENOTDIR) => DeviceError::Missing,
         Some(Errno::ENXIO | Errno::ENODEV) => DeviceError::NoDriver,
         Some(Errno::EPERM) => DeviceError::Forbidden,
-        Some(Errno::EACCES) if privileged => DeviceError::Forbidden,
         Some(Errno::EACCES) => match std::fs::metadata(TUN_DEVICE) {
-            Ok(data) => DeviceError::Mode { mode: data.mode() & 0o7777, owner: data.uid() },
+            Ok(data) => denied(data.mode() & 0o7777, data.uid()),
             Err(error) => DeviceError::Other(error),
         },
         _ => DeviceError::Other(error),
     }
 }
 
+/// Who is root in a user namespace alone is kept out by the mode like everybody else.
+fn denied(mode: u32, owner: u32) -> DeviceError {
+    let allowed = if owner == geteuid().as_raw() { 0o600 } else { 0o006 };
+    if mode & allowed == allowed {
+        DeviceError::Forbidden
+    } else {
+        DeviceError::Mode { mode, owner }
+    }
+}
+
 /// The same for the report.
-pub(super) fn finding(privileged: bool) -> Finding {
-    match check(privileged) {
+pub(super) fn finding() -> Finding {
+    match check() {
         Ok(()) => match std::fs::metadata(TUN_DEVICE).map(|data| data.mode() & 0o7777) {
             Ok(mode) if mode & 0o006 != 0o006 => Finding::ok(
                 SUBJECT,
@@ -96,17 +106,20 @@ pub(super) fn finding(privileged: bool) -> Finding {
 mod tests {
     use super::*;
 
-    fn judged(errno: Errno, privileged: bool) -> String {
-        judge(errno.into(), privileged).to_string()
+    fn judged(errno: Errno) -> String {
+        judge(errno.into()).to_string()
     }
 
     #[test]
     fn each_obstacle_comes_with_its_way_out() {
-        assert!(judged(Errno::ENOENT, true).contains("modprobe tun"));
-        assert!(judged(Errno::ENXIO, true).contains("CONFIG_TUN"));
-        assert!(judged(Errno::EPERM, true).contains("--device /dev/net/tun"));
-        assert!(judged(Errno::EIO, true).contains("10:200"));
-        let mode = DeviceError::Mode { mode: 0o600, owner: 0 }.to_string();
+        assert!(judged(Errno::ENOENT).contains("modprobe tun"));
+        assert!(judged(Errno::ENXIO).contains("CONFIG_TUN"));
+        assert!(judged(Errno::EPERM).contains("--device /dev/net/tun"));
+        assert!(judged(Errno::EIO).contains("10:200"));
+        let other = geteuid().as_raw() + 1;
+        assert!(matches!(denied(0o666, other), DeviceError::Forbidden));
+        assert!(matches!(denied(0o600, geteuid().as_raw()), DeviceError::Forbidden));
+        let mode = denied(0o600, other).to_string();
         assert!(mode.contains("its mode is 0600") && mode.contains("run as root"), "{mode}");
     }
 }

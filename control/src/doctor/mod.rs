@@ -46,7 +46,7 @@ pub enum Refusal {
 /// [`Refusal`] says what is missing and what to do.
 pub fn preflight() -> Result<Way, Refusal> {
     let privileged = rootless::is_privileged();
-    device::check(privileged)?;
+    device::check()?;
     if privileged {
         return Ok(Way::Root);
     }
@@ -116,7 +116,7 @@ pub fn examine() -> Report {
     let probed = probe::in_child();
     let mut findings = vec![
         checks::kernel(),
-        device::finding(privileged),
+        device::finding(),
         checks::privileges(privileged),
         checks::user_namespaces(&probed).stops(!privileged),
     ];
