@@ -23,7 +23,7 @@
 //! 4. [`daemon`]: who keeps it alive;
 //! 5. [`api`]: how it is asked;
 //! 6. [`cli`] and [`doctor`]: what people see;
-//! 7. [`bench`]: how fast it is beside the kernel bridge.
+//! 7. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
