@@ -51,6 +51,31 @@ impl Default for SwitchConfig {
     }
 }
 
+impl SwitchConfig {
+    /// Can a switch of so many ports be set up so?
+    ///
+    /// # Errors
+    /// The first setting that is out of bounds.
+    pub fn check(&self, ports: usize) -> Result<(), ConfigError> {
+        if self.ageing < Duration::from_secs(1) {
+            return Err(ConfigError::Ageing);
+        }
+        let least = ports + 1;
+        if self.fdb_capacity < least || self.fdb_capacity > MAX_FDB_CAPACITY {
+            return Err(ConfigError::FdbCapacity { asked: self.fdb_capacity, least });
+        }
+        if self.fdb_port_limit == 0 {
+            return Err(ConfigError::FdbPortLimit);
+        }
+        if let Some(storm) = self.storm
+            && (storm.frames_per_second == 0 || storm.bytes_per_second == 0)
+        {
+            return Err(ConfigError::Storm);
+        }
+        Ok(())
+    }
+}
+
 /// Storm control: how much of one port's traffic may be flooded (broadcast, multicast and unknown
 /// unicast) in a second. A bucket holds one tenth of a second's worth, and always at least one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +140,7 @@ pub enum ConfigError {
     Ageing,
     /// The FDB cannot hold the ports' own MACs, or is too large.
     #[error(
-        "the FDB must hold at least the {least} MACs of the ports and at most {MAX_FDB_CAPACITY}, not {asked}"
+        "the FDB must hold {least} MACs (each port's own and one to learn) to {MAX_FDB_CAPACITY}, not {asked}"
     )]
     FdbCapacity {
         /// What was asked for.
@@ -127,7 +152,7 @@ pub enum ConfigError {
     #[error("a port must be allowed to learn at least one MAC")]
     FdbPortLimit,
     /// A storm limit of zero.
-    #[error("a storm limit must be at least 1 per second; leave storm control out to have none")]
+    #[error("a storm limit must be at least 1 per second, or none")]
     Storm,
 }
 
@@ -148,21 +173,7 @@ impl Config {
             return Err(ConfigError::PortCount(ports.len()));
         }
         check_ports(&ports)?;
-        if switch.ageing < Duration::from_secs(1) {
-            return Err(ConfigError::Ageing);
-        }
-        let least = ports.len() + 1;
-        if switch.fdb_capacity < least || switch.fdb_capacity > MAX_FDB_CAPACITY {
-            return Err(ConfigError::FdbCapacity { asked: switch.fdb_capacity, least });
-        }
-        if switch.fdb_port_limit == 0 {
-            return Err(ConfigError::FdbPortLimit);
-        }
-        if let Some(storm) = switch.storm
-            && (storm.frames_per_second == 0 || storm.bytes_per_second == 0)
-        {
-            return Err(ConfigError::Storm);
-        }
+        switch.check(ports.len())?;
         Ok(Self { switch, ports })
     }
 
