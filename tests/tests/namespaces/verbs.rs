@@ -73,7 +73,7 @@ fn exec_is_inside(host: &Host) {
 fn exec_unknown(host: &Host) {
     let _network = host.up("--ports 2");
     let refused = host.udp_bridge("exec web -- true");
-    assert_eq!(refused.code(), Some(1));
+    assert_eq!(refused.code(), Some(127));
     for word in ["web", "ub0-1", "ub0-2"] {
         assert!(refused.stderr.contains(word), "{refused:?}");
     }

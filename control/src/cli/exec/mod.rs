@@ -11,10 +11,11 @@ use super::logs;
 use super::status::LineShown;
 use crate::api::client::ClientError;
 use crate::api::protocol::{NetworkInfo, PortInfo};
-use crate::netns::{self, rootless};
+use crate::netns::{self, NetnsError, rootless};
 use crate::topology::KnownNetwork;
 use clap::Args;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -43,7 +44,13 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     logs::start(true, LineShown::default());
     let known = Known::look()?;
     let networks = ask(&known, &options.port)?;
-    let (network, port) = find(&networks, &options.port)?;
+    let (network, port) = find(&networks, &options.port).map_err(|error| {
+        let mut dead = known.networks.iter().filter(|network| !network.alive);
+        match dead.find(|network| owns(network, &options.port)) {
+            Some(network) => CliError::Dead(network.name.to_string()),
+            None => error,
+        }
+    })?;
     if !port.alive {
         return Err(CliError::PortGone(port.name.clone()));
     }
@@ -54,7 +61,12 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         return Err(CliError::HostPort(port.name.clone()));
     }
     if let Some(namespace) = &port.namespace {
-        netns::enter(&known.site.netns_dir.join(namespace))?;
+        netns::enter(&known.site.netns_dir.join(namespace)).map_err(|error| match error {
+            NetnsError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                CliError::NameGone(port.name.clone())
+            }
+            other => other.into(),
+        })?;
         let program = program.to_string_lossy().into_owned();
         view::enter(namespace).map_err(|source| CliError::View { program, source })?;
     }
@@ -68,10 +80,8 @@ type Asked = Vec<(NetworkInfo, Vec<PortInfo>)>;
 /// begins with, so that no other need be waited for, otherwise all.
 fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
     let living = || known.networks.iter().filter(|network| network.alive);
-    let named = |network: &&KnownNetwork| {
-        wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
-    };
-    let chosen: Vec<_> = match living().filter(named).collect::<Vec<_>>() {
+    let chosen: Vec<_> = match living().filter(|network| owns(network, wanted)).collect::<Vec<_>>()
+    {
         none if none.is_empty() => living().collect(),
         some => some,
     };
@@ -86,6 +96,11 @@ fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
         }
     }
     Ok(networks)
+}
+
+/// Is `wanted` a port's name in this network?
+fn owns(network: &KnownNetwork, wanted: &str) -> bool {
+    wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The port that `wanted` names.
