@@ -31,7 +31,7 @@ impl Counter {
 pub struct PortCounters {
     /// Frames read from the port.
     pub received: Counter,
-    /// Bytes read from the port.
+    /// Bytes read from the port; none for a frame that the kernel lost.
     pub received_bytes: Counter,
     /// Frames written to the port.
     pub sent: Counter,
