@@ -74,15 +74,15 @@ impl<'f> Segments<'f> {
     /// Lengths, identification and header checksum of layer 3.
     fn write_network(&self, frame: &mut [u8]) {
         let layout = self.frame.layout();
-        // No longer than the super-frame's packet, whose length fits a u16.
-        let length = (frame.len() - layout.network()) as u16;
+        let length = frame.len() - layout.network();
         let options = layout.transport() - layout.network();
         let packet = &mut frame[layout.network()..];
+        // Both length fields held those of the super-frame, which is no shorter.
         match layout.network_kind() {
             Network::Ipv4 => {
                 if let Ok((header, rest)) = Ipv4Header::mut_from_prefix(packet) {
                     let options = &rest[..options - size_of::<Ipv4Header>()];
-                    header.total_length = length.into();
+                    header.total_length = (length as u16).into();
                     header.id = header.id.get().wrapping_add(self.next as u16).into();
                     header.checksum = 0.into();
                     header.checksum =
@@ -91,7 +91,7 @@ impl<'f> Segments<'f> {
             }
             Network::Ipv6 => {
                 if let Ok((header, _)) = Ipv6Header::mut_from_prefix(packet) {
-                    header.payload_length = (length - size_of::<Ipv6Header>() as u16).into();
+                    header.payload_length = ((length - size_of::<Ipv6Header>()) as u16).into();
                 }
             }
             // Frame::parse refuses a super-frame that is neither.

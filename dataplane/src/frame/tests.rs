@@ -333,6 +333,23 @@ fn more_segments_than_the_limit_are_not_cut() {
 }
 
 #[test]
+fn the_longest_ipv6_packet_may_be_a_single_segment() {
+    // Without a tag there is room for a packet whose length with its header does not fit 16 bits.
+    for tcp in [false, true] {
+        let headers = 14 + 40 + if tcp { 20 } else { 8 };
+        let payload = vec![1; MAX_FRAME_LEN - headers];
+        let recipe = Recipe { tcp, payload, ..ipv6() };
+        let mut bytes = recipe.partial(u16::MAX);
+        let frame = Frame::parse(PortId(0), &mut bytes).unwrap();
+        let mut room = vec![0; BUFFER_LEN];
+        let mut segments = Segments::of(&frame).unwrap();
+        let segment = &segments.write_next(&mut room).unwrap()[vnet::HEADER_LEN..];
+        assert_eq!(segment, recipe.build());
+        assert!(segments.write_next(&mut room).is_none());
+    }
+}
+
+#[test]
 fn deep_extension_headers_and_tags_are_switched_without_a_look() {
     let mut frame = ipv6().build();
     frame[20] = 0; // hop-by-hop
