@@ -3,6 +3,7 @@
 use super::segment::{MAX_SEGMENTS, Segments};
 use super::*;
 use crate::wire::checksum::{Sum, pseudo_header};
+use crate::wire::ipv6::MAX_EXTENSIONS;
 use crate::wire::vnet::gso;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use proptest::collection::vec;
@@ -365,4 +366,30 @@ fn deep_extension_headers_and_tags_are_switched_without_a_look() {
         with_plain_header(&[&B[..], &A, &[0x81, 0, 0, 1].repeat(MAX_TAGS + 1), &[8, 0]].concat());
     let parsed = Frame::parse(PortId(0), &mut tags).unwrap();
     assert_eq!(parsed.layout().network_kind(), Network::Other);
+}
+
+#[test]
+fn as_many_extension_headers_and_tags_as_the_limits_say_are_looked_behind() {
+    let kind = |extensions: usize| {
+        let udp = ipv6().build();
+        let mut frame = udp[..54].to_vec();
+        frame[20] = 60; // destination options
+        for index in 0..extensions {
+            let next = if index + 1 == extensions { 17 } else { 60 };
+            frame.extend([next, 0, 1, 4, 0, 0, 0, 0]);
+        }
+        frame.extend(&udp[54..]);
+        let length = (frame.len() - 54) as u16;
+        frame[18..20].copy_from_slice(&length.to_be_bytes());
+        let mut bytes = with_plain_header(&frame);
+        Frame::parse(PortId(0), &mut bytes).unwrap().layout().transport_kind()
+    };
+    assert_eq!(kind(MAX_EXTENSIONS), Transport::Udp);
+    assert_eq!(kind(MAX_EXTENSIONS + 1), Transport::Other);
+
+    let frame = ipv6().build();
+    let tags = [0x81, 0, 0, 1].repeat(MAX_TAGS);
+    let mut bytes = with_plain_header(&[&frame[..12], &tags, &frame[12..]].concat());
+    let parsed = Frame::parse(PortId(0), &mut bytes).unwrap();
+    assert_eq!(parsed.layout().transport_kind(), Transport::Udp);
 }
