@@ -15,7 +15,7 @@
 //! busy the loop does not sleep; `LINGER` after the last frame none is, and the loop blocks in the
 //! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic.
 //!
-//! The engine is the only reader of the clock, once per pass.
+//! The engine is the only reader of the clock: once per pass, and after each wait.
 
 mod forwarder;
 mod handle;
