@@ -14,10 +14,10 @@ use crate::wire::udp::{self, UdpHeader};
 use crate::wire::vnet::{self, VnetHeader};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// Most frames that one super-frame is cut into. 65,535 bytes at the smallest MSS that TCP may use,
-/// 48 bytes (`TCP_MIN_MSS`, rounded), are fewer; a sender that asks for more wants our time, not its
-/// data.
-pub const MAX_SEGMENTS: usize = 1400;
+/// Most frames that one super-frame is cut into. 65,535 bytes at the smallest MSS that TCP may use, 48
+/// bytes of which 12 are options (`TCP_MIN_MSS`, RFC 7323), are 1,820; a sender that asks for more
+/// wants our time, not its data.
+pub const MAX_SEGMENTS: usize = 2048;
 
 /// The frames of one super-frame, written one after the other into a buffer of the caller.
 #[derive(Debug)]
