@@ -1,7 +1,7 @@
 //! What time is it, as the dataplane counts it?
 //!
 //! [`Time`] is nanoseconds since the engine started. Everything below the engine takes it as an
-//! argument; [`Clock`] is read by the engine alone, once per pass over the ports.
+//! argument; [`Clock`] is read by the engine alone, once per pass over the ports and after each wait.
 
 use std::ops::{Add, Sub};
 use std::time::{Duration, Instant};

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// is 1024 too (`BR_MAX_PORTS`).
 pub const MAX_PORTS: usize = 1024;
 
-/// Largest FDB one may ask for: 2^20 entries are 48 MiB.
+/// Largest FDB one may ask for: 2^20 entries take 56 MiB.
 pub const MAX_FDB_CAPACITY: usize = 1 << 20;
 
 /// Largest MTU: a frame of 65,535 bytes less its Ethernet header.
@@ -48,6 +48,31 @@ impl Default for SwitchConfig {
             fdb_port_limit: Self::DEFAULT_FDB_PORT_LIMIT,
             storm: Some(StormLimit::default()),
         }
+    }
+}
+
+impl SwitchConfig {
+    /// Can a switch of so many ports be set up so?
+    ///
+    /// # Errors
+    /// The first setting that is out of bounds.
+    pub fn check(&self, ports: usize) -> Result<(), ConfigError> {
+        if self.ageing < Duration::from_secs(1) {
+            return Err(ConfigError::Ageing);
+        }
+        let least = ports + 1;
+        if self.fdb_capacity < least || self.fdb_capacity > MAX_FDB_CAPACITY {
+            return Err(ConfigError::FdbCapacity { asked: self.fdb_capacity, least });
+        }
+        if self.fdb_port_limit == 0 {
+            return Err(ConfigError::FdbPortLimit);
+        }
+        if let Some(storm) = self.storm
+            && (storm.frames_per_second == 0 || storm.bytes_per_second == 0)
+        {
+            return Err(ConfigError::Storm);
+        }
+        Ok(())
     }
 }
 
@@ -107,15 +132,15 @@ pub enum ConfigError {
     /// A port's MAC is a group address or zero.
     #[error("port {0:?} needs a unicast MAC, not {1}")]
     Mac(String, MacAddr),
-    /// A port's MTU is not one of Ethernet.
+    /// A port's MTU is below what IPv4 asks of a link, or above [`MAX_MTU`].
     #[error("port {0:?} needs an MTU of 68 to {MAX_MTU}, not {1}")]
     Mtu(String, u16),
-    /// The ageing time is zero.
+    /// The ageing time is below a second.
     #[error("the ageing time must be at least a second")]
     Ageing,
     /// The FDB cannot hold the ports' own MACs, or is too large.
     #[error(
-        "the FDB must hold at least the {least} MACs of the ports and at most {MAX_FDB_CAPACITY}, not {asked}"
+        "the FDB must hold {least} MACs (each port's own and one to learn) to {MAX_FDB_CAPACITY}, not {asked}"
     )]
     FdbCapacity {
         /// What was asked for.
@@ -127,7 +152,7 @@ pub enum ConfigError {
     #[error("a port must be allowed to learn at least one MAC")]
     FdbPortLimit,
     /// A storm limit of zero.
-    #[error("a storm limit must be at least 1 per second; leave storm control out to have none")]
+    #[error("a storm limit must be at least 1 per second, or none")]
     Storm,
 }
 
@@ -148,21 +173,7 @@ impl Config {
             return Err(ConfigError::PortCount(ports.len()));
         }
         check_ports(&ports)?;
-        if switch.ageing < Duration::from_secs(1) {
-            return Err(ConfigError::Ageing);
-        }
-        let least = ports.len() + 1;
-        if switch.fdb_capacity < least || switch.fdb_capacity > MAX_FDB_CAPACITY {
-            return Err(ConfigError::FdbCapacity { asked: switch.fdb_capacity, least });
-        }
-        if switch.fdb_port_limit == 0 {
-            return Err(ConfigError::FdbPortLimit);
-        }
-        if let Some(storm) = switch.storm
-            && (storm.frames_per_second == 0 || storm.bytes_per_second == 0)
-        {
-            return Err(ConfigError::Storm);
-        }
+        switch.check(ports.len())?;
         Ok(Self { switch, ports })
     }
 
@@ -202,4 +213,91 @@ fn check_ports(ports: &[PortConfig]) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(n: usize) -> PortConfig {
+        let [high, low] = (n as u16).to_be_bytes();
+        PortConfig {
+            name: format!("port-{n}"),
+            mac: MacAddr([2, 0, 0, 0, high, low]),
+            mtu: 1500,
+            isolated: false,
+            check_source: true,
+        }
+    }
+
+    fn ports(count: usize) -> Vec<PortConfig> {
+        (0..count).map(port).collect()
+    }
+
+    fn refused(switch: SwitchConfig, ports: Vec<PortConfig>) -> Option<ConfigError> {
+        Config::new(switch, ports).err()
+    }
+
+    #[test]
+    fn a_switch_has_one_port_at_least_and_the_limit_at_most() {
+        let of = |count| refused(SwitchConfig::default(), ports(count));
+        assert_eq!(of(0), Some(ConfigError::PortCount(0)));
+        assert_eq!(of(1), None);
+        assert_eq!(of(MAX_PORTS), None);
+        assert_eq!(of(MAX_PORTS + 1), Some(ConfigError::PortCount(MAX_PORTS + 1)));
+    }
+
+    #[test]
+    fn each_contradiction_between_ports_is_refused() {
+        let with = |change: fn(&mut PortConfig)| {
+            let mut ports = ports(3);
+            change(&mut ports[2]);
+            refused(SwitchConfig::default(), ports)
+        };
+        let name = || "port-2".to_owned();
+        assert_eq!(with(|_| {}), None);
+        assert_eq!(
+            with(|port| port.name = "port-0".into()),
+            Some(ConfigError::DuplicateName("port-0".into()))
+        );
+        let taken = port(1).mac;
+        assert_eq!(with(|last| last.mac = port(1).mac), Some(ConfigError::DuplicateMac(taken)));
+        for mac in [MacAddr::ZERO, MacAddr::BROADCAST] {
+            let mut ports = ports(3);
+            ports[2].mac = mac;
+            let refusal = refused(SwitchConfig::default(), ports);
+            assert_eq!(refusal, Some(ConfigError::Mac(name(), mac)));
+        }
+        assert_eq!(with(|port| port.mtu = 67), Some(ConfigError::Mtu(name(), 67)));
+        assert_eq!(with(|port| port.mtu = 68), None);
+        assert_eq!(with(|port| port.mtu = MAX_MTU), None);
+        let above = ConfigError::Mtu(name(), MAX_MTU + 1);
+        assert_eq!(with(|port| port.mtu = MAX_MTU + 1), Some(above));
+    }
+
+    #[test]
+    fn each_limit_of_the_switch_must_leave_it_working() {
+        let with = |change: fn(&mut SwitchConfig)| {
+            let mut switch = SwitchConfig::default();
+            change(&mut switch);
+            refused(switch, ports(3))
+        };
+        let capacity = |asked| Some(ConfigError::FdbCapacity { asked, least: 4 });
+        assert_eq!(with(|switch| switch.fdb_capacity = 3), capacity(3));
+        assert_eq!(with(|switch| switch.fdb_capacity = 4), None);
+        assert_eq!(with(|switch| switch.fdb_capacity = MAX_FDB_CAPACITY), None);
+        assert_eq!(
+            with(|switch| switch.fdb_capacity = MAX_FDB_CAPACITY + 1),
+            capacity(MAX_FDB_CAPACITY + 1)
+        );
+        assert_eq!(with(|switch| switch.fdb_port_limit = 0), Some(ConfigError::FdbPortLimit));
+        let ageing = with(|switch| switch.ageing = Duration::from_millis(999));
+        assert_eq!(ageing, Some(ConfigError::Ageing));
+        assert_eq!(with(|switch| switch.ageing = Duration::from_secs(1)), None);
+        for (frames_per_second, bytes_per_second) in [(0, 1), (1, 0)] {
+            let storm = Some(StormLimit { frames_per_second, bytes_per_second });
+            let switch = SwitchConfig { storm, ..SwitchConfig::default() };
+            assert_eq!(refused(switch, ports(3)), Some(ConfigError::Storm));
+        }
+    }
 }

@@ -4,7 +4,8 @@
 //! a relaxed load and store, never a locked instruction: with one writer none is lost, and a reader
 //! sees each value whole, though not all of them at one instant.
 //!
-//! A super-frame counts as one frame and with all of its bytes (Ethernet header included).
+//! Bytes count from the Ethernet header on. A super-frame counts as one frame where it was read and
+//! where it is written whole; cut for a port, each of its segments counts there.
 
 use crate::outcome::DropReason;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -31,7 +32,7 @@ impl Counter {
 pub struct PortCounters {
     /// Frames read from the port.
     pub received: Counter,
-    /// Bytes read from the port.
+    /// Bytes read from the port; none for a frame that the kernel lost.
     pub received_bytes: Counter,
     /// Frames written to the port.
     pub sent: Counter,

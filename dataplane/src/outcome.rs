@@ -64,6 +64,8 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
+    /// The kernel lost the frame on the way here: a virtio header cannot say how it is to be cut.
+    UnreadableFrame = "unreadable-frame",
     /// The frame is shorter than an Ethernet header (14 bytes).
     ShortFrame = "short-frame",
     /// The frame is longer than the receive buffer and was cut by the read.

@@ -72,6 +72,13 @@ fn main() -> ExitCode {
     suite.add_needing(bridge, "checksums_are_completed_as_by_the_kernel", |_| {
         compare(plain_frames());
     });
+    suite.add_needing(
+        uso,
+        "the_final_destination_of_a_routed_packet_stays_in_its_checksums",
+        |_| {
+            compare(routed());
+        },
+    );
     suite.add_needing(bridge, "a_checksum_of_zero_is_written_as_by_the_kernel", |_| {
         compare(zero_sums());
     });
@@ -104,6 +111,8 @@ struct Recipe {
     gso_size: u16,
     /// Make the checksum's sum come out as zero.
     zero_sum: bool,
+    /// Added to the pseudo-header's sum: the address of a destination that stands in a routing header.
+    final_destination: u16,
 }
 
 /// Numbers near where they wrap around, and others.
@@ -143,6 +152,7 @@ fn recipe(
                 seed,
                 gso_size,
                 zero_sum: false,
+                final_destination: 0,
             }
         },
     )
@@ -159,6 +169,16 @@ fn super_frames(v6: bool, tcp: bool) -> impl Strategy<Value = Recipe> {
 fn plain_frames() -> impl Strategy<Value = Recipe> {
     let kind = (any::<bool>(), any::<bool>());
     kind.prop_flat_map(|(v6, tcp)| recipe(v6, tcp, (0..1400usize, Just(0u16))))
+}
+
+/// Frames on their way through a routing header or with a home address (RFC 8200 8.1, RFC 6275 6.3): the
+/// pseudo-header has another address than the IP header.
+fn routed() -> impl Strategy<Value = Recipe> {
+    let kind = (any::<bool>(), any::<bool>(), 1..=u16::MAX);
+    kind.prop_flat_map(|(v6, tcp, final_destination)| {
+        let routed = recipe(v6, tcp, (1401..20_000usize, Just(1400u16)));
+        routed.prop_map(move |recipe| Recipe { final_destination, ..recipe })
+    })
 }
 
 /// One segment's sum in two is zero then: of a plain frame, or of the first segment.
@@ -221,7 +241,9 @@ impl Recipe {
         let addresses =
             if self.v6 { self.ipv6(&mut frame, length) } else { self.ipv4(&mut frame, length) };
         let segment = length - (self.transport() - self.network());
-        let pseudo = pseudo_header(&addresses, self.protocol(), segment as u32).folded();
+        let pseudo = pseudo_header(&addresses, self.protocol(), segment as u32)
+            .word(self.final_destination)
+            .folded();
         if self.tcp {
             self.tcp(&mut frame, pseudo);
         } else {

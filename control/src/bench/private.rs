@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The first process only starts the second, hands it the settings on standard input, waits for its
-//! [`Answer`] on standard output and reports. The second is process 1 of its PID namespace and asks
+//! `Answer` on standard output and reports. The second is process 1 of its PID namespace and asks
 //! to be killed when its parent ends; the kernel then ends everything in that namespace, and the
 //! network and mount namespaces go with their last process. So however the benchmark ends, Ctrl-C
 //! and SIGKILL included, nothing is left.

@@ -32,6 +32,9 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     if !options.all {
         return down(&known, known.find(&options.name)?);
     }
+    if known.networks.is_empty() {
+        return Ok(print("no network is up\n")?);
+    }
     let mut failed = 0;
     for network in &known.networks {
         if let Err(error) = down(&known, network) {

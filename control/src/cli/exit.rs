@@ -6,7 +6,7 @@
 //! | 1 | it could not be done; for `doctor`, `up` cannot work here |
 //! | 2 | bad input: refused before anything was made |
 //! | 126 | `exec`: the program was found and cannot be run |
-//! | 127 | `exec`: there is no such program |
+//! | 127 | `exec`: there is no such port or program |
 
 use super::output::OutputError;
 use crate::api::client::ClientError;
@@ -24,8 +24,8 @@ use std::process::ExitCode;
 
 /// The same, at the end of the help.
 pub(super) const CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 bad input, 126 and 127 from exec: the program cannot be run or does \
-not exist.";
+Exit codes: 0 done, 1 failed, 2 bad input. From exec: the command's own, 126 if it cannot be run, \
+127 if there is no such port or program.";
 
 const FAILURE: u8 = 1;
 const BAD_INPUT: u8 = 2;
@@ -90,7 +90,7 @@ pub enum CliError {
         known: Vec<String>,
     },
     /// Several networks have a port like this.
-    #[error("there are several ports {name:?}: name one of {}", known.join(", "))]
+    #[error("there are several ports {name:?}: name one of {}", some_of(known))]
     AmbiguousPort {
         /// The name or number.
         name: String,
@@ -100,6 +100,11 @@ pub enum CliError {
     /// The host port's namespace is the one that the command was typed in.
     #[error("{0:?} is the host's own port: its namespace is this one, so run the command as it is")]
     HostPort(String),
+    /// The port's namespace has no name any more, though something inside keeps it alive.
+    #[error(
+        "port {0:?} cannot be entered: its namespace lost its name (`ip netns del`?), and only what runs in it already stays there; start the network anew to have it back"
+    )]
+    NameGone(String),
     /// The port's namespace was removed.
     #[error(
         "port {0:?} is gone: its namespace or device was removed; start the network anew to have it back"
@@ -181,6 +186,7 @@ impl CliError {
             Self::Name(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
+            Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => NOT_FOUND,
             Self::BackgroundEnded(code) => *code,
             _ => FAILURE,
         }
@@ -216,7 +222,18 @@ fn listed(kind: &str, names: &[String]) -> String {
     if names.is_empty() {
         "none is up: start one with `udp-bridge up`".to_owned()
     } else {
-        format!("the {kind} are {}", names.join(", "))
+        format!("the {kind} are {}", some_of(names))
+    }
+}
+
+/// As many names as can be read at a glance.
+fn some_of(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST => {
+            format!("{} and {} more (see `udp-bridge ps`)", first.join(", "), names.len() - MOST)
+        }
+        _ => names.join(", "),
     }
 }
 
@@ -232,6 +249,8 @@ mod tests {
     fn every_kind_of_failure_has_its_code() {
         assert_eq!(exec(io::ErrorKind::NotFound).code(), 127);
         assert_eq!(exec(io::ErrorKind::PermissionDenied).code(), 126);
+        let unknown = CliError::UnknownPort { name: "web".to_owned(), known: Vec::new() };
+        assert_eq!(unknown.code(), 127);
         assert_eq!(CliError::Name(ModelError::NameEmpty).code(), 2);
         assert_eq!(CliError::Dead("ub0".to_owned()).code(), 1);
         assert_eq!(CliError::BackgroundEnded(2).code(), 2);
@@ -242,6 +261,9 @@ mod tests {
         let known = vec!["ub0-1".to_owned(), "ub0-2".to_owned()];
         let error = CliError::UnknownPort { name: "web".to_owned(), known };
         assert_eq!(error.to_string(), r#"there is no port "web"; the ports are ub0-1, ub0-2"#);
+        let known = (1..=250).map(|number| format!("ub0-{number}")).collect();
+        let error = CliError::UnknownPort { name: "web".to_owned(), known };
+        assert!(error.to_string().ends_with("ub0-12 and 238 more (see `udp-bridge ps`)"));
         let error = CliError::UnknownNetwork { name: "x".to_owned(), known: Vec::new() };
         assert!(error.to_string().ends_with("start one with `udp-bridge up`"));
     }

@@ -1,7 +1,7 @@
 //! What does the user say, and what is shown?
 //!
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
-//! printed goes through [`output`]; every error ends in [`exit`], which knows the exit codes.
+//! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
 mod down;
 mod exec;

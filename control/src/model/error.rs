@@ -153,6 +153,12 @@ pub enum ModelError {
         last: u32,
     },
     /// The switch does not take its settings.
-    #[error("the switch cannot be set up so: {0}")]
-    Switch(#[from] ConfigError),
+    #[error("{option}: {error}")]
+    Switch {
+        /// The option to change.
+        option: &'static str,
+        /// What is wrong with it.
+        #[source]
+        error: ConfigError,
+    },
 }

@@ -1,7 +1,7 @@
 //! What makes a request a network?
 
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, Subnets};
-use dataplane::config::{self, MAX_MTU, SwitchConfig};
+use dataplane::config::{self, ConfigError, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -74,12 +74,7 @@ impl Network {
         let isolated = numbers("--isolate", &request.isolate, request.isolate_all, 1, ports)?;
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
-        let switch = SwitchConfig {
-            ageing: request.ageing,
-            fdb_capacity: request.fdb_capacity,
-            fdb_port_limit: request.fdb_port_limit,
-            storm: request.storm,
-        };
+        let switch = switch(request, ports)?;
         let check_source = request.check_source;
         Ok(Self {
             name,
@@ -173,6 +168,35 @@ fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
     Ok(ports)
 }
 
+/// Settings that the switch takes: asked here, for later the network would be made already.
+fn switch(request: &NetworkRequest, ports: u32) -> Result<SwitchConfig, ModelError> {
+    let switch = SwitchConfig {
+        ageing: request.ageing,
+        fdb_capacity: request.fdb_capacity,
+        fdb_port_limit: request.fdb_port_limit,
+        storm: request.storm,
+    };
+    let with_host = ports as usize + 1;
+    match switch.check(with_host) {
+        Ok(()) => Ok(switch),
+        Err(error) => Err(ModelError::Switch { option: option_of(&error, &switch), error }),
+    }
+}
+
+fn option_of(error: &ConfigError, switch: &SwitchConfig) -> &'static str {
+    match error {
+        ConfigError::Ageing => "--fdb-ageing",
+        ConfigError::FdbCapacity { .. } => "--fdb-max",
+        ConfigError::FdbPortLimit => "--fdb-port-max",
+        ConfigError::Storm if switch.storm.is_some_and(|storm| storm.frames_per_second == 0) => {
+            "--storm-packets"
+        }
+        ConfigError::Storm => "--storm-bytes",
+        // Of ports, which are not looked at here.
+        _ => "the switch",
+    }
+}
+
 /// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
 fn room(width: u8, prefix: u8, taken: u32) -> u32 {
     let bits = u32::from(width.saturating_sub(prefix));
@@ -203,6 +227,8 @@ fn numbers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dataplane::config::StormLimit;
+    use std::time::Duration;
 
     fn subnets(v4: &str, v6: Option<&str>) -> Subnets {
         Subnets { v4: v4.parse().unwrap(), v6: v6.map(|text| text.parse().unwrap()) }
@@ -236,6 +262,23 @@ mod tests {
         assert!(refusal("10.0.0.0/8", Some("fd00::/126"), |r| r.ports = 3).contains("/125"));
         let most = NetworkRequest::new("ub0", 1023);
         assert!(Network::new(&most, subnets("10.0.0.0/21", Some("fd00::/117"))).is_ok());
+    }
+
+    #[test]
+    fn a_setting_that_the_switch_does_not_take_is_refused_by_its_option() {
+        let refused = |change: &dyn Fn(&mut NetworkRequest)| refusal("10.0.0.0/24", None, change);
+        assert!(refused(&|r| r.ageing = Duration::ZERO).starts_with("--fdb-ageing: "));
+        assert!(
+            refused(&|r| r.fdb_capacity = 4).starts_with("--fdb-max: the FDB must hold 5 MACs")
+        );
+        assert!(refused(&|r| r.fdb_capacity = usize::MAX).starts_with("--fdb-max: "));
+        assert!(refused(&|r| r.fdb_port_limit = 0).starts_with("--fdb-port-max: "));
+        let storm = |frames_per_second, bytes_per_second| {
+            let limit = StormLimit { frames_per_second, bytes_per_second };
+            refused(&|r| r.storm = Some(limit))
+        };
+        assert!(storm(0, 1).starts_with("--storm-packets: "));
+        assert!(storm(1, 0).starts_with("--storm-bytes: "));
     }
 
     #[test]

@@ -67,7 +67,9 @@ pub enum PlanError {
         namespace: String,
     },
     /// An interface of the host interface's name exists.
-    #[error("--host-if {0}: the interface exists already and is not ours; give another name")]
+    #[error(
+        "--host-if {0}: an interface of that name exists already and is not ours; give another one (left out, it is --name)"
+    )]
     InterfaceExists(String),
     /// A subnet is in use.
     #[error("{option} {subnet} overlaps the route {}; {}", describe(.route), suggest(option, .free))]

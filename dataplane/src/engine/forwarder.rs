@@ -77,6 +77,7 @@ impl Forwarder {
             let Some(port) = &mut self.slots[id.index()].port else { return Served::Gone };
             match port.receive(&mut self.buffer) {
                 Received::Frame(length) => self.forward(id, length, now),
+                Received::Unreadable => self.lose(id),
                 Received::Interrupted => continue,
                 Received::Empty if frames == 0 => return Served::Idle,
                 Received::Empty => return Served::Dry(frames),
@@ -121,6 +122,14 @@ impl Forwarder {
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
                 .for_each(hand),
         }
+    }
+
+    /// A frame that came without its bytes.
+    #[cold]
+    fn lose(&self, ingress: PortId) {
+        let counted = &self.counters[ingress.index()];
+        counted.received.add(1);
+        counted.dropped(DropReason::UnreadableFrame).add(1);
     }
 
     /// A port's device is gone: nothing goes there any more.

@@ -10,12 +10,12 @@
 //!              no frame for LINGER
 //! ```
 //!
-//! Busy ports are read in turn, at most [`BUDGET`] frames each, and are *not* registered with the
+//! Busy ports are read in turn, at most `BUDGET` frames each, and are *not* registered with the
 //! poller: a registered wait entry costs the sender a callback for every frame. While any port is
-//! busy the loop does not sleep; [`LINGER`] after the last frame none is, and the loop blocks in the
+//! busy the loop does not sleep; `LINGER` after the last frame none is, and the loop blocks in the
 //! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic.
 //!
-//! The engine is the only reader of the clock, once per pass.
+//! The engine is the only reader of the clock: once per pass, and after each wait.
 
 mod forwarder;
 mod handle;

@@ -6,7 +6,7 @@
 //! a test of this project compares the bytes with the kernel's.
 
 use super::{Frame, Network, Super};
-use crate::wire::checksum::{Sum, pseudo_header};
+use crate::wire::checksum::Sum;
 use crate::wire::ipv4::Ipv4Header;
 use crate::wire::ipv6::Ipv6Header;
 use crate::wire::tcp::{self, TcpHeader, flag};
@@ -14,10 +14,10 @@ use crate::wire::udp::{self, UdpHeader};
 use crate::wire::vnet::{self, VnetHeader};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// Most frames that one super-frame is cut into. 65,535 bytes at the smallest MSS that TCP may use,
-/// 48 bytes (`TCP_MIN_MSS`, rounded), are fewer; a sender that asks for more wants our time, not its
-/// data.
-pub const MAX_SEGMENTS: usize = 1400;
+/// Most frames that one super-frame is cut into. 65,535 bytes at the smallest MSS that TCP may use, 48
+/// bytes of which 12 are options (`TCP_MIN_MSS`, RFC 7323), are 1,820; a sender that asks for more
+/// wants our time, not its data.
+pub const MAX_SEGMENTS: usize = 2048;
 
 /// The frames of one super-frame, written one after the other into a buffer of the caller.
 #[derive(Debug)]
@@ -62,53 +62,48 @@ impl<'f> Segments<'f> {
         frame[..layout.payload()].copy_from_slice(&whole[..layout.payload()]);
         frame[layout.payload()..].copy_from_slice(payload);
 
-        let pseudo = self.write_network(frame);
+        self.write_network(frame);
         match self.kind {
-            Super::TcpV4 | Super::TcpV6 => self.write_tcp(frame, pseudo),
-            Super::Udp => self.write_udp(frame, pseudo),
+            Super::TcpV4 | Super::TcpV6 => self.write_tcp(frame),
+            Super::Udp => self.write_udp(frame),
         }
         self.next += 1;
         Some(&room[..vnet::HEADER_LEN + length])
     }
 
-    /// Lengths, identification and header checksum of layer 3. Returns the pseudo-header's sum.
-    fn write_network(&self, frame: &mut [u8]) -> Sum {
+    /// Lengths, identification and header checksum of layer 3.
+    fn write_network(&self, frame: &mut [u8]) {
         let layout = self.frame.layout();
-        let protocol = match self.kind {
-            Super::TcpV4 | Super::TcpV6 => tcp::PROTOCOL,
-            Super::Udp => udp::PROTOCOL,
-        };
-        // No longer than the super-frame's packet, whose length fits a u16.
-        let length = (frame.len() - layout.network()) as u16;
-        let transport_len = (frame.len() - layout.transport()) as u32;
+        let length = frame.len() - layout.network();
         let options = layout.transport() - layout.network();
         let packet = &mut frame[layout.network()..];
+        // Both length fields held those of the super-frame, which is no shorter.
         match layout.network_kind() {
             Network::Ipv4 => {
                 if let Ok((header, rest)) = Ipv4Header::mut_from_prefix(packet) {
                     let options = &rest[..options - size_of::<Ipv4Header>()];
-                    header.total_length = length.into();
+                    header.total_length = (length as u16).into();
                     header.id = header.id.get().wrapping_add(self.next as u16).into();
                     header.checksum = 0.into();
                     header.checksum =
                         Sum::default().bytes(header.as_bytes()).bytes(options).checksum().into();
-                    return pseudo_header(&header.addresses(), protocol, transport_len);
                 }
             }
             Network::Ipv6 => {
                 if let Ok((header, _)) = Ipv6Header::mut_from_prefix(packet) {
-                    header.payload_length = (length - size_of::<Ipv6Header>() as u16).into();
-                    return pseudo_header(&header.addresses(), protocol, transport_len);
+                    header.payload_length = ((length - size_of::<Ipv6Header>()) as u16).into();
                 }
             }
+            // Frame::parse refuses a super-frame that is neither.
             Network::Other => {}
         }
-        // A super-frame is IPv4 or IPv6 with its whole header, or Frame::parse would have refused it.
-        Sum::default()
     }
 
-    fn write_tcp(&self, frame: &mut [u8], pseudo: Sum) {
+    fn write_tcp(&self, frame: &mut [u8]) {
+        let whole = self.frame.len() - self.frame.layout().transport();
         let segment = &mut frame[self.frame.layout().transport()..];
+        let length = segment.len() as u16;
+        let mut pseudo = Sum::default();
         if let Ok((header, _)) = TcpHeader::mut_from_prefix(segment) {
             let advance = (self.next * self.size) as u32;
             header.sequence = header.sequence.get().wrapping_add(advance).into();
@@ -118,20 +113,30 @@ impl<'f> Segments<'f> {
             if self.next + 1 < self.count {
                 header.flags &= !(flag::FIN | flag::PSH);
             }
+            pseudo = shortened(header.checksum.get(), whole as u16, length);
             header.checksum = 0.into();
         }
         let value = (pseudo + Sum::default().bytes(segment)).checksum();
         segment[tcp::CHECKSUM_OFFSET..][..2].copy_from_slice(&value.to_be_bytes());
     }
 
-    fn write_udp(&self, frame: &mut [u8], pseudo: Sum) {
+    fn write_udp(&self, frame: &mut [u8]) {
         let datagram = &mut frame[self.frame.layout().transport()..];
         let length = datagram.len() as u16;
+        let mut pseudo = Sum::default();
         if let Ok((header, _)) = UdpHeader::mut_from_prefix(datagram) {
+            pseudo = shortened(header.checksum.get(), header.length.get(), length);
             header.length = length.into();
             header.checksum = 0.into();
         }
         let value = udp::nonzero((pseudo + Sum::default().bytes(datagram)).checksum());
         datagram[udp::CHECKSUM_OFFSET..][..2].copy_from_slice(&value.to_be_bytes());
     }
+}
+
+/// The pseudo-header's sum of a segment, from that of the super-frame in its checksum field and their
+/// lengths. Not from the IP header's addresses: behind a routing header the destination is another
+/// (RFC 8200 8.1), and whoever made the field knows it.
+fn shortened(field: u16, whole: u16, segment: u16) -> Sum {
+    Sum::default().word(field).word(!whole).word(segment)
 }

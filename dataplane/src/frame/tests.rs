@@ -3,6 +3,7 @@
 use super::segment::{MAX_SEGMENTS, Segments};
 use super::*;
 use crate::wire::checksum::{Sum, pseudo_header};
+use crate::wire::ipv6::MAX_EXTENSIONS;
 use crate::wire::vnet::gso;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use proptest::collection::vec;
@@ -333,6 +334,23 @@ fn more_segments_than_the_limit_are_not_cut() {
 }
 
 #[test]
+fn the_longest_ipv6_packet_may_be_a_single_segment() {
+    // Without a tag there is room for a packet whose length with its header does not fit 16 bits.
+    for tcp in [false, true] {
+        let headers = 14 + 40 + if tcp { 20 } else { 8 };
+        let payload = vec![1; MAX_FRAME_LEN - headers];
+        let recipe = Recipe { tcp, payload, ..ipv6() };
+        let mut bytes = recipe.partial(u16::MAX);
+        let frame = Frame::parse(PortId(0), &mut bytes).unwrap();
+        let mut room = vec![0; BUFFER_LEN];
+        let mut segments = Segments::of(&frame).unwrap();
+        let segment = &segments.write_next(&mut room).unwrap()[vnet::HEADER_LEN..];
+        assert_eq!(segment, recipe.build());
+        assert!(segments.write_next(&mut room).is_none());
+    }
+}
+
+#[test]
 fn deep_extension_headers_and_tags_are_switched_without_a_look() {
     let mut frame = ipv6().build();
     frame[20] = 0; // hop-by-hop
@@ -348,4 +366,30 @@ fn deep_extension_headers_and_tags_are_switched_without_a_look() {
         with_plain_header(&[&B[..], &A, &[0x81, 0, 0, 1].repeat(MAX_TAGS + 1), &[8, 0]].concat());
     let parsed = Frame::parse(PortId(0), &mut tags).unwrap();
     assert_eq!(parsed.layout().network_kind(), Network::Other);
+}
+
+#[test]
+fn as_many_extension_headers_and_tags_as_the_limits_say_are_looked_behind() {
+    let kind = |extensions: usize| {
+        let udp = ipv6().build();
+        let mut frame = udp[..54].to_vec();
+        frame[20] = 60; // destination options
+        for index in 0..extensions {
+            let next = if index + 1 == extensions { 17 } else { 60 };
+            frame.extend([next, 0, 1, 4, 0, 0, 0, 0]);
+        }
+        frame.extend(&udp[54..]);
+        let length = (frame.len() - 54) as u16;
+        frame[18..20].copy_from_slice(&length.to_be_bytes());
+        let mut bytes = with_plain_header(&frame);
+        Frame::parse(PortId(0), &mut bytes).unwrap().layout().transport_kind()
+    };
+    assert_eq!(kind(MAX_EXTENSIONS), Transport::Udp);
+    assert_eq!(kind(MAX_EXTENSIONS + 1), Transport::Other);
+
+    let frame = ipv6().build();
+    let tags = [0x81, 0, 0, 1].repeat(MAX_TAGS);
+    let mut bytes = with_plain_header(&[&frame[..12], &tags, &frame[12..]].concat());
+    let parsed = Frame::parse(PortId(0), &mut bytes).unwrap();
+    assert_eq!(parsed.layout().transport_kind(), Transport::Udp);
 }

@@ -16,7 +16,8 @@ pub const QUEUE_LEN: usize = 1000;
 
 #[derive(Debug, Default)]
 struct Queues {
-    to_switch: VecDeque<Vec<u8>>,
+    /// `None` is a frame that the switch cannot read.
+    to_switch: VecDeque<Option<Vec<u8>>>,
     to_host: VecDeque<Vec<u8>>,
     gone: bool,
 }
@@ -51,10 +52,19 @@ impl MemoryHost {
 
     /// Sends a virtio header and the frame behind it; `false` if the queue is full.
     pub fn send_raw(&self, bytes: Vec<u8>) -> bool {
+        self.queue(Some(bytes))
+    }
+
+    /// Sends a frame that is lost when the switch reads it; `false` if the queue is full.
+    pub fn send_unreadable(&self) -> bool {
+        self.queue(None)
+    }
+
+    fn queue(&self, frame: Option<Vec<u8>>) -> bool {
         let mut queues = lock(&self.0);
         let room = queues.to_switch.len() < QUEUE_LEN;
         if room {
-            queues.to_switch.push_back(bytes);
+            queues.to_switch.push_back(frame);
         }
         room
     }
@@ -81,7 +91,11 @@ impl Port for MemoryPort {
         if queues.gone {
             return Received::Gone;
         }
-        let Some(bytes) = queues.to_switch.pop_front() else { return Received::Empty };
+        let bytes = match queues.to_switch.pop_front() {
+            Some(Some(bytes)) => bytes,
+            Some(None) => return Received::Unreadable,
+            None => return Received::Empty,
+        };
         let space = buffer.space();
         // As a read of a TAP: what does not fit is cut.
         let length = bytes.len().min(space.len());

@@ -30,6 +30,8 @@ use std::os::fd::RawFd;
 pub enum Received {
     /// A virtio header and a frame, this many bytes together, at the start of the buffer's space.
     Frame(usize),
+    /// There was one, and the kernel could not hand it over: it is lost, the next may be well.
+    Unreadable,
     /// Nothing now.
     Empty,
     /// A signal came first; try again.

@@ -108,6 +108,10 @@ impl Port for Tap {
             Err(Errno::INTR) => Received::Interrupted,
             // The interface is down: nothing comes until it is up again, and then the poller says so.
             Err(Errno::IO) => Received::Empty,
+            // "unexpected GSO type" in the kernel's log (`tun_put_user`): that one frame is lost.
+            Err(Errno::INVAL) => Received::Unreadable,
+            // Passing too; the poller, which is asked next, speaks up at once if there is more.
+            Err(Errno::NOMEM | Errno::NOBUFS | Errno::FAULT) => Received::Empty,
             // EBADFD: the device is gone, with its namespace or by `ip link del`.
             Err(_) => Received::Gone,
         }

@@ -70,6 +70,7 @@ pub(super) fn read(tap: &mut Tap) -> Option<Seen> {
             Some(Seen { header, frame: bytes[vnet::HEADER_LEN..].to_vec() })
         }
         Received::Empty | Received::Interrupted => None,
+        Received::Unreadable => panic!("the kernel lost a frame"),
         Received::Gone => panic!("the TAP is gone"),
     }
 }

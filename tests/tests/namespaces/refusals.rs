@@ -53,10 +53,10 @@ const BAD: &[(&str, &[&str])] = &[
     ("--ports 3 --isolate 4", &["--isolate", "4", "1 to 3"]),
     ("--ports 3 --isolate x", &["--isolate", "x", "all"]),
     ("--ports 3 --no-offloads 4", &["--no-offloads", "4", "0 to 3"]),
-    ("--ports 3 --fdb-ageing 0", &["ageing"]),
-    ("--ports 3 --fdb-max 2", &["FDB", "2"]),
-    ("--ports 3 --fdb-port-max 0", &["learn"]),
-    ("--ports 3 --storm-packets 0", &["storm"]),
+    ("--ports 3 --fdb-ageing 0", &["--fdb-ageing"]),
+    ("--ports 3 --fdb-max 2", &["--fdb-max", "not 2"]),
+    ("--ports 3 --fdb-port-max 0", &["--fdb-port-max"]),
+    ("--ports 3 --storm-packets 0", &["--storm-packets", "none"]),
     ("--ports 3 --no-such-option", &["--no-such-option"]),
 ];
 

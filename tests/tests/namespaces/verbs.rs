@@ -88,7 +88,7 @@ fn exec_is_inside(host: &Host) {
 fn exec_unknown(host: &Host) {
     let _network = host.up("--ports 2");
     let refused = host.udp_bridge("exec web -- true");
-    assert_eq!(refused.code(), Some(1));
+    assert_eq!(refused.code(), Some(127));
     for word in ["web", "ub0-1", "ub0-2"] {
         assert!(refused.stderr.contains(word), "{refused:?}");
     }
@@ -120,9 +120,11 @@ fn ps_and_fdb(host: &Host) {
 }
 
 fn unknown_network(host: &Host) {
-    for verb in ["ps web", "fdb web", "down web", "exec web-1 -- true"] {
+    for (verb, code) in
+        [("ps web", 1), ("fdb web", 1), ("down web", 1), ("exec web-1 -- true", 127)]
+    {
         let refused = host.udp_bridge(verb);
-        assert_eq!(refused.code(), Some(1), "{verb}");
+        assert_eq!(refused.code(), Some(code), "{verb}");
         assert!(refused.stderr.contains("web"), "{refused:?}");
     }
     assert_eq!(host.udp_bridge("ps --json").ok().stdout.trim(), "[]");

