@@ -4,6 +4,7 @@
 
 use dataplane::config::StormLimit;
 use dataplane::frame::BUFFER_LEN;
+use dataplane::frame::segment::MAX_SEGMENTS;
 use dataplane::outcome::DropReason;
 use dataplane::port::Offloads;
 use dataplane::port::memory::QUEUE_LEN;
@@ -91,7 +92,7 @@ fn story(reason: DropReason) -> Option<Story> {
         }
         R::CannotSegment => {
             // A segment for each byte: more of them than a sender may ask for.
-            let bytes = v4.offloaded(own_mac(1), own_mac(0), &[7; 1401], 1);
+            let bytes = v4.offloaded(own_mac(1), own_mac(0), &[7; MAX_SEGMENTS + 1], 1);
             (Setup::of(2).port(1, |port| port.offloads = Offloads::NONE).start(), bytes)
         }
         R::EgressFull => full(),
