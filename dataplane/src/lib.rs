@@ -22,7 +22,7 @@
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- frame <- { switch  port } <- config <- pipeline <- engine
+//!  wire <- { frame  config } <- { switch  port } <- pipeline <- engine
 //!  leaves: outcome, clock, counters
 //! ```
 //!
