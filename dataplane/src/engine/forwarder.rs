@@ -35,7 +35,6 @@ struct Slot {
     /// `None` once it was taken out.
     port: Option<Box<dyn Port>>,
     mtu: usize,
-    alive: bool,
 }
 
 /// The ports, the pipeline between them, and one buffer.
@@ -53,11 +52,7 @@ impl Forwarder {
         let slots: Vec<Slot> = ports
             .into_iter()
             .zip(config.ports())
-            .map(|(port, config)| Slot {
-                port: Some(port),
-                mtu: usize::from(config.mtu),
-                alive: true,
-            })
+            .map(|(port, config)| Slot { port: Some(port), mtu: usize::from(config.mtu) })
             .collect();
         let counters = slots.iter().map(|_| CachePadded::default()).collect();
         Self {
@@ -82,7 +77,8 @@ impl Forwarder {
                 Received::Empty if frames == 0 => return Served::Idle,
                 Received::Empty => return Served::Dry(frames),
                 Received::Gone => {
-                    self.bury(id);
+                    // Its device is gone: nothing goes there any more.
+                    self.pipeline.switch.remove_port(id);
                     return Served::Gone;
                 }
             }
@@ -132,21 +128,15 @@ impl Forwarder {
         counted.dropped(DropReason::UnreadableFrame).add(1);
     }
 
-    /// A port's device is gone: nothing goes there any more.
-    fn bury(&mut self, id: PortId) {
-        self.slots[id.index()].alive = false;
-        self.pipeline.switch.remove_port(id);
-    }
-
     /// Takes a port out and hands it back; `None` if that was done before.
     pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
-        self.bury(id);
+        self.pipeline.switch.remove_port(id);
         self.slots[id.index()].port.take()
     }
 
     /// Is the port there?
     pub fn is_alive(&self, id: PortId) -> bool {
-        self.slots[id.index()].alive
+        self.pipeline.switch.has_port(id)
     }
 
     /// The ids of all ports, those that are gone included.
@@ -177,10 +167,5 @@ impl Forwarder {
     /// Lets what has aged out go, at most `budget` entries. Returns how many went.
     pub fn expire(&mut self, now: Time, budget: usize) -> usize {
         self.pipeline.switch.expire(now, budget)
-    }
-
-    /// Has a frame died at `id` for `reason`? For tests that ask for one counter.
-    pub fn dropped(&self, id: PortId, reason: DropReason) -> u64 {
-        self.counters[id.index()].dropped(reason).get()
     }
 }

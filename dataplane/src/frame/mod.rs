@@ -28,7 +28,7 @@ pub use offload::Super;
 pub use offloads::Offloads;
 
 use crate::outcome::{DropReason, PortId};
-use crate::wire::ethernet::{self, EthernetHeader, MacAddr};
+use crate::wire::ethernet::{self, MacAddr};
 use crate::wire::vnet::{self, VnetHeader};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -200,9 +200,4 @@ fn mac(frame: &[u8], at: usize) -> MacAddr {
 /// Builds the bytes that a port moves, a plain virtio header and the frame: for senders in memory.
 pub fn with_plain_header(frame: &[u8]) -> Vec<u8> {
     [VnetHeader::default().as_bytes(), frame].concat()
-}
-
-/// The Ethernet header of a frame, if there is one.
-pub fn ethernet_header(frame: &[u8]) -> Option<&EthernetHeader> {
-    EthernetHeader::ref_from_prefix(frame).ok().map(|(header, _)| header)
 }

@@ -127,6 +127,11 @@ impl Switch {
         port != ingress && self.ports[port.index()].alive && self.hears(port, ingress)
     }
 
+    /// Is the port there still?
+    pub fn has_port(&self, port: PortId) -> bool {
+        self.ports[port.index()].alive
+    }
+
     /// Forgets all about a port that is gone.
     pub fn remove_port(&mut self, port: PortId) {
         self.ports[port.index()].alive = false;

@@ -74,11 +74,4 @@ impl Ipv4Header {
     pub fn is_fragment(&self) -> bool {
         self.flags_fragment.get() & 0x3fff != 0
     }
-
-    /// Source and destination as the pseudo-header has them, 8 bytes.
-    #[inline]
-    pub fn addresses(&self) -> [u8; 8] {
-        let ([a, b, c, d], [e, f, g, h]) = (self.source, self.destination);
-        [a, b, c, d, e, f, g, h]
-    }
 }

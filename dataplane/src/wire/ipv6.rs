@@ -89,13 +89,4 @@ impl Ipv6Header {
         }
         UpperLayer::Unknown
     }
-
-    /// Source and destination as the pseudo-header has them, 32 bytes.
-    #[inline]
-    pub fn addresses(&self) -> [u8; 32] {
-        let mut both = [0; 32];
-        both[..16].copy_from_slice(&self.source);
-        both[16..].copy_from_slice(&self.destination);
-        both
-    }
 }
