@@ -1,96 +1,21 @@
-//! Do we cut and complete frames as the kernel does, byte for byte?
-//!
-//! ```text
-//!   the same bytes ──> TAP with offloads ──> kernel bridge ──> TAP without ──> frames ─┐
-//!         │                                                                            ├─ equal?
-//!         └──────────> dataplane::frame::{segment, complete} ──────────────> frames ───┘
-//! ```
-//!
-//! The second TAP takes neither super-frames nor partial checksums, so the kernel does that work
-//! between the two. Frames are random, from a fixed seed.
-//!
-//! Not compared: a super-frame that is only one segment, but looks like two when the TCP options or
-//! the UDP header are taken for payload. The kernel does so when it reads the virtio header, finds one
-//! segment when it cuts, and drops the frame (`virtio_net_hdr_to_skb`, `tcp_gso_segment`,
-//! `__udp_gso_segment`); we pass it. No sender makes such frames.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "all of this is test code"
-)]
+//! What is a frame made of before it is cut or completed?
 
-use dataplane::frame::segment::Segments;
-use dataplane::frame::{Frame, FrameBuffer, Offloads, complete};
-use dataplane::outcome::PortId;
-use dataplane::port::tap::Tap;
-use dataplane::port::{Port, Received};
 use dataplane::wire::checksum::{Sum, pseudo_header};
 use dataplane::wire::vnet::{self, VnetHeader, gso};
-use netlink_packet_route::link::LinkAttribute;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::cell::RefCell;
-use std::fs;
-use std::process::ExitCode;
-use std::time::Duration;
-use udp_bridge_tests::host::needs::{Need, Suite};
-use udp_bridge_tests::host::rtnl::Rtnl;
 use udp_bridge_tests::host::traffic::random;
-use udp_bridge_tests::host::wait;
-use zerocopy::{FromBytes, IntoBytes};
-
-/// What the kernel does with a frame is done when the write returns, but for a very busy machine.
-const BUSY: Duration = Duration::from_millis(300);
-
-/// Random frames of each kind.
-const CASES: u32 = 300;
+use zerocopy::IntoBytes;
 
 /// Destination and source of all frames.
-const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+pub(super) const MACS: [u8; 12] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
 
 const FIN: u8 = 0x01;
 const PSH: u8 = 0x08;
 const CWR: u8 = 0x80;
 
-fn main() -> ExitCode {
-    let bridge = &[Need::KernelBridge];
-    let uso = &[Need::KernelBridge, Need::Uso];
-    let mut suite = Suite::default();
-    suite.add_needing(bridge, "tcp_over_ipv4_is_cut_as_by_the_kernel", |_| {
-        compare(super_frames(false, true));
-    });
-    suite.add_needing(bridge, "tcp_over_ipv6_is_cut_as_by_the_kernel", |_| {
-        compare(super_frames(true, true));
-    });
-    suite.add_needing(uso, "udp_over_ipv4_is_cut_as_by_the_kernel", |_| {
-        compare(super_frames(false, false));
-    });
-    suite.add_needing(uso, "udp_over_ipv6_is_cut_as_by_the_kernel", |_| {
-        compare(super_frames(true, false));
-    });
-    suite.add_needing(bridge, "checksums_are_completed_as_by_the_kernel", |_| {
-        compare(plain_frames());
-    });
-    suite.add_needing(
-        uso,
-        "the_final_destination_of_a_routed_packet_stays_in_its_checksums",
-        |_| {
-            compare(routed());
-        },
-    );
-    suite.add_needing(bridge, "a_checksum_of_zero_is_written_as_by_the_kernel", |_| {
-        compare(zero_sums());
-    });
-    suite.add_needing(bridge, "the_largest_super_frames_are_cut_as_by_the_kernel", |_| {
-        compare(largest());
-    });
-    suite.run(2)
-}
-
 /// What to build a frame of.
 #[derive(Clone, Debug)]
-struct Recipe {
+pub(super) struct Recipe {
     v6: bool,
     tcp: bool,
     tagged: bool,
@@ -158,7 +83,7 @@ fn recipe(
     )
 }
 
-fn super_frames(v6: bool, tcp: bool) -> impl Strategy<Value = Recipe> {
+pub(super) fn super_frames(v6: bool, tcp: bool) -> impl Strategy<Value = Recipe> {
     let sizes = (40..1400u16).prop_flat_map(move |gso_size| {
         let size = usize::from(gso_size);
         (1..(size * 30).min(60_000), Just(gso_size))
@@ -166,14 +91,14 @@ fn super_frames(v6: bool, tcp: bool) -> impl Strategy<Value = Recipe> {
     recipe(v6, tcp, sizes)
 }
 
-fn plain_frames() -> impl Strategy<Value = Recipe> {
+pub(super) fn plain_frames() -> impl Strategy<Value = Recipe> {
     let kind = (any::<bool>(), any::<bool>());
     kind.prop_flat_map(|(v6, tcp)| recipe(v6, tcp, (0..1400usize, Just(0u16))))
 }
 
 /// Frames on their way through a routing header or with a home address (RFC 8200 8.1, RFC 6275 6.3): the
 /// pseudo-header has another address than the IP header.
-fn routed() -> impl Strategy<Value = Recipe> {
+pub(super) fn routed() -> impl Strategy<Value = Recipe> {
     let kind = (any::<bool>(), any::<bool>(), 1..=u16::MAX);
     kind.prop_flat_map(|(v6, tcp, final_destination)| {
         let routed = recipe(v6, tcp, (1401..20_000usize, Just(1400u16)));
@@ -182,7 +107,7 @@ fn routed() -> impl Strategy<Value = Recipe> {
 }
 
 /// One segment's sum in two is zero then: of a plain frame, or of the first segment.
-fn zero_sums() -> impl Strategy<Value = Recipe> {
+pub(super) fn zero_sums() -> impl Strategy<Value = Recipe> {
     let kind = (any::<bool>(), any::<bool>(), prop_oneof![Just(0u16), Just(600u16)]);
     kind.prop_flat_map(|(v6, tcp, gso_size)| {
         let payload = if gso_size == 0 { 2..1400usize } else { 601..4000usize };
@@ -192,7 +117,7 @@ fn zero_sums() -> impl Strategy<Value = Recipe> {
 }
 
 /// Packets of 65,535 bytes, and cuts of one byte less and more than fit.
-fn largest() -> impl Strategy<Value = Recipe> {
+pub(super) fn largest() -> impl Strategy<Value = Recipe> {
     let kind = (any::<bool>(), any::<bool>());
     kind.prop_flat_map(|(v6, tcp)| {
         let recipe = recipe(v6, tcp, (Just(0usize), prop_oneof![Just(48u16), 1300..1460u16]));
@@ -232,7 +157,7 @@ impl Recipe {
     }
 
     /// The virtio header, and the frame with the pseudo-header's sum as its checksum.
-    fn build(&self) -> Vec<u8> {
+    pub(super) fn build(&self) -> Vec<u8> {
         let mut frame = MACS.to_vec();
         if self.tagged {
             frame.extend([0x81, 0x00, 0x60, 0x05]);
@@ -342,125 +267,4 @@ impl Recipe {
         let rest = (pseudo + Sum::default().bytes(&segment)).checksum();
         frame[self.headers()..self.headers() + 2].copy_from_slice(&rest.to_be_bytes());
     }
-}
-
-/// Two TAPs, of which the second takes no offloads, on a bridge of the kernel's.
-struct Kernel {
-    to: Tap,
-    from: Tap,
-}
-
-impl Kernel {
-    fn new() -> Self {
-        for name in ["default", "all"] {
-            // So that the kernel says nothing by itself.
-            let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1");
-        }
-        let rtnl = Rtnl::open();
-        rtnl.try_bridge("br0").unwrap();
-        let to = Tap::open("to", Offloads::ALL).unwrap();
-        let from = Tap::open("from", Offloads::NONE).unwrap();
-        // All segments of the largest frame wait in its ring.
-        rtnl.set("from", LinkAttribute::TxQueueLen(4000));
-        for name in ["to", "from"] {
-            rtnl.set_bridge(name, "br0");
-            rtnl.up(name);
-        }
-        rtnl.up("br0");
-        let mut kernel = Self { to, from };
-        kernel.wait_for_forwarding();
-        kernel
-    }
-
-    /// A bridge port forwards a moment after its carrier is seen.
-    fn wait_for_forwarding(&mut self) {
-        let mut probe = vec![0; vnet::HEADER_LEN];
-        probe.extend([0xff; 6]);
-        probe.extend([2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-        probe.resize(vnet::HEADER_LEN + 60, 0);
-        wait::for_yes("the bridge forwards", || {
-            // Refused while the interface is still down.
-            let _ = self.to.send(&probe);
-            self.read().is_some()
-        });
-        while self.read().is_some() {}
-    }
-
-    fn read(&mut self) -> Option<Vec<u8>> {
-        let mut buffer = FrameBuffer::new();
-        match self.from.receive(&mut buffer) {
-            Received::Frame(length) => Some(buffer.filled(length).to_vec()),
-            _ => None,
-        }
-    }
-
-    /// What it makes of a frame; it writes into the second TAP before our own write returns.
-    fn cut(&mut self, bytes: &[u8], count: usize) -> Vec<Vec<u8>> {
-        self.to.send(bytes).unwrap();
-        let mut frames = Vec::new();
-        wait::until(BUSY, || {
-            while let Some(frame) = self.read() {
-                // The bridge asks for multicast listeners now and then.
-                if frame[vnet::HEADER_LEN..].starts_with(&MACS) {
-                    frames.push(frame);
-                }
-            }
-            (frames.len() >= count).then_some(())
-        });
-        frames
-    }
-}
-
-/// What we make of a frame.
-fn cut(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut bytes = bytes.to_vec();
-    let frame = Frame::parse(PortId(0), &mut bytes).unwrap();
-    let mut room = vec![0; frame.with_vnet_header().len()];
-    match Segments::of(&frame) {
-        None => vec![complete::complete(&frame, &mut room).to_vec()],
-        Some(mut segments) => {
-            std::iter::from_fn(|| segments.write_next(&mut room).map(<[u8]>::to_vec)).collect()
-        }
-    }
-}
-
-fn compare(recipes: impl Strategy<Value = Recipe>) {
-    let kernel = RefCell::new(Kernel::new());
-    let config = Config {
-        cases: CASES,
-        failure_persistence: None,
-        max_shrink_iters: 40,
-        ..Config::default()
-    };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let result = TestRunner::new_with_rng(config, rng).run(&recipes, |recipe| {
-        let bytes = recipe.build();
-        let ours = cut(&bytes);
-        let theirs = kernel.borrow_mut().cut(&bytes, ours.len());
-        prop_assert_eq!(ours.len(), theirs.len(), "frames, ours and the kernel's");
-        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-            compare_frame(index, ours, theirs)?;
-        }
-        Ok(())
-    });
-    result.unwrap_or_else(|error| panic!("{error}"));
-}
-
-fn compare_frame(index: usize, ours: &[u8], theirs: &[u8]) -> Result<(), TestCaseError> {
-    let (our_frame, their_frame) = (&ours[vnet::HEADER_LEN..], &theirs[vnet::HEADER_LEN..]);
-    prop_assert_eq!(our_frame.len(), their_frame.len(), "length of frame {}", index);
-    if let Some(at) = (0..our_frame.len()).find(|&at| our_frame[at] != their_frame[at]) {
-        let around = at.saturating_sub(4)..(at + 12).min(our_frame.len());
-        return Err(TestCaseError::fail(format!(
-            "frame {index} differs at byte {at}: ours {:02x?}, the kernel's {:02x?}",
-            &our_frame[around.clone()],
-            &their_frame[around],
-        )));
-    }
-    for bytes in [ours, theirs] {
-        let header = VnetHeader::read_from_bytes(&bytes[..vnet::HEADER_LEN]).unwrap();
-        prop_assert!(!header.needs_checksum());
-        prop_assert_eq!(header.gso_type, gso::NONE);
-    }
-    Ok(())
 }
