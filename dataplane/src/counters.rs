@@ -77,7 +77,7 @@ impl PortCounters {
 }
 
 /// The counters of one port at one time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterSnapshot {
     /// Frames read from the port.
     pub received: u64,
@@ -90,6 +90,12 @@ pub struct CounterSnapshot {
     /// FDB entries that this port lost because it or the table was full.
     pub fdb_evictions: u64,
     dropped: [u64; DropReason::COUNT],
+}
+
+impl Default for CounterSnapshot {
+    fn default() -> Self {
+        PortCounters::default().snapshot()
+    }
 }
 
 impl CounterSnapshot {

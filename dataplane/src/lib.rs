@@ -22,8 +22,8 @@
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  port } <- pipeline <- engine
-//!  leaves: outcome, clock, counters
+//!  wire <- { frame  config } <- { switch  conntrack  nat  filter  gateway  port } <- pipeline <- engine
+//!  leaves: outcome, flow, clock, counters
 //! ```
 //!
 //! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys.rs` alone.
@@ -32,6 +32,7 @@ pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod engine;
+pub mod flow;
 pub mod frame;
 pub mod outcome;
 pub mod pipeline;

@@ -1,7 +1,7 @@
 //! How does a frame end?
 //!
 //! Every frame that enters ends in exactly one [`Outcome`] at its ingress port: it was handed to one
-//! port, flooded, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
+//! port, flooded, answered here, held until a neighbour's MAC is known, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
 //! refuses it, or it is larger than the port's MTU) is counted at that egress port instead.
 //! A `DropReason` is not an error: it is its own counter, see [`crate::counters`].
 
@@ -32,6 +32,10 @@ pub enum Verdict {
     Unicast(PortId),
     /// To every port that may hear the ingress port.
     Flood,
+    /// Nowhere: it was for the dataplane itself, which answers.
+    Answered,
+    /// Nowhere yet: it waits, until the MAC of its next host or its first fragment is there.
+    Held,
 }
 
 /// The end of a frame's walk.
@@ -106,6 +110,37 @@ drop_reasons! {
     StormBytes = "storm-bytes",
     /// There is no other port that could hear a flooded frame.
     NobodyToFlood = "nobody-to-flood",
+    /// A packet of the flow's protocol cannot be so, or not now: a TCP segment outside the window, an
+    /// answer to nothing (the state INVALID).
+    CtInvalid = "ct-invalid",
+    /// There are as many flows as there may be, and none that may be dropped early.
+    CtFull = "ct-full",
+    /// The namespace has as many flows as it may have.
+    CtPortFull = "ct-port-full",
+    /// A rule, or the default policy, drops it.
+    FilterDrop = "filter-drop",
+    /// A rule, or the default policy, rejects it; its sender was told.
+    FilterReject = "filter-reject",
+    /// Namespaces of this network do not begin flows to each other (`--icc=false`).
+    NoIcc = "no-icc",
+    /// The network has no way to the outside (`--internal`).
+    Internal = "internal",
+    /// It comes from the outside, but not to a published port and not as a reply.
+    NotPublished = "not-published",
+    /// The host has no route to the destination, or no address to send from.
+    NoRoute = "no-route",
+    /// All ports of the external address are in use towards this destination.
+    NatPortsFull = "nat-ports-full",
+    /// It is not from somebody who may send to this mapping (NAT filtering).
+    NatFiltered = "nat-filtered",
+    /// The packet may make no more hops; its sender was told.
+    TtlExpired = "ttl-expired",
+    /// No fragment of the datagram that tells whose it is came in time, or too many wait for one.
+    FragmentLost = "fragment-lost",
+    /// Nobody answers for the destination's address, or too many frames wait for it.
+    Unresolved = "unresolved",
+    /// The source address cannot be where it comes from: not of the network, or not from the outside.
+    SpoofedSource = "spoofed-source",
     /// The packet, or a segment of the super-frame, is larger than the egress port's MTU.
     ExceedsMtu = "exceeds-mtu",
     /// The egress port lacks an offload and the frame's headers do not allow doing its work here.

@@ -117,6 +117,7 @@ impl Forwarder {
                 .map(PortId)
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
                 .for_each(hand),
+            Ok(Verdict::Answered | Verdict::Held) => {}
         }
     }
 

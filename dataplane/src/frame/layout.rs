@@ -2,7 +2,8 @@
 
 use crate::outcome::DropReason;
 use crate::wire::ethernet::{EthernetHeader, MacAddr, TAG_LEN, VlanTag, ethertype};
-use crate::wire::ipv4::Ipv4Header;
+use crate::wire::icmp;
+use crate::wire::ipv4::{self, Ipv4Header};
 use crate::wire::ipv6::{self, Ipv6Header, UpperLayer};
 use crate::wire::tcp::{self, TcpHeader};
 use crate::wire::udp::{self, UdpHeader};
@@ -29,8 +30,21 @@ pub enum Transport {
     Tcp,
     /// UDP, with its whole header there.
     Udp,
+    /// The family's own ICMP, with its whole header there.
+    Icmp,
     /// Something else, a fragment, or nothing.
     Other,
+}
+
+/// Is the packet a piece of a larger one?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// It is all of it.
+    Whole,
+    /// The first piece: the layer-4 header begins at [`Layout::transport`].
+    First,
+    /// A later one, of which only the addresses are known.
+    Later,
 }
 
 /// The offsets of a frame's headers in bytes, counted from its Ethernet header.
@@ -42,6 +56,8 @@ pub struct Layout {
     end: u32,
     network_kind: Network,
     transport_kind: Transport,
+    piece: Piece,
+    protocol: u8,
 }
 
 impl Layout {
@@ -69,7 +85,10 @@ impl Layout {
         match ethertype {
             ethertype::IPV4 => Self::ipv4(network, packet),
             ethertype::IPV6 => Self::ipv6(network, packet),
-            _ => Ok(Self::without_transport(Network::Other, network, network, packet.len())),
+            _ => {
+                let piece = (Piece::Whole, ipv6::NO_NEXT_HEADER);
+                Ok(Self::without_transport(Network::Other, network, network, packet.len(), piece))
+            }
         }
     }
 
@@ -78,7 +97,9 @@ impl Layout {
         let header = Ipv4Header::parse(packet)?;
         let (at, end) = (header.header_len(), usize::from(header.total_length.get()));
         if header.is_fragment() {
-            return Ok(Self::without_transport(Network::Ipv4, network, network + at, end));
+            let first = header.flags_fragment.get() & ipv4::OFFSET_MASK == 0;
+            let piece = (if first { Piece::First } else { Piece::Later }, header.protocol);
+            return Ok(Self::without_transport(Network::Ipv4, network, network + at, end, piece));
         }
         Self::with_transport(Network::Ipv4, network, at, header.protocol, &packet[..end])
     }
@@ -91,9 +112,16 @@ impl Layout {
             UpperLayer::At(protocol, at) if at <= end => {
                 Self::with_transport(Network::Ipv6, network, at, protocol, &packet[..end])
             }
+            UpperLayer::Fragment(header, at) => {
+                let first = header.offset_more.get() & ipv6::OFFSET_MASK == 0;
+                let piece = (if first { Piece::First } else { Piece::Later }, header.next_header);
+                let at = network + at + ipv6::FRAGMENT_HEADER_LEN;
+                Ok(Self::without_transport(Network::Ipv6, network, at, end, piece))
+            }
             _ => {
-                let at = network + ipv6::HEADER_LEN;
-                Ok(Self::without_transport(Network::Ipv6, network, at, end))
+                let (at, piece) =
+                    (network + ipv6::HEADER_LEN, (Piece::Whole, ipv6::NO_NEXT_HEADER));
+                Ok(Self::without_transport(Network::Ipv6, network, at, end, piece))
             }
         }
     }
@@ -114,10 +142,17 @@ impl Layout {
                 UdpHeader::parse(segment)?;
                 (Transport::Udp, udp::HEADER_LEN)
             }
+            icmp::PROTOCOL if kind == Network::Ipv4 && segment.len() >= icmp::HEADER_LEN => {
+                (Transport::Icmp, icmp::HEADER_LEN)
+            }
+            icmp::PROTOCOL_V6 if kind == Network::Ipv6 && segment.len() >= icmp::HEADER_LEN => {
+                (Transport::Icmp, icmp::HEADER_LEN)
+            }
             _ => (Transport::Other, 0),
         };
         let transport = network + at;
-        let layout = Self::without_transport(kind, network, transport, packet.len());
+        let piece = (Piece::Whole, protocol);
+        let layout = Self::without_transport(kind, network, transport, packet.len(), piece);
         Ok(Self { payload: offset(transport + length), transport_kind, ..layout })
     }
 
@@ -127,6 +162,7 @@ impl Layout {
         network: usize,
         transport: usize,
         packet_len: usize,
+        (piece, protocol): (Piece, u8),
     ) -> Self {
         let (network_at, transport) = (offset(network), offset(transport));
         Self {
@@ -137,6 +173,8 @@ impl Layout {
             end: (network + packet_len) as u32,
             network_kind,
             transport_kind: Transport::Other,
+            piece,
+            protocol,
         }
     }
 
@@ -168,6 +206,18 @@ impl Layout {
     #[inline]
     pub fn network_kind(&self) -> Network {
         self.network_kind
+    }
+
+    /// Is the packet a piece of a larger one?
+    #[inline]
+    pub fn piece(&self) -> Piece {
+        self.piece
+    }
+
+    /// The IP protocol number of layer 4, also of a fragment; 59, no next header, if it is not known.
+    #[inline]
+    pub fn protocol(&self) -> u8 {
+        self.protocol
     }
 
     /// The layer-4 protocol.

@@ -11,7 +11,7 @@
 //! A frame is parsed once, by [`Frame::parse`], which refuses what Ethernet, IP or the virtio header
 //! do not allow. It stays where it was read: the same bytes, virtio header included, are written out.
 //! Work for ports that cannot take it as it is: [`segment`] cuts super-frames, [`complete`] finishes
-//! checksums.
+//! checksums. Whose packet it carries, [`Frame::subject`] tells.
 //!
 //! Known gaps: IPv6 jumbograms (RFC 2675) are not looked into; an 802.1Q tag is passed, not stripped.
 
@@ -22,10 +22,12 @@ mod offloads;
 pub mod segment;
 #[cfg(test)]
 mod tests;
+mod tuple;
 
-pub use layout::{Layout, MAX_TAGS, Network, Transport};
+pub use layout::{Layout, MAX_TAGS, Network, Piece, Transport};
 pub use offload::Super;
 pub use offloads::Offloads;
+pub use tuple::Subject;
 
 use crate::outcome::{DropReason, PortId};
 use crate::wire::ethernet::{self, MacAddr};
@@ -72,7 +74,7 @@ impl Default for FrameBuffer {
 #[derive(Debug)]
 pub struct Frame<'b> {
     ingress: PortId,
-    bytes: &'b [u8],
+    bytes: &'b mut [u8],
     layout: Layout,
     offload: VnetHeader,
 }
@@ -118,14 +120,35 @@ impl<'b> Frame<'b> {
 
     /// The frame from its Ethernet header on.
     #[inline]
-    pub fn ethernet(&self) -> &'b [u8] {
+    pub fn ethernet(&self) -> &[u8] {
         &self.bytes[vnet::HEADER_LEN..]
     }
 
     /// The virtio header and the frame: what is written to a port.
     #[inline]
-    pub fn with_vnet_header(&self) -> &'b [u8] {
+    pub fn with_vnet_header(&self) -> &[u8] {
         self.bytes
+    }
+
+    /// The frame from its Ethernet header on, to be rewritten. Headers may change their values, never
+    /// their place: the [`Layout`] stays true.
+    #[inline]
+    pub(crate) fn ethernet_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[vnet::HEADER_LEN..]
+    }
+
+    /// Readdresses the frame: from a router's interface to the next host.
+    #[inline]
+    pub fn readdress(&mut self, destination: MacAddr, source: MacAddr) {
+        let frame = self.ethernet_mut();
+        frame[..6].copy_from_slice(&destination.0);
+        frame[6..12].copy_from_slice(&source.0);
+    }
+
+    /// The layer-3 packet, without padding.
+    #[inline]
+    pub fn packet(&self) -> &[u8] {
+        &self.ethernet()[self.layout.network()..self.layout.end()]
     }
 
     /// Length in bytes from the Ethernet header on.

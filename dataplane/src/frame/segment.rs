@@ -21,17 +21,17 @@ pub const MAX_SEGMENTS: usize = 2048;
 
 /// The frames of one super-frame, written one after the other into a buffer of the caller.
 #[derive(Debug)]
-pub struct Segments<'f> {
-    frame: &'f Frame<'f>,
+pub struct Segments<'f, 'b> {
+    frame: &'f Frame<'b>,
     kind: Super,
     size: usize,
     next: usize,
     count: usize,
 }
 
-impl<'f> Segments<'f> {
+impl<'f, 'b> Segments<'f, 'b> {
     /// `None` if the frame is no super-frame or would become more than [`MAX_SEGMENTS`] frames.
-    pub fn of(frame: &'f Frame<'f>) -> Option<Self> {
+    pub fn of(frame: &'f Frame<'b>) -> Option<Self> {
         let kind = frame.super_frame()?;
         let size = usize::from(frame.offload().gso_size.get());
         let payload = frame.len() - frame.layout().payload();

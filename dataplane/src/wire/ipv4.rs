@@ -7,6 +7,16 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Length of a header without options in bytes.
 pub const HEADER_LEN: usize = 20;
+/// The bits of `flags_fragment` that are the offset, in units of 8 bytes.
+pub const OFFSET_MASK: u16 = 0x1fff;
+/// The bit of `flags_fragment` that forbids fragmentation.
+pub const DONT_FRAGMENT: u16 = 0x4000;
+/// The bit of `flags_fragment` that says more fragments follow.
+pub const MORE_FRAGMENTS: u16 = 0x2000;
+/// Where in the header the checksum is.
+pub const CHECKSUM_OFFSET: usize = 10;
+/// Where in the header the time to live is.
+pub const TTL_OFFSET: usize = 8;
 
 /// An IPv4 header without its options, 20 bytes.
 #[derive(

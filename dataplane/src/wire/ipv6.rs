@@ -6,6 +6,14 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Length of the fixed header in bytes.
 pub const HEADER_LEN: usize = 40;
+/// The protocol number that says nothing follows.
+pub const NO_NEXT_HEADER: u8 = 59;
+/// The bits of a fragment header's `offset_more` that are the offset, in bytes.
+pub const OFFSET_MASK: u16 = 0xfff8;
+/// The bit of a fragment header's `offset_more` that says more fragments follow.
+pub const MORE_FRAGMENTS: u16 = 1;
+/// Where in the header the hop limit is.
+pub const HOP_LIMIT_OFFSET: usize = 7;
 
 /// Most extension headers that are walked; a packet with more is switched, but not looked into.
 pub const MAX_EXTENSIONS: usize = 8;
@@ -44,9 +52,30 @@ pub struct Ipv6Header {
 pub enum UpperLayer {
     /// To this protocol, this many bytes from the start of the IPv6 header.
     At(u8, usize),
-    /// Nowhere we can tell: a fragment, no next header, cut off, or too many extensions.
+    /// To a fragment header, this many bytes from the start of the IPv6 header.
+    Fragment(FragmentHeader, usize),
+    /// Nowhere we can tell: cut off, or too many extensions.
     Unknown,
 }
+
+/// A fragment extension header, 8 bytes (RFC 8200 4.5).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct FragmentHeader {
+    /// What follows: an IP protocol or extension header number.
+    pub next_header: u8,
+    /// Zero.
+    pub reserved: u8,
+    /// Offset in units of 8 bytes (13 bits), two reserved bits, more fragments.
+    pub offset_more: U16,
+    /// Identification, the same in all fragments of a packet.
+    pub id: U32,
+}
+
+/// Length of a fragment header in bytes.
+pub const FRAGMENT_HEADER_LEN: usize = 8;
 
 impl Ipv6Header {
     /// The header at the start of `packet`, proven to lie within it with its payload.
@@ -74,7 +103,11 @@ impl Ipv6Header {
                 extension::HOP_BY_HOP | extension::ROUTING | extension::DESTINATION => 8,
                 // Its length is counted in 4 bytes, less two of them (RFC 4302, 2.2).
                 extension::AUTHENTICATION => 4,
-                extension::FRAGMENT => return UpperLayer::Unknown,
+                extension::FRAGMENT => {
+                    let header = packet.get(at..).map(FragmentHeader::read_from_prefix);
+                    let Some(Ok((header, _))) = header else { return UpperLayer::Unknown };
+                    return UpperLayer::Fragment(header, at);
+                }
                 protocol => return UpperLayer::At(protocol, at),
             };
             let Some(&[following, length]) = packet.get(at..at + 2) else {

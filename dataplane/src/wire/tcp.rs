@@ -11,12 +11,22 @@ pub const HEADER_LEN: usize = 20;
 /// Where in the header the checksum is.
 pub const CHECKSUM_OFFSET: usize = 16;
 
-/// Flags that segmentation must treat with care.
+/// The flags; segmentation must treat some with care.
 pub mod flag {
     /// No more data from the sender: on the last segment only.
     pub const FIN: u8 = 0x01;
+    /// Synchronise sequence numbers.
+    pub const SYN: u8 = 0x02;
+    /// Reset the connection.
+    pub const RST: u8 = 0x04;
     /// Push: on the last segment only.
     pub const PSH: u8 = 0x08;
+    /// The acknowledgment number is valid.
+    pub const ACK: u8 = 0x10;
+    /// The urgent offset is valid.
+    pub const URG: u8 = 0x20;
+    /// Congestion experienced, echoed.
+    pub const ECE: u8 = 0x40;
     /// Congestion window reduced: on the first segment only.
     pub const CWR: u8 = 0x80;
 }

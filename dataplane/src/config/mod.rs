@@ -3,6 +3,18 @@
 //! A [`Config`] is immutable and proven consistent when it is made; everything behind it may rely on
 //! that. The defaults are the values of the kernel bridge where it has one.
 
+mod conntrack;
+mod filter;
+mod nat;
+mod published;
+mod router;
+
+pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
+pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule};
+pub use nat::{Filtering, NatConfig};
+pub use published::{Publish, PublishedPorts};
+pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
+
 use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;
 use std::collections::HashMap;
@@ -154,6 +166,55 @@ pub enum ConfigError {
     /// A storm limit of zero.
     #[error("a storm limit must be at least 1 per second, or none")]
     Storm,
+    /// The number of flows to track is out of bounds.
+    #[error("the connection tracking table holds 1 to {MAX_FLOWS} flows, not {0}")]
+    FlowLimit(usize),
+    /// A namespace's share of the flows is none, or more than all.
+    #[error("a namespace may have 1 to {limit} flows (the limit for all), not {asked}")]
+    FlowPortLimit {
+        /// What was asked for.
+        asked: usize,
+        /// The limit for all.
+        limit: usize,
+    },
+    /// A timeout that is too short or too long.
+    #[error("the timeout {name} must be 1 second to {} s, not {} s", MAX_TIMEOUT.as_secs(), asked.as_secs_f64())]
+    Timeout {
+        /// The setting's name.
+        name: &'static str,
+        /// What was asked for.
+        asked: Duration,
+    },
+    /// No port to translate to.
+    #[error("NAT ports must be a range from 1 to 65535, not {first}-{last}")]
+    NatPorts {
+        /// The first one.
+        first: u16,
+        /// The last one.
+        last: u16,
+    },
+    /// More rules than are compiled.
+    #[error("there may be {MAX_RULES} rules, not {0}")]
+    RuleCount(usize),
+    /// A rule that contradicts itself.
+    #[error("{place}: {why}")]
+    Rule {
+        /// Where it was written.
+        place: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A published range that is no range.
+    #[error("the published ports {first}-{last} are no range of ports with as many targets")]
+    Published {
+        /// The first one.
+        first: u16,
+        /// The last one.
+        last: u16,
+    },
+    /// One port of one address published twice.
+    #[error("port {0} is published twice")]
+    PublishedTwice(u16),
 }
 
 /// The whole configuration.
@@ -161,6 +222,7 @@ pub enum ConfigError {
 pub struct Config {
     switch: SwitchConfig,
     ports: Vec<PortConfig>,
+    router: Option<RouterConfig>,
 }
 
 impl Config {
@@ -174,7 +236,21 @@ impl Config {
         }
         check_ports(&ports)?;
         switch.check(ports.len())?;
-        Ok(Self { switch, ports })
+        Ok(Self { switch, ports, router: None })
+    }
+
+    /// The same with a router behind port 0.
+    ///
+    /// # Errors
+    /// The first contradiction found.
+    pub fn with_router(self, router: RouterConfig) -> Result<Self, ConfigError> {
+        router.check()?;
+        Ok(Self { router: Some(router), ..self })
+    }
+
+    /// What is decided above layer 2; `None` for a switch alone.
+    pub fn router(&self) -> Option<&RouterConfig> {
+        self.router.as_ref()
     }
 
     /// The switch's settings.
