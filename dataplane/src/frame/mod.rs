@@ -16,6 +16,7 @@
 //! Known gaps: IPv6 jumbograms (RFC 2675) are not looked into; an 802.1Q tag is passed, not stripped.
 
 pub mod complete;
+mod hop;
 mod layout;
 mod offload;
 mod offloads;
