@@ -33,6 +33,7 @@ pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod engine;
+pub mod filter;
 pub mod flow;
 pub mod fragments;
 pub mod frame;
