@@ -129,6 +129,8 @@ drop_reasons! {
     NotPublished = "not-published",
     /// The host has no route to the destination, or no address to send from.
     NoRoute = "no-route",
+    /// An ICMP message to the host that is about no flow of the network; the host has it as well.
+    NotOurs = "icmp-not-ours",
     /// All ports of the external address are in use towards this destination.
     NatPortsFull = "nat-ports-full",
     /// It is not from somebody who may send to this mapping (NAT filtering).

@@ -89,6 +89,11 @@ impl FilterConfig {
             || self.rules.iter().any(|rule| !outside(rule.from) && !outside(rule.to))
     }
 
+    /// Can a packet be dropped at all?
+    pub fn decides(&self) -> bool {
+        !self.icc || self.policy != Action::Accept || !self.rules.is_empty()
+    }
+
     /// Do the rules make sense?
     ///
     /// # Errors

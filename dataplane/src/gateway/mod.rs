@@ -71,6 +71,14 @@ impl Gateway {
         }
     }
 
+    /// Takes another configuration; learned neighbours stay.
+    pub fn configure(&mut self, config: &RouterConfig) {
+        self.ipv4 = config.ipv4.addr();
+        self.ipv6 = config.ipv6.map(|net| net.addr());
+        self.next_hop = config.uplink.as_ref().map(|uplink| uplink.next_hop);
+        self.neighbours.configure(&config.hosts);
+    }
+
     /// The MAC of the host's port.
     #[inline]
     pub fn host_mac(&self) -> MacAddr {
@@ -171,6 +179,11 @@ impl Gateway {
             self.ask(address, outbox);
         }
         Ok(Resolved::Held)
+    }
+
+    /// The port behind which an address of the network is, as far as it is known.
+    pub fn port_of(&self, address: IpAddr, now: Time) -> Option<PortId> {
+        self.neighbours.find(address, now).map(|(_, port)| port)
     }
 
     fn ask(&self, address: IpAddr, outbox: &mut Outbox) {

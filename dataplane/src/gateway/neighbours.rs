@@ -62,11 +62,15 @@ struct Awaited {
 impl Neighbours {
     /// Knows the addresses that were given.
     pub fn new(hosts: &[(IpAddr, MacAddr, PortId)]) -> Self {
-        Self {
-            given: hosts.iter().map(|&(address, mac, port)| (address, (mac, port))).collect(),
-            learned: Map::default(),
-            awaited: Map::default(),
-        }
+        let mut neighbours =
+            Self { given: Map::default(), learned: Map::default(), awaited: Map::default() };
+        neighbours.configure(hosts);
+        neighbours
+    }
+
+    /// Takes other given addresses.
+    pub fn configure(&mut self, hosts: &[(IpAddr, MacAddr, PortId)]) {
+        self.given = hosts.iter().map(|&(address, mac, port)| (address, (mac, port))).collect();
     }
 
     /// Where the address is, as far as it is known.
