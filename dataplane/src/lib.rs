@@ -34,6 +34,7 @@ pub mod counters;
 pub mod engine;
 pub mod flow;
 pub mod frame;
+pub mod nat;
 pub mod outcome;
 pub mod pipeline;
 pub mod port;
