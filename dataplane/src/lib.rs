@@ -31,6 +31,7 @@
 pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod conntrack;
 pub mod counters;
 pub mod engine;
 pub mod filter;
@@ -38,6 +39,7 @@ pub mod flow;
 pub mod fragments;
 pub mod frame;
 pub mod gateway;
+pub mod nat;
 pub mod outbox;
 pub mod outcome;
 pub mod pipeline;

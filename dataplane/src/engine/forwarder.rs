@@ -137,10 +137,9 @@ impl Forwarder {
         &mut self.desk.pipeline
     }
 
-    /// Lets what has aged out go, looking at no more than `budget` entries of each table. Returns
-    /// whether there may be more of the MAC table's.
-    pub fn expire(&mut self, now: Time, budget: usize) -> bool {
-        self.desk.pipeline.switch.expire(now, budget) == budget
+    /// Lets aged FDB entries go, at most `budget` of them. Returns how many went.
+    pub fn expire(&mut self, now: Time, budget: usize) -> usize {
+        self.desk.pipeline.switch.expire(now, budget)
     }
 
     /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
@@ -185,14 +184,14 @@ impl Desk {
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
-        let hand = |id: PortId| hand(slots, counters, scratch, &frame, id);
+        let mut to = |id: PortId| hand(slots, counters, scratch, &frame, id);
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
-            Ok(Verdict::Unicast(egress)) => { hand }(egress),
+            Ok(Verdict::Unicast(egress)) => to(egress),
             Ok(Verdict::Flood) => (0..counters.len() as u16)
                 .map(PortId)
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
-                .for_each(hand),
+                .for_each(to),
             Ok(Verdict::Answered) => counted.answered.add(1),
             Ok(Verdict::Held) => counted.held.add(1),
         }

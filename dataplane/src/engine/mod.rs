@@ -182,7 +182,7 @@ impl Engine {
     /// Lets aged entries go, a few at a time.
     fn tick(&mut self, now: Time) {
         if now >= self.next_tick {
-            let more = self.forwarder.expire(now, EXPIRY_BUDGET);
+            let more = self.forwarder.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
             self.next_tick = if more { now } else { now + TICK };
             self.forwarder.give_up(now);
             let router = &self.forwarder.pipeline().router;

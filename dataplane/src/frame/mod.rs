@@ -29,6 +29,7 @@ pub use layout::{Layout, MAX_TAGS, Network, Piece, Transport};
 pub use offload::Super;
 pub use offloads::Offloads;
 pub use tuple::Subject;
+pub(crate) use tuple::inner;
 
 use crate::outcome::{DropReason, PortId};
 use crate::wire::ethernet::{self, MacAddr};

@@ -20,6 +20,7 @@ use crate::gateway::{HOST, Refusal};
 use crate::nat::Lease;
 use crate::outcome::{DropReason, PortId};
 use crate::routes::Routed;
+use std::net::IpAddr;
 
 impl<A: Routed> Path<'_, A> {
     /// From a namespace to the host's MAC.
@@ -29,6 +30,9 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
+        if is_link_local(tuple.destination) {
+            return self.begin_plain(frame, tuple, packet);
+        }
         let own = self.family.routes.is_own(tuple.destination);
         let target = if own { self.target(tuple) } else { None };
         let Some((address, port)) = target else {
@@ -198,5 +202,13 @@ impl<A: Routed> Path<'_, A> {
                 Err(reason)
             }
         }
+    }
+}
+
+/// Is it an address of the link alone, which no router passes on (RFC 4291 2.5.6, RFC 3927)?
+fn is_link_local(address: impl Into<IpAddr>) -> bool {
+    match address.into() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }

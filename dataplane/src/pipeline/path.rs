@@ -535,5 +535,8 @@ fn is_syn(frame: &Frame<'_>) -> bool {
 fn is_discovery(frame: &Frame<'_>) -> bool {
     const DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
     frame.layout().protocol() == icmp::PROTOCOL_V6
-        && frame.ethernet().get(frame.layout().transport()).is_some_and(|kind| DISCOVERY.contains(kind))
+        && frame
+            .ethernet()
+            .get(frame.layout().transport())
+            .is_some_and(|kind| DISCOVERY.contains(kind))
 }

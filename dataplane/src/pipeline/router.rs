@@ -12,7 +12,7 @@ use crate::frame::{Frame, Network};
 use crate::gateway::Gateway;
 use crate::nat::{Lease, Nat};
 use crate::outbox::Outbox;
-use crate::outcome::{Outcome, PortId};
+use crate::outcome::Outcome;
 use crate::routes::{Routed, Routes};
 use crate::switch::Switch;
 use crate::wire::ethernet::MacAddr;
@@ -56,8 +56,10 @@ pub(super) struct Shared {
     pub(super) judges_bridged: bool,
     /// Can a packet be dropped by the filter at all?
     pub(super) judges: bool,
+    /// How many ports the switch has.
+    ports: usize,
     /// Changes with the configuration; a flow of another epoch is judged anew.
-    pub(super) epoch: u16,
+    pub(super) epoch: u32,
 }
 
 /// How often each rule has decided, and the rules' default.
@@ -111,6 +113,7 @@ impl Router {
             judges_bridged: config.filter.concerns_bridged(),
             judges: config.filter.decides(),
             config: config.clone(),
+            ports,
             epoch: 0,
         };
         Self { v4: Family::new(config), v6: Family::new(config), shared }
@@ -143,17 +146,16 @@ impl Router {
     /// The first contradiction in it; then nothing has changed.
     pub fn reconfigure(&mut self, config: RouterConfig) -> Result<(), ConfigError> {
         config.check()?;
-        let Shared { census, gateway, filter, hits, judges_bridged, judges, epoch, .. } =
-            &mut self.shared;
-        if config.filter != self.shared.config.filter {
-            *filter = Filter::new(&config.filter);
-            *hits = Arc::new(RuleHits::new(config.filter.rules.len()));
+        let shared = &mut self.shared;
+        if config.filter != shared.config.filter {
+            shared.filter = Filter::new(&config.filter);
+            shared.hits = Arc::new(RuleHits::new(config.filter.rules.len()));
         }
-        census.configure(&config.conntrack);
-        gateway.configure(&config);
-        *judges_bridged = config.filter.concerns_bridged();
-        *judges = config.filter.decides();
-        *epoch = epoch.wrapping_add(1);
+        shared.census.configure(&config.conntrack, shared.ports);
+        shared.gateway.configure(&config);
+        shared.judges_bridged = config.filter.concerns_bridged();
+        shared.judges = config.filter.decides();
+        shared.epoch = shared.epoch.wrapping_add(1);
         self.v4.configure(&config);
         self.v6.configure(&config);
         self.shared.config = config;
@@ -207,7 +209,7 @@ impl Router {
 
     /// How many slots are to be looked at in half a second, so that all are seen within a minute.
     pub fn expiry_share(&self) -> usize {
-        self.v4.tracked.expiry_share() + self.v6.tracked.expiry_share()
+        self.v4.tracked.sweep_budget() + self.v6.tracked.sweep_budget()
     }
 
     /// Gives up on what has waited too long: frames for a neighbour, fragments for their first.
