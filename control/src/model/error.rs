@@ -155,7 +155,7 @@ pub enum ModelError {
     },
     /// The file of rules is refused.
     #[error(transparent)]
-    Rules(#[from] RulesError),
+    Rules(#[from] Box<RulesError>),
     /// The switch does not take its settings.
     #[error("{option}: {error}")]
     Switch {

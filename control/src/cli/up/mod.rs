@@ -5,7 +5,7 @@ mod options;
 mod rules_file;
 
 pub(super) use options::Options;
-pub use rules_file::RulesFileError;
+pub(super) use rules_file::RulesFileError;
 
 use super::exit::CliError;
 use super::logs;

@@ -60,7 +60,7 @@ pub struct KnownPorts<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong with the file.
-pub fn parse(file: &RulesFile, ports: KnownPorts<'_>) -> Result<Rules, RulesError> {
+pub fn parse(file: &RulesFile, ports: KnownPorts<'_>) -> Result<Rules, Box<RulesError>> {
     let positions = Positions::of(&file.text);
     let read = || {
         let document = DeTable::parse(&file.text).map_err(|error| Misplaced::syntax(&error))?;
@@ -68,7 +68,7 @@ pub fn parse(file: &RulesFile, ports: KnownPorts<'_>) -> Result<Rules, RulesErro
             format!("{}:{}", file.name(), positions.line(at))
         })
     };
-    read().map_err(|misplaced: Misplaced| misplaced.locate(&file.path, &positions))
+    read().map_err(|misplaced: Misplaced| Box::new(misplaced.locate(&file.path, &positions)))
 }
 
 impl RulesFile {

@@ -6,14 +6,14 @@ use dataplane::flow::FlowState;
 use dataplane::outcome::PortId;
 use proptest::prelude::*;
 
-fn read(text: &str) -> Result<Rules, RulesError> {
+fn read(text: &str) -> Result<Rules, Box<RulesError>> {
     let file = RulesFile { path: "etc/rules.toml".to_owned(), text: text.to_owned() };
     let network = "ub0".parse().unwrap();
     parse(&file, KnownPorts { network: &network, count: 3 })
 }
 
 /// What is wrong with a rule of these fields that accepts.
-fn refusal(fields: &str) -> RulesError {
+fn refusal(fields: &str) -> Box<RulesError> {
     let text = format!("version = 1\n[[rule]]\nverdict = \"accept\"\n{fields}\n");
     read(&text).unwrap_err()
 }
@@ -208,6 +208,15 @@ fn there_are_as_many_rules_as_the_limit_and_no_more() {
     let place = format!("rules.toml:{}", MAX_RULES * 2);
     assert_eq!((most.len(), &most[MAX_RULES - 1].place), (MAX_RULES, &place));
     assert_eq!(of(MAX_RULES + 1).unwrap_err().problem, RulesProblem::TooMany(MAX_RULES + 1));
+}
+
+#[test]
+fn every_example_of_the_reference_can_be_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules.md");
+    let reference = std::fs::read_to_string(path).unwrap();
+    let examples = reference.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let counts: Vec<_> = examples.map(|text| read(text).unwrap().rules.len()).collect();
+    assert_eq!(counts, [1, 2, 4, 2]);
 }
 
 #[test]
