@@ -128,7 +128,7 @@ impl server::Network for Living {
 
     fn rules(&self) -> RulesInfo {
         let topology = lock(&self.topology);
-        topology.as_ref().map(|made| rules::describe(&made.network)).unwrap_or_default()
+        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
     fn stop(&self) {

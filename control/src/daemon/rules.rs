@@ -1,21 +1,31 @@
 //! What is there to tell about the rules?
 
-use crate::api::protocol::{RuleInfo, RulesInfo};
+use crate::api::protocol::{Hits, RuleInfo, RulesInfo};
 use crate::model::rules::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
 use crate::model::{Network, NetworkName};
 use dataplane::config::Rule;
+use dataplane::filter;
 
-/// The rules of a network as they run, without counts.
-pub(super) fn describe(network: &Network) -> RulesInfo {
-    let filter = network.filter();
-    RulesInfo {
-        rules: filter.rules.iter().map(|rule| describe_rule(rule, network.name())).collect(),
-        flow_hits: None,
-        icc: filter.icc,
-        icc_hits: None,
-        policy: verdict_in_words(filter.policy).to_owned(),
-        policy_hits: None,
+/// The rules of a network as they run, with what the engine counted, if it did.
+pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesInfo {
+    let config = network.filter();
+    let mut rules: Vec<_> =
+        config.rules.iter().map(|rule| describe_rule(rule, network.name())).collect();
+    for (rule, count) in rules.iter_mut().zip(hits.iter().flat_map(|hits| &hits.rules)) {
+        rule.hits = Some(told(*count));
     }
+    RulesInfo {
+        rules,
+        flow_hits: hits.map(|hits| told(hits.flow)),
+        icc: config.icc,
+        icc_hits: hits.map(|hits| told(hits.icc)),
+        policy: verdict_in_words(config.policy).to_owned(),
+        policy_hits: hits.map(|hits| told(hits.policy)),
+    }
+}
+
+fn told(count: filter::Count) -> Hits {
+    Hits { packets: count.packets, bytes: count.bytes }
 }
 
 fn describe_rule(rule: &Rule, network: &NetworkName) -> RuleInfo {
@@ -48,7 +58,8 @@ mod tests {
         let rules = Some(RulesFile { path: "r.toml".to_owned(), text: text.to_owned() });
         let request = NetworkRequest { rules, icc: false, ..NetworkRequest::new("ub0", 3) };
         let subnets = Subnets { v4: "172.16.1.0/24".parse().unwrap(), v6: None };
-        let told = describe(&Network::new(&request, subnets).unwrap());
+        let network = Network::new(&request, subnets).unwrap();
+        let told = describe(&network, None);
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         let rule = RuleInfo {
             place: "r.toml:3".to_owned(),
@@ -64,5 +75,12 @@ mod tests {
             hits: None,
         };
         assert_eq!((told.rules, told.policy, told.icc), (vec![rule], "reject".to_owned(), false));
+
+        let count = |packets| filter::Count { packets, bytes: packets * 60 };
+        let (rules, flow) = (vec![count(1)], count(2));
+        let hits = filter::Hits { rules, flow, icc: count(3), policy: count(4) };
+        let told = describe(&network, Some(&hits));
+        let all = [told.rules[0].hits, told.flow_hits, told.icc_hits, told.policy_hits];
+        assert_eq!(all, [1, 2, 3, 4].map(|packets| Some(Hits { packets, bytes: packets * 60 })));
     }
 }
