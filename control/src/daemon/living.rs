@@ -3,7 +3,8 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use super::rules;
+use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
 use crate::api::server;
 use crate::topology::{Endpoint, Topology, ring_drops};
 use dataplane::engine::{FdbEntry, FdbKind, Handle, PortStatus};
@@ -123,6 +124,11 @@ impl server::Network for Living {
             names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
+    }
+
+    fn rules(&self) -> RulesInfo {
+        let topology = lock(&self.topology);
+        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
     fn stop(&self) {

@@ -83,10 +83,14 @@ impl FilterConfig {
     /// Does anything here concern packets that are only bridged, from one namespace to another or
     /// between one and the host?
     pub fn concerns_bridged(&self) -> bool {
-        let outside = |place: Option<Place>| place == Some(Place::Outside);
+        !self.icc || self.policy != Action::Accept || self.rules.iter().any(Rule::concerns_bridged)
+    }
+
+    /// Must the state of bridged packets be known to judge them? If not, they need not be tracked.
+    pub fn needs_state_of_bridged(&self) -> bool {
         !self.icc
             || self.policy != Action::Accept
-            || self.rules.iter().any(|rule| !outside(rule.from) && !outside(rule.to))
+            || self.rules.iter().any(|rule| rule.concerns_bridged() && !rule.states.is_empty())
     }
 
     /// Can a packet be dropped at all?
@@ -167,6 +171,10 @@ impl Rule {
             return Err(RuleError::NoNamespace);
         }
         Ok(())
+    }
+
+    fn concerns_bridged(&self) -> bool {
+        self.from != Some(Place::Outside) && self.to != Some(Place::Outside)
     }
 
     fn check_ports(&self) -> Result<(), RuleError> {
@@ -284,6 +292,23 @@ mod tests {
         let rules = vec![Rule::default(), Rule { source_ports: vec![1..=1], ..rule }];
         let error = FilterConfig { rules, ..FilterConfig::default() }.check().unwrap_err();
         assert!(error.to_string().starts_with("rules.toml:12: only tcp and udp"), "{error}");
+    }
+
+    #[test]
+    fn bridged_packets_are_tracked_only_where_their_state_makes_a_difference() {
+        let with = |change: &dyn Fn(&mut FilterConfig)| {
+            let mut config = FilterConfig::default();
+            change(&mut config);
+            config.needs_state_of_bridged()
+        };
+        let new = || Rule { states: vec![FlowState::New], ..Rule::default() };
+        assert!(!with(&|_| {}));
+        assert!(with(&|config| config.icc = false));
+        assert!(with(&|config| config.policy = Action::Reject));
+        assert!(!with(&|config| config.rules.push(Rule::default())));
+        assert!(with(&|config| config.rules.push(new())));
+        let outside = || Rule { from: Some(Place::Outside), ..new() };
+        assert!(!with(&|config| config.rules.push(outside())));
     }
 
     #[test]

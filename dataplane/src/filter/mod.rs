@@ -21,10 +21,11 @@
 //! [`EXPANSION_LIMIT`]. Rules with more are compared one by one, but only those before the rule found so
 //! far.
 //!
-//! Counting hits is the caller's: [`Judgement::by`] says what to count.
+//! A filter never changes. Who asks it counts in [`Hits`].
 //!
 //! Known gap: many rules with wide port ranges cost a comparison each.
 
+mod hits;
 mod space;
 mod wide;
 
@@ -32,6 +33,8 @@ mod wide;
 mod model_tests;
 #[cfg(test)]
 mod tests;
+
+pub use hits::{Count, Hits};
 
 use crate::config::{Action, FilterConfig};
 use crate::flow::{FlowState, Zone};
