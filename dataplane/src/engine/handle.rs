@@ -5,8 +5,9 @@ use crate::clock::Time;
 use crate::config::{ConfigError, RouterConfig};
 use crate::conntrack::FlowView;
 use crate::counters::CounterSnapshot;
+use crate::filter::Hits;
 use crate::outcome::PortId;
-use crate::pipeline::{Cursor, Pipeline, RuleHits};
+use crate::pipeline::{Cursor, Pipeline};
 use crate::port::Port;
 use crate::switch::FdbEntry;
 use crossbeam_channel::{Sender, bounded};
@@ -193,8 +194,8 @@ impl Handle {
     ///
     /// # Errors
     /// [`EngineStopped`].
-    pub fn rule_hits(&self) -> Result<Option<Arc<RuleHits>>, EngineStopped> {
-        self.stages(|pipeline, _| pipeline.router.as_ref().map(|router| Arc::clone(router.hits())))
+    pub fn rule_hits(&self) -> Result<Option<Hits>, EngineStopped> {
+        self.stages(|pipeline, _| pipeline.router.as_ref().map(|router| router.hits().clone()))
     }
 
     /// Puts another configuration of the router in force, from the next frame on.

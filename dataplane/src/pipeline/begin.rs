@@ -61,6 +61,10 @@ impl<A: Routed> Path<'_, A> {
         if !self.shared.judges {
             return Ok(Fate::Plain);
         }
+        if !self.shared.tracks_bridged {
+            self.judge(frame, tuple, FlowState::Untracked)?;
+            return Ok(Fate::Plain);
+        }
         if self.family.tracked.judge_new(packet).is_err() {
             self.judge(frame, tuple, FlowState::Invalid)?;
             return Ok(Fate::Plain);

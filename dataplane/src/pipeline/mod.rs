@@ -19,7 +19,7 @@ mod begin;
 mod path;
 mod router;
 
-pub use router::{Cursor, Router, RuleHit, RuleHits};
+pub use router::{Cursor, Router};
 
 use crate::clock::Time;
 use crate::config::Config;

@@ -490,6 +490,9 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         between: (Zone, Zone),
     ) -> Result<(), DropReason> {
+        if !self.shared.tracks_bridged {
+            return self.judge_between(frame, tuple, between, FlowState::Untracked);
+        }
         let packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let state = self.family.tracked.update(hit, &packet, self.now);

@@ -4,8 +4,7 @@ use super::path::Path;
 use crate::clock::Time;
 use crate::config::{ConfigError, Filtering, RouterConfig};
 use crate::conntrack::{Census, Conntrack, Entry, FlowView, Gone};
-use crate::counters::Counter;
-use crate::filter::{By, Filter, Judgement, Question};
+use crate::filter::{Filter, Hits, Judgement, Question};
 use crate::flow::{Address, Tuple};
 use crate::fragments::Fragments;
 use crate::frame::{Frame, Network};
@@ -20,7 +19,6 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 /// What decides above layer 2.
 #[derive(Debug)]
@@ -51,55 +49,17 @@ pub(super) struct Shared {
     pub(super) gateway: Gateway,
     pub(super) filter: Filter,
     pub(super) census: Census,
-    pub(super) hits: Arc<RuleHits>,
+    pub(super) hits: Hits,
     /// Does any rule concern bridged packets?
     pub(super) judges_bridged: bool,
+    /// Must a bridged packet's flow be known to judge it?
+    pub(super) tracks_bridged: bool,
     /// Can a packet be dropped by the filter at all?
     pub(super) judges: bool,
     /// How many ports the switch has.
     ports: usize,
     /// Changes with the configuration; a flow of another epoch is judged anew.
     pub(super) epoch: u32,
-}
-
-/// How often each rule has decided, and the rules' default.
-#[derive(Debug)]
-pub struct RuleHits {
-    rules: Box<[RuleHit]>,
-    flow: RuleHit,
-    icc: RuleHit,
-    policy: RuleHit,
-}
-
-/// How often one decided. Packets of a flow are judged once for each direction and state, until the
-/// configuration changes; it is those that are counted.
-#[derive(Debug, Default)]
-pub struct RuleHit {
-    /// Packets judged.
-    pub packets: Counter,
-    /// Their layer-3 bytes.
-    pub bytes: Counter,
-}
-
-impl RuleHits {
-    fn new(rules: usize) -> Self {
-        Self {
-            rules: (0..rules).map(|_| RuleHit::default()).collect(),
-            flow: RuleHit::default(),
-            icc: RuleHit::default(),
-            policy: RuleHit::default(),
-        }
-    }
-
-    /// The count of what decided.
-    pub fn of(&self, by: By) -> &RuleHit {
-        match by {
-            By::Rule(index) => self.rules.get(index as usize).unwrap_or(&self.policy),
-            By::Flow => &self.flow,
-            By::Icc => &self.icc,
-            By::Policy => &self.policy,
-        }
-    }
 }
 
 impl Router {
@@ -109,8 +69,9 @@ impl Router {
             gateway: Gateway::new(config, host_mac),
             filter: Filter::new(&config.filter),
             census: Census::new(&config.conntrack, ports),
-            hits: Arc::new(RuleHits::new(config.filter.rules.len())),
+            hits: Hits::new(&config.filter),
             judges_bridged: config.filter.concerns_bridged(),
+            tracks_bridged: config.filter.needs_state_of_bridged(),
             judges: config.filter.decides(),
             config: config.clone(),
             ports,
@@ -149,11 +110,12 @@ impl Router {
         let shared = &mut self.shared;
         if config.filter != shared.config.filter {
             shared.filter = Filter::new(&config.filter);
-            shared.hits = Arc::new(RuleHits::new(config.filter.rules.len()));
+            shared.hits = Hits::new(&config.filter);
         }
         shared.census.configure(&config.conntrack, shared.ports);
         shared.gateway.configure(&config);
         shared.judges_bridged = config.filter.concerns_bridged();
+        shared.tracks_bridged = config.filter.needs_state_of_bridged();
         shared.judges = config.filter.decides();
         shared.epoch = shared.epoch.wrapping_add(1);
         self.v4.configure(&config);
@@ -163,7 +125,7 @@ impl Router {
     }
 
     /// How often each rule has decided.
-    pub fn hits(&self) -> &Arc<RuleHits> {
+    pub fn hits(&self) -> &Hits {
         &self.shared.hits
     }
 
@@ -366,11 +328,9 @@ pub(super) fn is_allowed<A: Routed>(
 
 impl Shared {
     /// Asks the rules, and counts who decided.
-    pub(super) fn judge(&self, question: &Question, bytes: usize) -> Judgement {
+    pub(super) fn judge(&mut self, question: &Question, bytes: usize) -> Judgement {
         let judgement = self.filter.judge(question);
-        let hit = self.hits.of(judgement.by);
-        hit.packets.add(1);
-        hit.bytes.add(bytes as u64);
+        self.hits.count(judgement, bytes);
         judgement
     }
 }
