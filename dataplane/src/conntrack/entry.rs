@@ -1,12 +1,12 @@
 //! What is kept of one flow, and what does a packet do to it?
 //!
-//! 136 bytes for IPv4 with 16 bytes of what others hang on it; nothing is kept elsewhere but the two
-//! places in the index.
+//! 144 bytes for IPv4 with 16 bytes of what others hang on it. What each packet needs comes first.
 //!
 //! Sources for what is not TCP: `nf_conntrack_udp_packet` in `net/netfilter/nf_conntrack_proto_udp.c`,
 //! `nf_conntrack_proto_icmp.c`, `nf_conntrack_proto_generic.c`, and `resolve_normal_ct` in
 //! `nf_conntrack_core.c` for the states.
 
+use super::index::Link;
 use super::lifetimes::{Rules, Tenths};
 use super::packet::Packet;
 use super::segment::SegmentKind;
@@ -68,16 +68,19 @@ enum Detail {
 
 /// The entry of one flow. `X` is what others hang on it.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Entry<A, X> {
     tuples: [Tuple<A>; 2],
-    tallies: [Tally; 2],
-    extra: X,
-    detail: Detail,
+    /// What follows each tuple in its chain of the index.
+    links: [Link; 2],
     deadline: Tenths,
     epoch: u32,
     owner: PortId,
     status: u8,
     marks: u8,
+    extra: X,
+    detail: Detail,
+    tallies: [Tally; 2],
 }
 
 /// It was replied to.
@@ -128,14 +131,15 @@ impl<A: Address, X> Entry<A, X> {
         let Some(detail) = Detail::begin::<A>(packet, now, rules) else { return Err(new.extra) };
         let mut entry = Self {
             tuples: [new.original, new.reply],
-            tallies: [Tally::default(); 2],
-            extra: new.extra,
-            detail,
+            links: [Link::default(); 2],
             deadline: now,
             epoch: 0,
             owner: new.owner,
             status: if new.related { RELATED } else { 0 },
             marks: 0,
+            extra: new.extra,
+            detail,
+            tallies: [Tally::default(); 2],
         };
         entry.start(packet, now, rules);
         Ok(entry)
@@ -226,6 +230,16 @@ impl<A: Address, X> Entry<A, X> {
     /// Its bytes, in each direction.
     pub fn bytes(&self) -> [u64; 2] {
         self.tallies.map(Tally::bytes)
+    }
+
+    #[inline]
+    pub(super) fn link(&self, direction: Direction) -> Link {
+        self.links[direction as usize]
+    }
+
+    #[inline]
+    pub(super) fn set_link(&mut self, direction: Direction, link: Link) {
+        self.links[direction as usize] = link;
     }
 
     #[inline]

@@ -10,7 +10,6 @@
 //! when its table is nearly full (`gc_worker_can_early_drop`).
 
 use super::entry::{Entry, NewFlow};
-use super::index::Place;
 use super::lifetimes::{Tenths, tenths};
 use super::{Census, Conntrack, FlowId, Gone, Packet};
 use crate::clock::Time;
@@ -59,8 +58,8 @@ impl<A: Address, X> Conntrack<A, X> {
         let gone = victim.and_then(|at| self.remove(FlowId(at), census));
         match self.slab.insert(entry) {
             Ok(at) => {
-                self.index.insert(hashes[0], (at, Direction::Original), &self.slab);
-                self.index.insert(hashes[1], (at, Direction::Reply), &self.slab);
+                self.index.insert(hashes[0], (at, Direction::Original), &mut self.slab);
+                self.index.insert(hashes[1], (at, Direction::Reply), &mut self.slab);
                 census.enter(owner);
                 Ok((FlowId(at), gone))
             }
@@ -91,16 +90,16 @@ impl<A: Address, X> Conntrack<A, X> {
         }
         let original = self.index.find(hashes[0], &new.original, &self.slab);
         let reply = self.index.find(hashes[1], &new.reply, &self.slab);
-        if self.is_alive(original, now) || self.is_alive(reply, now) {
+        if original.into_iter().chain(reply).any(|(_, entry)| !entry.is_expired(now)) {
             return Err(DropReason::CtClash);
         }
-        let (first, second) = (original.or(reply), original.and(reply));
-        let victim = first.map(|(at, _)| at);
+        let [original, reply] = [original, reply].map(|found| found.map(|((at, _), _)| at));
+        let (victim, second) = (original.or(reply), original.and(reply));
         let same_owner = |at| self.slab.get(at).is_some_and(|entry| entry.owner() == new.owner);
         if census.is_port_full(new.owner) && !victim.is_some_and(same_owner) {
             return Err(DropReason::CtPortFull);
         }
-        if let Some((at, _)) = second.filter(|&(at, _)| Some(at) != victim) {
+        if let Some(at) = second.filter(|&at| Some(at) != victim) {
             // Two old flows are in the way. This one gives up its tuples now and goes when it is swept.
             self.unindex(at);
         }
@@ -110,15 +109,11 @@ impl<A: Address, X> Conntrack<A, X> {
         Ok(victim)
     }
 
-    fn is_alive(&self, place: Option<Place>, now: Tenths) -> bool {
-        place.and_then(|(at, _)| self.slab.get(at)).is_some_and(|entry| !entry.is_expired(now))
-    }
-
     /// The flow that can be dropped best, of a few.
     fn early_drop(&self, hash: u64, now: Tenths) -> Option<u32> {
         let used = self.slab.used();
-        // The index uses the hash's upper and lower bits; here it is its value that chooses.
-        let start = if used == 0 { 0 } else { (hash >> 16) as usize % used };
+        // The index uses the hash's lower bits.
+        let start = if used == 0 { 0 } else { (hash >> 32) as usize % used };
         let mut best: Option<(Loss, u32)> = None;
         for step in 0..EARLY_DROP_SLOTS.min(used) {
             let at = ((start + step) % used) as u32;
@@ -135,11 +130,10 @@ impl<A: Address, X> Conntrack<A, X> {
 
     /// Takes both tuples of a slot out of the index, if they are there.
     fn unindex(&mut self, at: u32) {
-        if let Some(entry) = self.slab.get(at) {
-            for direction in [Direction::Original, Direction::Reply] {
-                let hash = self.index.hash(entry.tuple(direction));
-                self.index.remove(hash, (at, direction));
-            }
+        for direction in [Direction::Original, Direction::Reply] {
+            let Some(entry) = self.slab.get(at) else { return };
+            let hash = self.index.hash(entry.tuple(direction));
+            self.index.remove(hash, (at, direction), &mut self.slab);
         }
     }
 }

@@ -72,6 +72,7 @@ fn a_full_table_drops_a_flow_that_is_not_assured() {
     full.now = full.now + seconds(3);
     for n in [0, 1, 2, 4, 5, 6, 7] {
         full.answer(n);
+        full.answer(n);
     }
     let (_, gone) = full.add(100, 2).unwrap();
     assert_eq!(gone.unwrap().extra, 3);
@@ -135,7 +136,8 @@ fn both_families_count_together() {
     assert!(full.add(0, 1).is_ok());
     assert_eq!(full.add(1, 1).unwrap().1.unwrap().extra, 0);
     let mut other = Census::new(&config, 4);
-    (other.enter(PortId(3)), other.enter(PortId(3)));
+    other.enter(PortId(3));
+    other.enter(PortId(3));
     full.census = other;
     full.table = Conntrack::new(&config);
     assert_eq!(full.add(2, 1), Err((DropReason::CtFull, 2)), "nothing to drop in this family");
@@ -146,13 +148,15 @@ fn limits_may_change_and_nobody_is_turned_out() {
     let mut full = Full::new(&config(2, 2));
     assert!(full.add(0, 1).is_ok() && full.add(1, 1).is_ok());
     let more = config(6, 3);
-    (full.table.configure(&more), full.census.configure(&more, 8));
+    full.table.configure(&more);
+    full.census.configure(&more, 8);
     assert!(full.add(2, 1).is_ok());
     assert_eq!(full.add(3, 1), Err((DropReason::CtPortFull, 3)));
     assert!(full.add(4, 7).is_ok());
     assert_eq!(full.census.owned(PortId(7)), 1);
     let less = config(1, 1);
-    (full.table.configure(&less), full.census.configure(&less, 8));
+    full.table.configure(&less);
+    full.census.configure(&less, 8);
     assert_eq!((full.table.len(), full.census.flows()), (4, 4));
     assert_eq!(full.add(5, 1), Err((DropReason::CtPortFull, 5)));
 }

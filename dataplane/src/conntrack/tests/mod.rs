@@ -97,7 +97,6 @@ impl Story {
             Reply => self.original.inverted(),
         };
         if let Some(hit) = self.table.find(&tuple, self.now) {
-            assert_eq!(hit.direction, direction);
             return self.table.update(hit, packet, self.now);
         }
         if self.table.judge_new(packet).is_err() {

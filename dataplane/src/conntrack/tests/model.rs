@@ -125,9 +125,9 @@ impl Model {
         }
         // The first expired flow with one of the tuples that was not taken from it before makes room.
         let place = tuples.iter().find_map(|tuple| {
-            let (at, _) =
-                self.table.index.find(self.table.index.hash(tuple), tuple, &self.table.slab)?;
-            self.table.slab.get(at)
+            let hash = self.table.index.hash(tuple);
+            let (_, entry) = self.table.index.find(hash, tuple, &self.table.slab)?;
+            Some(entry)
         });
         let owned = self.flows.iter().filter(|flow| flow.owner == owner).count();
         if owned >= PORT_LIMIT && place.is_none_or(|entry| entry.owner() != owner) {
