@@ -115,6 +115,8 @@ drop_reasons! {
     CtInvalid = "ct-invalid",
     /// There are as many flows as there may be, and none that may be dropped early.
     CtFull = "ct-full",
+    /// Another flow has one of the two tuples that the flow would have.
+    CtClash = "ct-clash",
     /// The namespace has as many flows as it may have.
     CtPortFull = "ct-port-full",
     /// Another flow has one of its tuples.
