@@ -119,8 +119,6 @@ drop_reasons! {
     CtClash = "ct-clash",
     /// The namespace has as many flows as it may have.
     CtPortFull = "ct-port-full",
-    /// Another flow has one of its tuples.
-    CtClash = "ct-clash",
     /// A rule, or the default policy, drops it.
     FilterDrop = "filter-drop",
     /// A rule, or the default policy, rejects it; its sender was told.
