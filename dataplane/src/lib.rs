@@ -22,7 +22,7 @@
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  conntrack  nat  filter  gateway  port } <- pipeline <- engine
+//!  wire <- { frame  config } <- { switch  conntrack  nat  ftp  filter  gateway  port } <- pipeline <- engine
 //!  leaves: outcome, flow, clock, counters
 //! ```
 //!
@@ -34,6 +34,7 @@ pub mod counters;
 pub mod engine;
 pub mod flow;
 pub mod frame;
+pub mod ftp;
 pub mod nat;
 pub mod outcome;
 pub mod pipeline;

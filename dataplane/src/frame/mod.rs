@@ -175,6 +175,14 @@ impl<'b> Frame<'b> {
         &self.offload
     }
 
+    /// Where a partial checksum is to be completed, counted from the Ethernet header; `None` if the
+    /// checksums are complete.
+    #[inline]
+    pub(crate) fn partial_checksum(&self) -> Option<usize> {
+        let (start, offset) = (self.offload.csum_start.get(), self.offload.csum_offset.get());
+        self.offload.needs_checksum().then(|| usize::from(start) + usize::from(offset))
+    }
+
     /// How it is to be cut, if it is a super-frame.
     #[inline]
     pub fn super_frame(&self) -> Option<Super> {
