@@ -1,6 +1,7 @@
 //! A table with one conversation in it, told packet by packet.
 
 mod closing;
+mod frames;
 mod limits;
 mod lives;
 mod memory;
