@@ -2,6 +2,7 @@
 
 mod closing;
 mod frames;
+mod honest;
 mod limits;
 mod lives;
 mod memory;
