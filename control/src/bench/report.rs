@@ -119,8 +119,11 @@ fn notes(measurement: &Measurement) -> Vec<String> {
             congestion.join(" and ")
         ));
     }
-    if let Some(why) = &measurement.kernel_missing {
-        notes.push(format!("There is nothing to compare with: {why}."));
+    let lacks = |row: &Row| row.ours.is_some() && row.kernel.is_none();
+    for why in &measurement.kernel_missing {
+        let missing =
+            if measurement.rows().iter().all(lacks) { "There is" } else { "In part there is" };
+        notes.push(format!("{missing} nothing to compare with: {why}."));
     }
     notes
 }
