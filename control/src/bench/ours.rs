@@ -10,6 +10,7 @@ use super::outside::{Outside, PUBLISHED_PORT, TARGET_PORT};
 use super::path::{Bridge, End, Path};
 use super::workload::Way;
 use crate::program;
+use dataplane::config::ConntrackConfig;
 use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv4Addr;
@@ -88,7 +89,9 @@ impl Ours {
         let published = |protocol| {
             format!("--publish={PUBLISHED_PORT}:{}-1:{TARGET_PORT}/{protocol}", ROUTED.name)
         };
-        up(&ROUTED, mtu, &["--uplink=route", &published("tcp"), &published("udp")])?;
+        // The kernel's tracker knows no shares, so ours gives the whole table to one namespace.
+        let share = format!("--conntrack-port-max={}", ConntrackConfig::DEFAULT_LIMIT);
+        up(&ROUTED, mtu, &["--uplink=route", &share, &published("tcp"), &published("udp")])?;
         let paths = Path::routed(Bridge::Ours, &ROUTED.ends(), &outside).into();
         Ok(Self { name: ROUTED.name, paths, up: true })
     }

@@ -176,7 +176,9 @@ CPU is the whole machine's busy time: it means something on a quiet machine only
         let mut measurement = example();
         measurement.kernel_missing = vec!["there is no program nft".into()];
         let text = text(&measurement);
-        assert!(text.ends_with("Some rows have nothing to compare with: there is no program nft.\n"));
+        assert!(
+            text.ends_with("Some rows have nothing to compare with: there is no program nft.\n")
+        );
     }
 
     #[test]
