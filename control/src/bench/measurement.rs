@@ -1,11 +1,12 @@
 //! What was measured, under which conditions, and what does it come to?
 
 use super::cpu::Machine;
+use super::figure::{Better, Figure, figures};
 use super::options::Settings;
 use super::path::Bridge;
 use super::rounds::Sample;
 use super::stats::Summary;
-use super::workload::{Load, Workload};
+use super::workload::Workload;
 use serde::{Deserialize, Serialize};
 
 /// Everything that was seen.
@@ -23,16 +24,6 @@ pub struct Measurement {
     pub kernel_missing: Vec<String>,
     /// All measurements in the order they were made.
     pub samples: Vec<Sample>,
-}
-
-/// Which of two figures is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Better {
-    /// The higher.
-    Higher,
-    /// The lower.
-    Lower,
 }
 
 /// One line of the result: a figure on both bridges.
@@ -57,73 +48,6 @@ pub struct Row {
     /// The same on the kernel's.
     pub cpu_kernel: Option<f64>,
 }
-
-/// One figure of a workload.
-struct Figure {
-    suffix: &'static str,
-    unit: &'static str,
-    better: Better,
-    of: fn(&Sample) -> Option<f64>,
-    /// The unit and how many counts of the workload are one such unit.
-    cpu: Option<(&'static str, f64)>,
-}
-
-const THROUGHPUT: &[Figure] = &[Figure {
-    suffix: "",
-    unit: "Gbit/s",
-    better: Better::Higher,
-    of: |sample| Some(sample.count as f64 * 8.0 / sample.seconds / 1e9),
-    cpu: Some(("s/GB", 1e9)),
-}];
-
-const ROUND_TRIPS: &[Figure] = &[
-    duration(" p50", |sample| Some(sample.latency?.p50), Some(("s/M trips", 1e6))),
-    duration(" p90", |sample| Some(sample.latency?.p90), None),
-    duration(" p99", |sample| Some(sample.latency?.p99), None),
-    duration(" p99.9", |sample| Some(sample.latency?.p999), None),
-];
-
-const CONNECTIONS: &[Figure] = &[
-    Figure {
-        suffix: "",
-        unit: "conn/s",
-        better: Better::Higher,
-        of: |sample| Some(sample.count as f64 / sample.seconds),
-        cpu: Some(("s/M conn", 1e6)),
-    },
-    duration(" p50", |sample| Some(sample.latency?.p50), None),
-    duration(" p90", |sample| Some(sample.latency?.p90), None),
-    duration(" p99", |sample| Some(sample.latency?.p99), None),
-    duration(" p99.9", |sample| Some(sample.latency?.p999), None),
-];
-
-const fn duration(
-    suffix: &'static str,
-    of: fn(&Sample) -> Option<f64>,
-    cpu: Option<(&'static str, f64)>,
-) -> Figure {
-    Figure { suffix, unit: "µs", better: Better::Lower, of, cpu }
-}
-
-const DATAGRAMS: &[Figure] = &[
-    Figure {
-        suffix: "",
-        unit: "kpps",
-        better: Better::Higher,
-        of: |sample| Some(sample.count as f64 / sample.seconds / 1e3),
-        cpu: Some(("s/M packets", 1e6)),
-    },
-    Figure {
-        suffix: " lost",
-        unit: "%",
-        better: Better::Lower,
-        of: |sample| {
-            let sent = sample.sent.filter(|sent| *sent > 0)? as f64;
-            Some(100.0 * (1.0 - sample.received? as f64 / sent))
-        },
-        cpu: None,
-    },
-];
 
 impl Measurement {
     /// The result, workload by workload.
@@ -175,20 +99,11 @@ impl Measurement {
     }
 }
 
-fn figures(workload: Workload) -> &'static [Figure] {
-    match workload.load {
-        Load::Tcp { .. } | Load::TcpBoth => THROUGHPUT,
-        Load::TcpRoundTrip => ROUND_TRIPS,
-        Load::TcpConnect => CONNECTIONS,
-        Load::UdpSmall | Load::UdpGso => DATAGRAMS,
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::bench::load::Latency;
-    use crate::bench::workload::Way;
+    use crate::bench::workload::{Load, Way};
 
     /// Two rounds of one workload of each kind, with figures one can reckon in one's head.
     pub(in crate::bench) fn example() -> Measurement {

@@ -24,6 +24,7 @@
 //! Known gaps: IPv4 only; no latency under load; all bridges have two ports.
 
 pub mod cpu;
+pub mod figure;
 pub mod json;
 pub mod kernel;
 pub mod load;

@@ -1,6 +1,7 @@
 //! How does the result look?
 
-use super::measurement::{Better, Measurement, Row};
+use super::figure::Better;
+use super::measurement::{Measurement, Row};
 use super::path::Bridge;
 use super::rounds::CONGESTION;
 use super::stats::Summary;

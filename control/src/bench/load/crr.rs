@@ -126,6 +126,54 @@ fn set_up(stream: &TcpStream) -> Result<(), LoadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::load::Task;
+    use std::net::SocketAddr;
+    use std::thread;
+
+    /// Serves until the last request; gives how many there were.
+    fn serve_all(listener: &TcpListener) -> usize {
+        1 + std::iter::repeat_with(|| answer(listener).unwrap())
+            .take_while(|it| *it != LAST)
+            .count()
+    }
+
+    /// Does the kernel keep a socket that has this port at either end, other than a listening one?
+    fn is_kept(port: u16) -> bool {
+        let suffix = format!(":{port:04X}");
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        table.lines().skip(1).any(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let listens = words[3] == "0A";
+            !listens && (words[1].ends_with(&suffix) || words[2].ends_with(&suffix))
+        })
+    }
+
+    #[test]
+    fn each_connection_is_answered_and_none_leaves_a_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let SocketAddr::V4(server) = listener.local_addr().unwrap() else { unreachable!() };
+        let serving = thread::spawn(move || serve_all(&listener));
+        let job = Job {
+            role: Role::Client,
+            task: Task::Connections,
+            server,
+            addresses: 1,
+            warm_up: Duration::ZERO,
+            span: Duration::from_secs(1),
+            congestion: "cubic".into(),
+        };
+        let mut client = Client { job: &job, made: 0 };
+        for request in [MORE, MORE, LAST] {
+            client.connection(request).unwrap();
+        }
+        assert_eq!(serving.join().unwrap(), 3);
+        // A socket in TIME_WAIT would be there for a minute; the last RST may still be on its way.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while is_kept(server.port()) {
+            assert!(Instant::now() < deadline, "a socket is left");
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn connections_go_round_the_addresses() {
