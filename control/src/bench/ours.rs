@@ -77,7 +77,7 @@ pub(super) struct Ours {
 impl Ours {
     /// Brings up the network that only bridges.
     pub(super) fn plain(mtu: u16) -> Result<Self, OursError> {
-        up(&PLAIN, mtu, &[])?;
+        up(&PLAIN, mtu, &["--uplink=none"])?;
         let paths = vec![Path::across(Bridge::Ours, Way::Bridged, &PLAIN.ends())];
         Ok(Self { name: PLAIN.name, paths, up: true })
     }
