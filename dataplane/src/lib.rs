@@ -26,7 +26,7 @@
 //!  leaves: outcome, flow, clock, counters
 //! ```
 //!
-//! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys.rs` alone.
+//! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys/` alone.
 
 pub mod clock;
 pub mod config;
