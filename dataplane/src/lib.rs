@@ -30,6 +30,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod conntrack;
 pub mod counters;
 pub mod engine;
 pub mod flow;
