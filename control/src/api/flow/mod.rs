@@ -1,0 +1,268 @@
+//! What do client and server say of flows?
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/flows?FILTER` | a [`FlowInfo`] a line |
+//! | `GET /v1/flows/count?FILTER` | [`FlowCount`] |
+//! | `DELETE /v1/flows?FILTER` | those that were removed, a [`FlowInfo`] a line |
+//! | `POST /v1/flows/flush` | [`FlowCount`]: how many there were |
+//!
+//! A table may have millions of flows, so they are neither asked for nor sent in one piece: [`serve`]
+//! takes a page from the engine when the last one has gone out. What begins or ends meanwhile may be
+//! missing or told twice. A client that goes away before the end of a `DELETE` leaves the rest.
+//!
+//! A [`FlowFilter`] is the query of a request.
+
+mod filter;
+pub mod query;
+pub mod serve;
+
+pub use filter::{FilterError, FlowFilter, STATES};
+
+use dataplane::conntrack::{FlowEnds, FlowView};
+use dataplane::wire::icmp;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// Where flows are listed and removed.
+pub const FLOWS_PATH: &str = "/v1/flows";
+/// Where they are counted.
+pub const FLOW_COUNT_PATH: &str = "/v1/flows/count";
+/// Where all of them are removed.
+pub const FLOW_FLUSH_PATH: &str = "/v1/flows/flush";
+
+/// The family of a flow's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ipv4 => "ipv4",
+            Self::Ipv6 => "ipv6",
+        }
+    }
+}
+
+/// A flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowInfo {
+    /// The family of all its addresses.
+    pub family: Family,
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// The state of a TCP connection, as conntrack(8) writes it; absent for other protocols.
+    pub state: Option<String>,
+    /// Seconds until it is forgotten if no packet comes.
+    pub timeout_seconds: u64,
+    /// As its first packet went.
+    pub original: FlowHalf,
+    /// As the answers go.
+    pub reply: FlowHalf,
+    /// It is spared when the table is full.
+    pub assured: bool,
+    /// Nothing was answered yet.
+    pub unreplied: bool,
+    /// The name of the port in whose namespace it began, or to which it was let in.
+    pub port: Option<String>,
+}
+
+/// One direction of a flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowHalf {
+    /// Who sends.
+    pub source: IpAddr,
+    /// Who is meant.
+    pub destination: IpAddr,
+    /// What tells it from others between the two.
+    #[serde(flatten)]
+    pub numbers: FlowNumbers,
+    /// Packets so far.
+    pub packets: u64,
+    /// Bytes of them, from the IP header on.
+    pub bytes: u64,
+}
+
+/// What a flow has besides its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FlowNumbers {
+    /// TCP and UDP.
+    Ports {
+        /// The sender's.
+        source_port: u16,
+        /// The receiver's.
+        destination_port: u16,
+    },
+    /// An ICMP or ICMPv6 query.
+    Query {
+        /// The type of its messages in this direction.
+        #[serde(rename = "type")]
+        kind: u8,
+        /// Their code.
+        code: u8,
+        /// The query's identifier.
+        id: u16,
+    },
+    /// Protocols that are tracked by address.
+    Nothing {},
+}
+
+/// How many flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowCount {
+    /// The number.
+    pub flows: u64,
+}
+
+impl FlowInfo {
+    /// What is told of a flow whose port has this name.
+    pub fn new(view: &FlowView, port: Option<String>) -> Self {
+        let half = |ends: &FlowEnds, way: usize| FlowHalf {
+            source: ends.0,
+            destination: ends.1,
+            numbers: numbers(view.protocol, ends, way == 1),
+            packets: view.packets[way],
+            bytes: view.bytes[way],
+        };
+        Self {
+            family: Family::of(view.original.0),
+            protocol: view.protocol,
+            state: view.tcp_state.map(str::to_owned),
+            timeout_seconds: view.remaining.as_secs(),
+            original: half(&view.original, 0),
+            reply: half(&view.reply, 1),
+            assured: view.assured,
+            unreplied: view.unreplied,
+            port,
+        }
+    }
+}
+
+/// Is a flow of this protocol told from others by ports?
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, dataplane::wire::tcp::PROTOCOL | dataplane::wire::udp::PROTOCOL)
+}
+
+/// A query has identifier and request type where others have ports; a reply the other way round.
+fn numbers(protocol: u8, ends: &FlowEnds, is_reply: bool) -> FlowNumbers {
+    let (source_port, destination_port) = (ends.2, ends.3);
+    match protocol {
+        icmp::PROTOCOL | icmp::PROTOCOL_V6 => {
+            let (id, request) = if is_reply {
+                (destination_port, source_port)
+            } else {
+                (source_port, destination_port)
+            };
+            // Types are bytes; they stand in the field of a port.
+            let request = request as u8;
+            let kind = if is_reply { reply_type(protocol, request) } else { request };
+            FlowNumbers::Query { kind, code: 0, id }
+        }
+        _ if has_ports(protocol) => FlowNumbers::Ports { source_port, destination_port },
+        _ => FlowNumbers::Nothing {},
+    }
+}
+
+/// With which type a request is answered.
+fn reply_type(protocol: u8, request: u8) -> u8 {
+    match (protocol, request) {
+        (icmp::PROTOCOL, icmp::v4::ECHO_REQUEST) => icmp::v4::ECHO_REPLY,
+        (icmp::PROTOCOL, icmp::v4::TIMESTAMP) => icmp::v4::TIMESTAMP_REPLY,
+        (icmp::PROTOCOL_V6, icmp::v6::ECHO_REQUEST) => icmp::v6::ECHO_REPLY,
+        (_, other) => other,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use dataplane::outcome::PortId;
+    use std::time::Duration;
+
+    /// A masqueraded web connection, an echo and a tunnel.
+    pub(crate) fn views() -> Vec<FlowView> {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (inner, server, host) =
+            (address("172.16.1.2"), address("198.51.100.2"), address("192.0.2.1"));
+        let tcp = FlowView {
+            original: (inner, server, 43210, 80),
+            reply: (server, host, 80, 61003),
+            protocol: 6,
+            tcp_state: Some("ESTABLISHED"),
+            remaining: Duration::from_secs(431_999),
+            packets: [5, 4],
+            bytes: [420, 380],
+            assured: true,
+            unreplied: false,
+            owner: PortId(1),
+        };
+        let echo = FlowView {
+            original: (inner, server, 77, 8),
+            reply: (server, host, 8, 61004),
+            protocol: 1,
+            tcp_state: None,
+            remaining: Duration::from_millis(29_900),
+            packets: [1, 0],
+            bytes: [84, 0],
+            assured: false,
+            unreplied: true,
+            owner: PortId(2),
+        };
+        let (a, b) = (address("fd00::2"), address("2001:db8::2"));
+        let tunnel = FlowView {
+            original: (a, b, 0, 0),
+            reply: (b, a, 0, 0),
+            protocol: 47,
+            remaining: Duration::from_secs(600),
+            owner: PortId(1),
+            ..echo.clone()
+        };
+        vec![tcp, echo, tunnel]
+    }
+
+    pub(crate) fn infos() -> Vec<FlowInfo> {
+        let name = |view: &FlowView| Some(format!("ub0-{}", view.owner));
+        views().iter().map(|view| FlowInfo::new(view, name(view))).collect()
+    }
+
+    #[test]
+    fn each_kind_of_flow_is_readable_json_and_survives_the_round_trip() {
+        let numbers = [
+            r#""source_port":43210,"destination_port":80,"packets":5"#,
+            r#""type":8,"code":0,"id":77,"packets":1"#,
+            r#""destination":"2001:db8::2","packets":1"#,
+        ];
+        for (info, numbers) in infos().iter().zip(numbers) {
+            let text = serde_json::to_string(info).unwrap();
+            assert!(text.contains(numbers), "{text}");
+            assert_eq!(serde_json::from_str::<FlowInfo>(&text).unwrap(), *info);
+        }
+    }
+
+    #[test]
+    fn a_querys_reply_has_the_replys_type_and_the_translated_id() {
+        let kinds = [(1, 8, 0), (1, 13, 14), (58, 128, 129)];
+        for (protocol, request, reply) in kinds {
+            let mut view = views().swap_remove(1);
+            (view.protocol, view.original.3, view.reply.2) =
+                (protocol, request.into(), request.into());
+            let info = FlowInfo::new(&view, None);
+            let query = |kind, id| FlowNumbers::Query { kind, code: 0, id };
+            assert_eq!(info.original.numbers, query(request, 77));
+            assert_eq!(info.reply.numbers, query(reply, 61004));
+        }
+    }
+}
