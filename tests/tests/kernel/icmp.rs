@@ -11,9 +11,11 @@ use dataplane::port::{Port, Received};
 use dataplane::wire::checksum::{Sum, pseudo_header};
 use dataplane::wire::ethernet::MacAddr;
 use etherparse::{IpNumber, NetSlice, PacketBuilder, SlicedPacket};
+use netlink_packet_route::link::LinkAttribute;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::rtnl::Rtnl;
 use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
@@ -236,6 +238,25 @@ fn own_errors(own: IpAddr) {
     assert_eq!(provoke(64, nowhere, 4), unreachable);
     // Straight back through the interface that it came from; a redirect may come too, unseen.
     assert_eq!(provoke(1, hosts[1], 4), exceeded);
+    let (_narrow, behind) = narrow_way(v6);
+    let too_big = if v6 { [2, 0] } else { [3, 4] };
+    // An address takes a moment here too.
+    wait::for_yes("the error about the MTU", || provoke(64, behind, 1400) == too_big);
+}
+
+/// An interface with the least MTU that IPv6 allows, and an address behind it.
+fn narrow_way(v6: bool) -> (Tap, IpAddr) {
+    let tap = Tap::open("t1", Offloads::NONE).unwrap();
+    let rtnl = Rtnl::open();
+    rtnl.set("t1", LinkAttribute::Mtu(1280));
+    rtnl.up("t1");
+    let net = |host: u8| -> IpAddr {
+        let text = if v6 { format!("fd08::{host}") } else { format!("10.8.0.{host}") };
+        text.parse().unwrap()
+    };
+    rtnl.add_address("t1", net(1), if v6 { 64 } else { 24 });
+    rtnl.add_neighbour("t1", net(2), MACS[1]);
+    (tap, net(2))
 }
 
 /// As many as the kernel's buffer does not take.
