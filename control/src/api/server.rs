@@ -16,8 +16,7 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use dataplane::conntrack::FlowKey;
-use dataplane::engine::EngineStopped;
+use dataplane::engine::{EngineStopped, FlowKey};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind as bind_to,
     listen as start_listening, socket,

@@ -2,11 +2,11 @@
 
 use super::client::{Client, ClientError};
 use super::flow::serve::FlowPages;
-use super::flow::{FlowFilter, FlowInfo, tests::infos, tests::views};
+use super::flow::tests::{flows, infos};
+use super::flow::{Flow, FlowFilter, FlowInfo};
 use super::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
 use super::server::{self, Network};
-use dataplane::conntrack::{FlowKey, FlowView};
-use dataplane::engine::EngineStopped;
+use dataplane::engine::{EngineStopped, FlowKey};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ struct OnePort {
     running: bool,
     end: Arc<Notify>,
     /// Pages of flows; the last may be one that cannot be read.
-    pages: Vec<Result<Vec<FlowView>, ()>>,
+    pages: Vec<Result<Vec<Flow>, ()>>,
     removed: Arc<Mutex<Vec<FlowKey>>>,
 }
 
@@ -104,7 +104,7 @@ impl Network for OnePort {
 impl OnePort {
     /// Three flows on three pages, and empty pages among them.
     fn new(running: bool) -> Self {
-        let [a, b, c] = views().try_into().unwrap();
+        let [a, b, c] = flows().try_into().unwrap();
         let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
         Self {
             running,
@@ -274,10 +274,7 @@ fn flows_that_match_are_removed_and_told() {
         ControlFlow::Continue(())
     });
     removed.unwrap();
-    let keys: Vec<_> = views()
-        .iter()
-        .map(|view| FlowKey { protocol: view.protocol, original: view.original })
-        .collect();
+    let keys: Vec<_> = flows().iter().map(Flow::key).collect();
     assert_eq!(*served.removed.lock().unwrap(), keys[..2]);
     assert_eq!(told, 2);
     assert_eq!(served.client().flush_flows().unwrap().flows, 3);
@@ -328,7 +325,7 @@ fn a_query_that_makes_no_sense_is_400_and_changes_nothing() {
 #[test]
 fn a_long_table_is_listed_whole() {
     let mut network = OnePort::new(true);
-    let page: Vec<_> = views().into_iter().cycle().take(700).collect();
+    let page: Vec<_> = flows().into_iter().cycle().take(700).collect();
     network.pages = vec![Ok(page); 30];
     let served = Served::of(network);
     let all = listed(&served, "").unwrap();

@@ -3,12 +3,12 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
+use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
 use crate::api::server;
 use crate::topology::{Endpoint, Topology, ring_drops};
-use dataplane::conntrack::FlowKey;
-use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowPage, Handle, PortStatus};
+use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -160,7 +160,7 @@ fn flow_pages(handle: Handle) -> FlowPages {
         let page = handle.flows(next.take()?);
         Some(page.map(|(flows, following)| {
             next = following;
-            flows
+            flows.into_iter().map(Flow::from).collect()
         }))
     }))
 }

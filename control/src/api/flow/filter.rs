@@ -3,15 +3,13 @@
 //! A filter is a conjunction: a flow matches if each part that is given does. It is checked at both
 //! ends: parts that cannot hold together are an error, not an empty list.
 
-use super::{Family, has_ports};
-use dataplane::conntrack::FlowView;
+use super::{Family, Flow, has_ports};
 use dataplane::wire::{icmp, tcp};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// The states of a TCP connection, as conntrack(8) writes them.
-pub const STATES: [&str; 10] = [
-    "NONE",
+pub const STATES: [&str; 9] = [
     "SYN_SENT",
     "SYN_RECV",
     "ESTABLISHED",
@@ -134,7 +132,7 @@ impl FlowFilter {
     }
 
     /// Is the flow meant, its port aside?
-    pub fn matches(&self, flow: &FlowView) -> bool {
+    pub fn matches(&self, flow: &Flow) -> bool {
         let is = |wanted: Option<u16>, port: u16| {
             wanted.is_none_or(|wanted| wanted == port && has_ports(flow.protocol))
         };
@@ -154,7 +152,7 @@ impl FlowFilter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::views;
+    use super::super::tests::flows;
     use super::*;
 
     fn filter(query: &str) -> FlowFilter {
@@ -182,8 +180,8 @@ mod tests {
         ];
         for (query, wanted) in cases {
             let filter = filter(query);
-            let views = views();
-            let chosen: Vec<_> = (0..3).filter(|&index| filter.matches(&views[index])).collect();
+            let flows = flows();
+            let chosen: Vec<_> = (0..3).filter(|&index| filter.matches(&flows[index])).collect();
             assert_eq!(chosen, wanted, "{query}");
         }
     }

@@ -19,10 +19,13 @@ pub mod serve;
 
 pub use filter::{FilterError, FlowFilter, STATES};
 
-use dataplane::conntrack::{FlowEnds, FlowView};
+use dataplane::conntrack::FlowView;
+use dataplane::engine::FlowKey;
+use dataplane::outcome::PortId;
 use dataplane::wire::icmp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Where flows are listed and removed.
 pub const FLOWS_PATH: &str = "/v1/flows";
@@ -127,25 +130,77 @@ pub struct FlowCount {
     pub flows: u64,
 }
 
-impl FlowInfo {
-    /// What is told of a flow whose port has this name.
-    pub fn new(view: &FlowView, port: Option<String>) -> Self {
-        let half = |ends: &FlowEnds, way: usize| FlowHalf {
-            source: ends.0,
-            destination: ends.1,
-            numbers: numbers(view.protocol, ends, way == 1),
-            packets: view.packets[way],
-            bytes: view.bytes[way],
-        };
+/// One direction as the dataplane has it: source, destination, source port, destination port.
+pub type Ends = (IpAddr, IpAddr, u16, u16);
+
+/// A flow as the dataplane has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// As its first packet went.
+    pub original: Ends,
+    /// As the answers go.
+    pub reply: Ends,
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// The state of a TCP connection.
+    pub tcp_state: Option<&'static str>,
+    /// How long it is remembered without a packet.
+    pub remaining: Duration,
+    /// Packets: original, reply.
+    pub packets: [u64; 2],
+    /// Bytes: original, reply.
+    pub bytes: [u64; 2],
+    /// It is spared when the table is full.
+    pub assured: bool,
+    /// Nothing was answered yet.
+    pub unreplied: bool,
+    /// The port against whose share it counts.
+    pub owner: PortId,
+}
+
+impl Flow {
+    /// What the dataplane knows it by.
+    pub fn key(&self) -> FlowKey {
+        FlowKey { protocol: self.protocol, original: self.original }
+    }
+}
+
+impl From<FlowView> for Flow {
+    fn from(view: FlowView) -> Self {
         Self {
-            family: Family::of(view.original.0),
+            original: view.original,
+            reply: view.reply,
             protocol: view.protocol,
-            state: view.tcp_state.map(str::to_owned),
-            timeout_seconds: view.remaining.as_secs(),
-            original: half(&view.original, 0),
-            reply: half(&view.reply, 1),
+            tcp_state: view.tcp_state,
+            remaining: view.remaining,
+            packets: view.packets,
+            bytes: view.bytes,
             assured: view.assured,
             unreplied: view.unreplied,
+            owner: view.owner,
+        }
+    }
+}
+
+impl FlowInfo {
+    /// What is told of a flow whose port has this name.
+    pub fn new(flow: &Flow, port: Option<String>) -> Self {
+        let half = |ends: &Ends, way: usize| FlowHalf {
+            source: ends.0,
+            destination: ends.1,
+            numbers: numbers(flow.protocol, ends, way == 1),
+            packets: flow.packets[way],
+            bytes: flow.bytes[way],
+        };
+        Self {
+            family: Family::of(flow.original.0),
+            protocol: flow.protocol,
+            state: flow.tcp_state.map(str::to_owned),
+            timeout_seconds: flow.remaining.as_secs(),
+            original: half(&flow.original, 0),
+            reply: half(&flow.reply, 1),
+            assured: flow.assured,
+            unreplied: flow.unreplied,
             port,
         }
     }
@@ -157,7 +212,7 @@ fn has_ports(protocol: u8) -> bool {
 }
 
 /// A query has identifier and request type where others have ports; a reply the other way round.
-fn numbers(protocol: u8, ends: &FlowEnds, is_reply: bool) -> FlowNumbers {
+fn numbers(protocol: u8, ends: &Ends, is_reply: bool) -> FlowNumbers {
     let (source_port, destination_port) = (ends.2, ends.3);
     match protocol {
         icmp::PROTOCOL | icmp::PROTOCOL_V6 => {
@@ -189,15 +244,13 @@ fn reply_type(protocol: u8, request: u8) -> u8 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use dataplane::outcome::PortId;
-    use std::time::Duration;
 
     /// A masqueraded web connection, an echo and a tunnel.
-    pub(crate) fn views() -> Vec<FlowView> {
+    pub(crate) fn flows() -> Vec<Flow> {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
         let (inner, server, host) =
             (address("172.16.1.2"), address("198.51.100.2"), address("192.0.2.1"));
-        let tcp = FlowView {
+        let tcp = Flow {
             original: (inner, server, 43210, 80),
             reply: (server, host, 80, 61003),
             protocol: 6,
@@ -209,7 +262,7 @@ pub(crate) mod tests {
             unreplied: false,
             owner: PortId(1),
         };
-        let echo = FlowView {
+        let echo = Flow {
             original: (inner, server, 77, 8),
             reply: (server, host, 8, 61004),
             protocol: 1,
@@ -222,7 +275,7 @@ pub(crate) mod tests {
             owner: PortId(2),
         };
         let (a, b) = (address("fd00::2"), address("2001:db8::2"));
-        let tunnel = FlowView {
+        let tunnel = Flow {
             original: (a, b, 0, 0),
             reply: (b, a, 0, 0),
             protocol: 47,
@@ -234,8 +287,8 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn infos() -> Vec<FlowInfo> {
-        let name = |view: &FlowView| Some(format!("ub0-{}", view.owner));
-        views().iter().map(|view| FlowInfo::new(view, name(view))).collect()
+        let name = |flow: &Flow| Some(format!("ub0-{}", flow.owner));
+        flows().iter().map(|flow| FlowInfo::new(flow, name(flow))).collect()
     }
 
     #[test]
@@ -256,10 +309,10 @@ pub(crate) mod tests {
     fn a_querys_reply_has_the_replys_type_and_the_translated_id() {
         let kinds = [(1, 8, 0), (1, 13, 14), (58, 128, 129)];
         for (protocol, request, reply) in kinds {
-            let mut view = views().swap_remove(1);
-            (view.protocol, view.original.3, view.reply.2) =
+            let mut flow = flows().swap_remove(1);
+            (flow.protocol, flow.original.3, flow.reply.2) =
                 (protocol, request.into(), request.into());
-            let info = FlowInfo::new(&view, None);
+            let info = FlowInfo::new(&flow, None);
             let query = |kind, id| FlowNumbers::Query { kind, code: 0, id };
             assert_eq!(info.original.numbers, query(request, 77));
             assert_eq!(info.reply.numbers, query(reply, 61004));

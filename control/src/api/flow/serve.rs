@@ -9,7 +9,7 @@
 //! One page is in memory at a time, and between two pages the rest of the process has its turn, also
 //! where none of a page's flows is meant.
 
-use super::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH, FlowCount, FlowFilter, FlowInfo};
+use super::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH, Flow, FlowCount, FlowFilter, FlowInfo};
 use crate::api::protocol::Problem;
 use crate::api::server::{Network, problem};
 use axum::body::{Body, Bytes, HttpBody};
@@ -18,7 +18,6 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use dataplane::conntrack::{FlowKey, FlowView};
 use dataplane::engine::EngineStopped;
 use dataplane::outcome::PortId;
 use hyper::body::Frame;
@@ -28,7 +27,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// The flows of a network, a page at a time; a page may be empty, and an error is the last.
-pub type FlowPages = Box<dyn Iterator<Item = Result<Vec<FlowView>, EngineStopped>> + Send>;
+pub type FlowPages = Box<dyn Iterator<Item = Result<Vec<Flow>, EngineStopped>> + Send>;
 
 /// What the lines of flows are.
 const LINES: &str = "application/x-ndjson";
@@ -73,13 +72,13 @@ impl Choice {
         Ok(Self { filter, owner, names })
     }
 
-    fn matches(&self, view: &FlowView) -> bool {
-        self.owner.is_none_or(|owner| owner == view.owner) && self.filter.matches(view)
+    fn matches(&self, flow: &Flow) -> bool {
+        self.owner.is_none_or(|owner| owner == flow.owner) && self.filter.matches(flow)
     }
 
     /// The flow as a line of JSON.
-    fn write(&self, view: &FlowView, lines: &mut Vec<u8>) -> serde_json::Result<()> {
-        let info = FlowInfo::new(view, self.names.get(view.owner.index()).cloned());
+    fn write(&self, flow: &Flow, lines: &mut Vec<u8>) -> serde_json::Result<()> {
+        let info = FlowInfo::new(flow, self.names.get(flow.owner.index()).cloned());
         serde_json::to_writer(&mut *lines, &info)?;
         lines.push(b'\n');
         Ok(())
@@ -110,7 +109,7 @@ async fn count(State(network): Asked, uri: Uri) -> Result<Json<FlowCount>, Probl
     let mut flows = 0;
     for page in network.flows() {
         let page = page.map_err(|stopped| gone(&stopped))?;
-        flows += page.iter().filter(|view| choice.matches(view)).count() as u64;
+        flows += page.iter().filter(|flow| choice.matches(flow)).count() as u64;
         tokio::task::yield_now().await;
     }
     Ok(Json(FlowCount { flows }))
@@ -156,13 +155,13 @@ impl Lines {
     }
 
     /// The lines of a page, whose flows are removed if that was asked for.
-    fn lines(&self, page: &[FlowView]) -> Result<Vec<u8>, LinesError> {
+    fn lines(&self, page: &[Flow]) -> Result<Vec<u8>, LinesError> {
         let mut lines = Vec::new();
         let mut keys = Vec::new();
-        for view in page.iter().filter(|view| self.choice.matches(view)) {
-            self.choice.write(view, &mut lines)?;
+        for flow in page.iter().filter(|flow| self.choice.matches(flow)) {
+            self.choice.write(flow, &mut lines)?;
             if self.remove {
-                keys.push(FlowKey { protocol: view.protocol, original: view.original });
+                keys.push(flow.key());
             }
         }
         if !keys.is_empty() {
