@@ -8,7 +8,7 @@ use std::time::Duration;
 pub type FlowEnds = (IpAddr, IpAddr, u16, u16);
 
 /// A flow as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowView {
     /// As the first packet.
     pub original: FlowEnds,
@@ -30,13 +30,4 @@ pub struct FlowView {
     pub unreplied: bool,
     /// Whose it is.
     pub owner: PortId,
-}
-
-/// What tells one flow from all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlowKey {
-    /// The IP protocol number.
-    pub protocol: u8,
-    /// As its first packet.
-    pub original: FlowEnds,
 }

@@ -1,7 +1,7 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
 use super::forwarder::Counters;
-use crate::conntrack::{FlowKey, FlowView};
+use crate::conntrack::FlowView;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
 use crate::port::Port;
@@ -24,6 +24,15 @@ pub(super) enum Request {
 /// Where a page of flows begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowPage(());
+
+/// A flow, named by its first packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowKey {
+    /// The IP protocol number.
+    pub protocol: u8,
+    /// Source, destination and their ports.
+    pub original: (std::net::IpAddr, std::net::IpAddr, u16, u16),
+}
 
 /// The engine has ended.
 #[derive(Debug, thiserror::Error)]
