@@ -30,7 +30,6 @@
 
 pub mod clock;
 pub mod config;
-pub mod conntrack;
 pub mod counters;
 pub mod engine;
 pub mod flow;

@@ -1,7 +1,6 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
 use super::forwarder::Counters;
-use crate::conntrack::FlowView;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
 use crate::port::Port;
@@ -19,19 +18,6 @@ pub(super) enum Request {
     Remove(PortId, Sender<Option<Box<dyn Port>>>),
     /// End.
     Stop,
-}
-
-/// Where a page of flows begins.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FlowPage(());
-
-/// A flow, named by its first packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlowKey {
-    /// The IP protocol number.
-    pub protocol: u8,
-    /// Source, destination and their ports.
-    pub original: (std::net::IpAddr, std::net::IpAddr, u16, u16),
 }
 
 /// The engine has ended.
@@ -109,43 +95,6 @@ impl Handle {
         let (reply, answer) = bounded(1);
         self.ask(Request::Remove(id, reply))?;
         answer.recv().map_err(|_| EngineStopped)
-    }
-
-    /// A page of the flows, and where the next begins.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn flows(
-        &self,
-        page: FlowPage,
-    ) -> Result<(Vec<FlowView>, Option<FlowPage>), EngineStopped> {
-        let FlowPage(()) = page;
-        Ok((Vec::new(), None))
-    }
-
-    /// How many flows there are.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn flow_count(&self) -> Result<usize, EngineStopped> {
-        Ok(0)
-    }
-
-    /// Removes these flows; returns how many there were.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn remove_flows(&self, which: Vec<FlowKey>) -> Result<usize, EngineStopped> {
-        drop(which);
-        Ok(0)
-    }
-
-    /// Removes all flows; returns how many there were.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn flush_flows(&self) -> Result<usize, EngineStopped> {
-        Ok(0)
     }
 
     /// Makes the engine end after its present pass. It may have ended already.

@@ -22,7 +22,7 @@ mod handle;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{EngineStopped, FlowKey, FlowPage, Handle, PortStatus};
+pub use handle::{EngineStopped, Handle, PortStatus};
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
