@@ -23,19 +23,27 @@
 //!
 //! ```text
 //!  wire <- { frame  config } <- { switch  conntrack  nat  filter  gateway  port } <- pipeline <- engine
-//!  leaves: outcome, flow, clock, counters
+//!  leaves: outcome, flow, clock, bucket, counters
 //! ```
 //!
 //! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys/` alone.
 
+pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod conntrack;
 pub mod counters;
 pub mod engine;
+pub mod filter;
 pub mod flow;
+pub mod fragments;
 pub mod frame;
+pub mod gateway;
+pub mod nat;
+pub mod outbox;
 pub mod outcome;
 pub mod pipeline;
 pub mod port;
+pub mod routes;
 pub mod switch;
 pub mod wire;

@@ -5,8 +5,8 @@
 
 use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH, FlowCount, FlowFilter};
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, STOP_PATH,
-    Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
+    RulesInfo, STOP_PATH, Stopping,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -118,6 +118,14 @@ impl Client {
     /// As of [`Self::network`].
     pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
         self.ask(Method::GET, FDB_PATH)
+    }
+
+    /// What may pass.
+    ///
+    /// # Errors
+    /// As of [`Self::network`].
+    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
+        self.ask(Method::GET, RULES_PATH)
     }
 
     /// Asks the network to end. It is gone when its process is, not when this returns.

@@ -9,6 +9,7 @@
 //! | 127 | `exec`: there is no such port or program |
 
 use super::output::OutputError;
+use super::up::RulesFileError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
 use crate::bench::BenchError;
@@ -42,6 +43,9 @@ pub enum CliError {
     /// No namespace of our own.
     #[error(transparent)]
     Rootless(#[from] RootlessError),
+    /// The file of rules cannot be read.
+    #[error(transparent)]
+    RulesFile(#[from] RulesFileError),
     /// The network does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -190,7 +194,10 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
-            Self::Name(_) | Self::Flows(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            Self::Name(_)
+            | Self::RulesFile(_)
+            | Self::Flows(_)
+            | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT
             }

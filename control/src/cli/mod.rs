@@ -14,6 +14,7 @@ mod output;
 mod port_list;
 mod ps;
 mod report;
+mod rules;
 mod status;
 mod table;
 mod units;
@@ -52,6 +53,8 @@ enum Verb {
     Exec(exec::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
+    /// Show what may pass, and how often each rule decided
+    Rules(rules::Options),
     /// Show, count or delete tracked flows, as conntrack(8) does
     Conntrack(conntrack::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
@@ -76,6 +79,7 @@ pub fn main() -> ExitCode {
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
+        Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),

@@ -3,9 +3,10 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
+use super::rules;
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
 use crate::api::server;
 use crate::topology::{Endpoint, Topology, ring_drops};
 use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
@@ -125,6 +126,11 @@ impl server::Network for Living {
             names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
+    }
+
+    fn rules(&self) -> RulesInfo {
+        let topology = lock(&self.topology);
+        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
     fn port_names(&self) -> Vec<String> {

@@ -8,6 +8,7 @@ mod error;
 mod name;
 mod network;
 mod request;
+pub mod rules;
 mod subnet;
 
 pub use error::ModelError;

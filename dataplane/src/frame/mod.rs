@@ -16,6 +16,7 @@
 //! Known gaps: IPv6 jumbograms (RFC 2675) are not looked into; an 802.1Q tag is passed, not stripped.
 
 pub mod complete;
+mod hop;
 mod layout;
 mod offload;
 mod offloads;
@@ -28,6 +29,7 @@ pub use layout::{Layout, MAX_TAGS, Network, Piece, Transport};
 pub use offload::Super;
 pub use offloads::Offloads;
 pub use tuple::Subject;
+pub(crate) use tuple::inner;
 
 use crate::outcome::{DropReason, PortId};
 use crate::wire::ethernet::{self, MacAddr};
