@@ -3,7 +3,6 @@
 //! A [`Client`] knows a socket and blocks until the answer is there or [`PATIENCE`] is over. It starts
 //! no thread, so that the caller may still enter a user namespace afterwards.
 
-use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH, FlowCount, FlowFilter};
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
     RulesInfo, STOP_PATH, Stopping,
@@ -136,45 +135,8 @@ impl Client {
         self.ask(Method::POST, STOP_PATH)
     }
 
-    /// Lists the flows that match: hands each on as a line of JSON without its end, a
-    /// [`FlowInfo`](super::flow::FlowInfo), until all were or `each` has enough. [`PATIENCE`] counts
-    /// anew with each piece of the answer.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
-    pub fn flows(&self, filter: &FlowFilter, each: LineReader<'_>) -> Result<(), ClientError> {
-        self.ask_lines(Method::GET, FLOWS_PATH, &filter.to_string(), each)
-    }
-
-    /// Removes the flows that match, and hands each on. When `each` has enough, the rest stays.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
-    pub fn remove_flows(
-        &self,
-        filter: &FlowFilter,
-        each: LineReader<'_>,
-    ) -> Result<(), ClientError> {
-        self.ask_lines(Method::DELETE, FLOWS_PATH, &filter.to_string(), each)
-    }
-
-    /// How many flows match.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
-    pub fn flow_count(&self, filter: &FlowFilter) -> Result<FlowCount, ClientError> {
-        self.ask_about(Method::GET, FLOW_COUNT_PATH, &filter.to_string())
-    }
-
-    /// Removes all flows; says how many there were.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
-    pub fn flush_flows(&self) -> Result<FlowCount, ClientError> {
-        self.ask(Method::POST, FLOW_FLUSH_PATH)
-    }
-
-    fn ask<T: DeserializeOwned>(
+    /// Asks for one value.
+    pub(super) fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &'static str,
@@ -182,7 +144,8 @@ impl Client {
         self.ask_about(method, path, "")
     }
 
-    fn ask_about<T: DeserializeOwned>(
+    /// The same with a query.
+    pub(super) fn ask_about<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &'static str,
@@ -203,7 +166,8 @@ impl Client {
         Err(refused(path, &body))
     }
 
-    fn ask_lines(
+    /// Asks for lines. [`PATIENCE`] counts anew with each piece of the answer.
+    pub(super) fn ask_lines(
         &self,
         method: Method,
         path: &'static str,
