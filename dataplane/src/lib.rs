@@ -22,8 +22,9 @@
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  conntrack  nat  filter  gateway  port } <- pipeline <- engine
-//!  leaves: outcome, flow, clock, bucket, counters
+//!  wire <- { frame  config } <- { switch  conntrack  nat  ftp  filter  gateway  fragments  routes
+//!                                 port } <- pipeline <- engine
+//!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!
 //! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys/` alone.
@@ -38,6 +39,7 @@ pub mod filter;
 pub mod flow;
 pub mod fragments;
 pub mod frame;
+pub mod ftp;
 pub mod gateway;
 pub mod nat;
 pub mod outbox;

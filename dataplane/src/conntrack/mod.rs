@@ -139,6 +139,9 @@ impl<A: Address, X> Conntrack<A, X> {
     ///
     /// `New` for a flow that was replied to before means that a closed connection is opened again. It
     /// keeps its tuples and extra; its marks are 0.
+    ///
+    /// One exception to "changes nothing": the called side's SYN in TIME_WAIT is invalid and ends the
+    /// flow. It is not found any more then; the kernel looks the packet up again, and so may the caller.
     #[inline]
     pub fn update(&mut self, hit: Hit, packet: &Packet, now: Time) -> FlowState {
         match self.slab.get_mut(hit.id.0) {

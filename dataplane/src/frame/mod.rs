@@ -16,7 +16,6 @@
 //! Known gaps: IPv6 jumbograms (RFC 2675) are not looked into; an 802.1Q tag is passed, not stripped.
 
 pub mod complete;
-mod hop;
 mod layout;
 mod offload;
 mod offloads;
@@ -174,6 +173,14 @@ impl<'b> Frame<'b> {
     #[inline]
     pub fn offload(&self) -> &VnetHeader {
         &self.offload
+    }
+
+    /// Where a partial checksum is to be completed, counted from the Ethernet header; `None` if the
+    /// checksums are complete.
+    #[inline]
+    pub(crate) fn partial_checksum(&self) -> Option<usize> {
+        let (start, offset) = (self.offload.csum_start.get(), self.offload.csum_offset.get());
+        self.offload.needs_checksum().then(|| usize::from(start) + usize::from(offset))
     }
 
     /// How it is to be cut, if it is a super-frame.

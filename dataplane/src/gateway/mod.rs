@@ -136,7 +136,7 @@ impl Gateway {
     fn hear_ndisc(&mut self, frame: &Frame<'_>, outbox: &mut Outbox, now: Time) -> bool {
         let message = &frame.ethernet()[frame.layout().transport()..frame.layout().end()];
         let Some((kind, target, mac)) = ndisc::parse(message) else { return false };
-        if frame.hops() != Some(ndisc::HOP_LIMIT) {
+        if frame.packet()[ipv6::HOP_LIMIT_OFFSET] != ndisc::HOP_LIMIT {
             return false;
         }
         let [source, _] = addresses(frame);

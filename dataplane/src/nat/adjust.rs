@@ -1,6 +1,5 @@
 //! What else a router changes in passing: hops left, and the segment size that TCP agrees on.
 
-use super::rewrite::partial_field;
 use crate::frame::{Frame, Network, Piece};
 use crate::wire::checksum::Sum;
 use crate::wire::{ipv4, ipv6, tcp};
@@ -50,7 +49,7 @@ fn change_ttl(frame: &mut Frame<'_>, change: impl FnOnce(u8) -> u8) {
 #[inline]
 pub fn clamp_mss(frame: &mut Frame<'_>, mtu: u16) {
     let layout = *frame.layout();
-    let partial = partial_field(frame.offload()) == Some(layout.transport() + tcp::CHECKSUM_OFFSET);
+    let partial = frame.partial_checksum() == Some(layout.transport() + tcp::CHECKSUM_OFFSET);
     if layout.protocol() != tcp::PROTOCOL || layout.piece() == Piece::Later {
         return;
     }

@@ -1,17 +1,12 @@
 //! Which external port does a flow get?
 
 use super::mapping::{Endpoint, Mappings};
-use super::pool::{Pool, Ports};
+use super::pool::{Pools, Ports};
+use super::random::{Random, mix};
 use crate::config::NatConfig;
 use crate::flow::{Address, Tuple};
 use crate::outcome::DropReason;
 use crate::wire::{tcp, udp};
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
-
-/// Most pairs of external address and protocol in use at once: 1,365 addresses with TCP, UDP and
-/// ICMP each. A pool takes 8 KiB.
-pub const MAX_POOLS: usize = 4096;
 
 /// Most ports that are looked at for a flow that shares one; as many as netfilter tries
 /// (`NF_NAT_MAX_ATTEMPTS`). A range of no more than this is searched whole.
@@ -51,8 +46,7 @@ impl Lease {
 pub struct Nat<A> {
     ports: Ports,
     addresses: Box<[A]>,
-    pools: Vec<Pool<A>>,
-    index: HashMap<(A, u8), u16, RandomState>,
+    pools: Pools<A>,
     mappings: Mappings<A>,
     leases: usize,
     random: Random,
@@ -64,11 +58,10 @@ impl<A: Address> Nat<A> {
         Self {
             ports: Ports::new(&config.ports),
             addresses: addresses(config),
-            pools: Vec::new(),
-            index: HashMap::default(),
+            pools: Pools::new(),
             mappings: Mappings::new(),
             leases: 0,
-            random: Random(seed),
+            random: Random::new(seed),
         }
     }
 
@@ -79,7 +72,7 @@ impl<A: Address> Nat<A> {
         let ports = Ports::new(&config.ports);
         if ports != self.ports {
             self.ports = ports;
-            self.pools.iter_mut().for_each(|pool| pool.recount(ports));
+            self.pools.recount(ports);
             self.mappings.retire(|port| ports.contains(port));
         }
     }
@@ -89,10 +82,10 @@ impl<A: Address> Nat<A> {
     pub fn external_for(&self, internal: A) -> Option<A> {
         let mut bytes = [0; 16];
         internal.write(&mut bytes);
-        let mixed =
-            mix(u128::from_be_bytes(bytes) as u64 ^ mix((u128::from_be_bytes(bytes) >> 64) as u64));
+        let number = u128::from_be_bytes(bytes);
+        let (low, high) = (number as u64, (number >> 64) as u64);
         // The remainder is below a usize.
-        let index = mixed.checked_rem(self.addresses.len() as u64)?;
+        let index = mix(low ^ mix(high)).checked_rem(self.addresses.len() as u64)?;
         self.addresses.get(index as usize).copied()
     }
 
@@ -104,7 +97,7 @@ impl<A: Address> Nat<A> {
     ///
     /// # Errors
     /// `NatPortsFull` if no port of the range is free towards the destination, as far as
-    /// [`CANDIDATES`] show, or there are [`MAX_POOLS`].
+    /// [`CANDIDATES`] show, or there are [`MAX_POOLS`](super::MAX_POOLS).
     pub fn lease(
         &mut self,
         sent: &Tuple<A>,
@@ -124,7 +117,7 @@ impl<A: Address> Nat<A> {
             reply.destination_port = port;
             !taken(&reply)
         };
-        let pool = self.pool(external, sent.protocol)?;
+        let pool = self.pools.open(external, sent.protocol)?;
         let endpoint = Endpoint { pool, port: sent.source_port, address: sent.source };
         let lease = self.lease_of(endpoint, is_free).ok_or(DropReason::NatPortsFull)?;
         self.leases += 1;
@@ -193,7 +186,7 @@ impl<A: Address> Nat<A> {
         }
         if (owners, guests) == (0, 0) {
             self.mappings.remove(lease.mapping);
-            self.pools[usize::from(pool)].free(port, self.ports);
+            self.pools.get_mut(pool).free(port, self.ports);
         }
     }
 
@@ -210,39 +203,10 @@ impl<A: Address> Nat<A> {
     /// Would a new flow of the internal endpoint get this external one?
     #[cfg(test)]
     pub(super) fn keeps_to(&self, protocol: u8, internal: (A, u16), external: (A, u16)) -> bool {
-        let Some(&pool) = self.index.get(&(external.0, protocol)) else { return false };
+        let Some(pool) = self.pools.find(external.0, protocol) else { return false };
         let endpoint = Endpoint { pool, port: internal.1, address: internal.0 };
         let slot = self.mappings.of_endpoint(&endpoint);
         slot.is_some_and(|slot| self.mappings.get(slot).port == external.1)
-    }
-
-    /// The number of the pool; a new one, or one that is idle, if there is none yet.
-    #[inline]
-    fn pool(&mut self, external: A, protocol: u8) -> Result<u16, DropReason> {
-        match self.index.get(&(external, protocol)) {
-            Some(&pool) => Ok(pool),
-            None => self.add_pool(external, protocol),
-        }
-    }
-
-    #[cold]
-    fn add_pool(&mut self, external: A, protocol: u8) -> Result<u16, DropReason> {
-        let at = match self.pools.iter().position(Pool::is_idle) {
-            Some(at) => {
-                let idle = &mut self.pools[at];
-                self.index.remove(&(idle.external, idle.protocol));
-                (idle.external, idle.protocol) = (external, protocol);
-                at
-            }
-            None if self.pools.len() == MAX_POOLS => return Err(DropReason::NatPortsFull),
-            None => {
-                self.pools.push(Pool::new(external, protocol));
-                self.pools.len() - 1
-            }
-        };
-        // Below MAX_POOLS.
-        self.index.insert((external, protocol), at as u16);
-        Ok(at as u16)
     }
 
     /// The endpoint's own mapping first, then a new one, then a port that others use.
@@ -269,7 +233,7 @@ impl<A: Address> Nat<A> {
     /// A port that nobody uses: the one that the sender uses itself, or any.
     #[inline]
     fn unused_port(&mut self, endpoint: &Endpoint<A>) -> Option<u16> {
-        let pool = &self.pools[usize::from(endpoint.pool)];
+        let pool = self.pools.get(endpoint.pool);
         if self.ports.contains(endpoint.port) && pool.is_free(endpoint.port) {
             return Some(endpoint.port);
         }
@@ -302,7 +266,7 @@ impl<A: Address> Nat<A> {
     /// Gives the endpoint a mapping on this port, which no other endpoint has.
     #[inline]
     fn own(&mut self, endpoint: Endpoint<A>, port: u16) -> Lease {
-        let mapping = match self.pools[usize::from(endpoint.pool)].is_free(port) {
+        let mapping = match self.pools.get(endpoint.pool).is_free(port) {
             true => None,
             false => self.mappings.on_port(endpoint.pool, port),
         };
@@ -314,13 +278,13 @@ impl<A: Address> Nat<A> {
 
     #[inline]
     fn occupy(&mut self, endpoint: Endpoint<A>, port: u16) -> u32 {
-        self.pools[usize::from(endpoint.pool)].take(port, self.ports);
+        self.pools.get_mut(endpoint.pool).take(port, self.ports);
         self.mappings.add(endpoint, port)
     }
 
     /// The mapping on this port, if it has an owner.
     fn owned(&self, protocol: u8, external: A, port: u16) -> Option<u32> {
-        let &pool = self.index.get(&(external, protocol))?;
+        let pool = self.pools.find(external, protocol)?;
         let slot = self.mappings.on_port(pool, port)?;
         (self.mappings.get(slot).owners > 0).then_some(slot)
     }
@@ -335,28 +299,6 @@ fn has_ports<A: Address>(protocol: u8) -> bool {
 /// The configured external addresses of the family.
 fn addresses<A: Address>(config: &NatConfig) -> Box<[A]> {
     config.addresses.iter().filter_map(|&address| A::of(address)).collect()
-}
-
-/// Random numbers for ports (RFC 6056 3.3.1): SplitMix64. Not for secrets.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    /// A number below `bound`, which is above zero.
-    #[inline]
-    fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        // The upper half of a product of two 32-bit numbers is below either.
-        ((mix(self.0) >> 32) * u64::from(bound) >> 32) as u32
-    }
-}
-
-/// Spreads the bits of a number over all of it (the finalizer of SplitMix64).
-#[inline]
-fn mix(mut number: u64) -> u64 {
-    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 const _: () = assert!(size_of::<Lease>() <= 12, "a lease hangs on every translated flow");

@@ -35,10 +35,12 @@ mod adjust;
 mod lease;
 mod mapping;
 mod pool;
+mod random;
 mod rewrite;
 #[cfg(test)]
 mod tests;
 
 pub use adjust::{clamp_mss, lower_ttl, raise_ttl, ttl};
-pub use lease::{CANDIDATES, Lease, MAX_POOLS, Nat};
+pub use lease::{CANDIDATES, Lease, Nat};
+pub use pool::MAX_POOLS;
 pub use rewrite::{check, rewrite, rewrite_error};

@@ -1,6 +1,14 @@
 //! Which ports of an external address are in use?
 
+use crate::flow::Address;
+use crate::outcome::DropReason;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use std::ops::RangeInclusive;
+
+/// Most pairs of external address and protocol in use at once: 1,365 addresses with TCP, UDP and
+/// ICMP each. A pool takes 8 KiB.
+pub const MAX_POOLS: usize = 4096;
 
 const WORD: usize = u64::BITS as usize;
 const WORDS: usize = (u16::MAX as usize + 1) / WORD;
@@ -43,9 +51,9 @@ impl Ports {
 #[derive(Debug)]
 pub(super) struct Pool<A> {
     /// The external address.
-    pub(super) external: A,
+    external: A,
     /// The IP protocol number.
-    pub(super) protocol: u8,
+    protocol: u8,
     used: u32,
     used_in_range: u32,
     bits: Box<[u64]>,
@@ -53,14 +61,14 @@ pub(super) struct Pool<A> {
 
 impl<A> Pool<A> {
     /// A pool with all ports free.
-    pub(super) fn new(external: A, protocol: u8) -> Self {
+    fn new(external: A, protocol: u8) -> Self {
         let bits = vec![0; WORDS].into_boxed_slice();
         Self { external, protocol, used: 0, used_in_range: 0, bits }
     }
 
     /// Are all ports free?
     #[inline]
-    pub(super) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.used == 0
     }
 
@@ -114,11 +122,79 @@ impl<A> Pool<A> {
         })
     }
 
-    /// Counts anew what is in use of a changed range.
-    pub(super) fn recount(&mut self, ports: Ports) {
+    fn recount(&mut self, ports: Ports) {
         let used = (ports.first..=ports.last).filter(|&port| !self.is_free(port)).count();
         // At most 65,536.
         self.used_in_range = used as u32;
+    }
+}
+
+/// All pools. One that is idle is taken over before there is one more.
+#[derive(Debug)]
+pub(super) struct Pools<A> {
+    pools: Vec<Pool<A>>,
+    numbers: HashMap<(A, u8), u16, RandomState>,
+}
+
+impl<A: Address> Pools<A> {
+    /// None yet.
+    pub(super) fn new() -> Self {
+        Self { pools: Vec::new(), numbers: HashMap::default() }
+    }
+
+    /// The pool of this number.
+    #[inline]
+    pub(super) fn get(&self, number: u16) -> &Pool<A> {
+        &self.pools[usize::from(number)]
+    }
+
+    /// The pool of this number.
+    #[inline]
+    pub(super) fn get_mut(&mut self, number: u16) -> &mut Pool<A> {
+        &mut self.pools[usize::from(number)]
+    }
+
+    /// The number of an address's and protocol's pool, if there is one.
+    #[inline]
+    pub(super) fn find(&self, external: A, protocol: u8) -> Option<u16> {
+        self.numbers.get(&(external, protocol)).copied()
+    }
+
+    /// The same, of a new one if there is none.
+    ///
+    /// # Errors
+    /// `NatPortsFull` beyond [`MAX_POOLS`].
+    #[inline]
+    pub(super) fn open(&mut self, external: A, protocol: u8) -> Result<u16, DropReason> {
+        match self.find(external, protocol) {
+            Some(number) => Ok(number),
+            None => self.add(external, protocol),
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, external: A, protocol: u8) -> Result<u16, DropReason> {
+        let at = match self.pools.iter().position(Pool::is_idle) {
+            Some(at) => {
+                let idle = &mut self.pools[at];
+                self.numbers.remove(&(idle.external, idle.protocol));
+                (idle.external, idle.protocol) = (external, protocol);
+                at
+            }
+            None if self.pools.len() == MAX_POOLS => return Err(DropReason::NatPortsFull),
+            None => {
+                self.pools.push(Pool::new(external, protocol));
+                self.pools.len() - 1
+            }
+        };
+        // Below MAX_POOLS.
+        self.numbers.insert((external, protocol), at as u16);
+        Ok(at as u16)
+    }
+
+    /// Counts anew what is in use of a changed range.
+    pub(super) fn recount(&mut self, ports: Ports) {
+        self.pools.iter_mut().for_each(|pool| pool.recount(ports));
     }
 }
 

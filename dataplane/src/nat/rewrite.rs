@@ -17,7 +17,6 @@ use crate::frame::{self, Frame, Network, Piece};
 use crate::outcome::DropReason;
 use crate::wire::checksum::Sum;
 use crate::wire::icmp::{self, IcmpHeader, Kind};
-use crate::wire::vnet::VnetHeader;
 use crate::wire::{ipv4, tcp, udp};
 
 /// May the packet be translated? To be asked before: whoever completes a partial checksum writes two
@@ -28,7 +27,7 @@ use crate::wire::{ipv4, tcp, udp};
 /// payload, or the packet is a fragment.
 #[inline]
 pub fn check(frame: &Frame<'_>) -> Result<(), DropReason> {
-    let Some(field) = partial_field(frame.offload()) else { return Ok(()) };
+    let Some(field) = frame.partial_checksum() else { return Ok(()) };
     let layout = frame.layout();
     let own = checksum_offset(layout.network_kind(), layout.protocol())
         .is_some_and(|offset| layout.transport() + offset == field);
@@ -45,7 +44,7 @@ pub fn check(frame: &Frame<'_>) -> Result<(), DropReason> {
 /// fragment has addresses only. The frame must be of the family, and [`check`]ed.
 #[inline]
 pub fn rewrite<A: Address>(frame: &mut Frame<'_>, to: &Tuple<A>) {
-    let (layout, partial) = (*frame.layout(), partial_field(frame.offload()));
+    let (layout, partial) = (*frame.layout(), frame.partial_checksum());
     debug_assert_eq!(layout.network_kind() == Network::Ipv4, A::LEN == 4);
     let packet = &mut frame.ethernet_mut()[layout.network()..layout.end()];
     let addresses = set_addresses(packet, to.source, to.destination);
@@ -66,7 +65,7 @@ pub fn rewrite_error<A: Address>(
     destination: A,
     inner: &Tuple<A>,
 ) {
-    let (layout, partial) = (*frame.layout(), partial_field(frame.offload()));
+    let (layout, partial) = (*frame.layout(), frame.partial_checksum());
     debug_assert_eq!(layout.network_kind() == Network::Ipv4, A::LEN == 4);
     let packet = &mut frame.ethernet_mut()[layout.network()..layout.end()];
     let addresses = set_addresses(packet, source, destination);
@@ -195,11 +194,4 @@ fn checksum_offset(network: Network, protocol: u8) -> Option<usize> {
         }
         _ => None,
     }
-}
-
-/// Where in the frame a partial checksum is to be completed.
-#[inline]
-pub(super) fn partial_field(offload: &VnetHeader) -> Option<usize> {
-    let field = || usize::from(offload.csum_start.get()) + usize::from(offload.csum_offset.get());
-    offload.needs_checksum().then(field)
 }

@@ -263,7 +263,7 @@ impl<A: Routed> Path<'_, A> {
         frame: &Frame<'_>,
         becomes: &Tuple<A>,
     ) -> Result<(), DropReason> {
-        let last = frame.ingress() != HOST && frame.hops().is_some_and(|hops| hops <= 1);
+        let last = frame.ingress() != HOST && nat::ttl(frame).is_some_and(|ttl| ttl <= 1);
         if !last || self.family.routes.is_own(becomes.destination) {
             return Ok(());
         }
@@ -309,11 +309,9 @@ impl<A: Routed> Path<'_, A> {
                 _ => Ok(Verdict::Unicast(HOST)),
             };
         }
-        if frame.ingress() != HOST
-            && let Some(hops) = frame.hops()
-        {
+        if frame.ingress() != HOST {
             // The host has not seen it, so the hop is ours; `refuse_last_hop` has left one.
-            frame.set_hops(hops.saturating_sub(1));
+            nat::lower_ttl(frame);
         }
         let gateway = &mut self.shared.gateway;
         match gateway.resolve(destination.into(), frame, self.outbox, self.now)? {
@@ -331,8 +329,7 @@ impl<A: Routed> Path<'_, A> {
         let (host, Some(next_hop)) = (gateway.host_mac(), gateway.next_hop_mac()) else {
             return Err(DropReason::SamePort);
         };
-        let hops = frame.hops().unwrap_or_default();
-        frame.set_hops(hops.saturating_add(1));
+        nat::raise_ttl(frame);
         frame.readdress(host, next_hop);
         Ok(Verdict::Unicast(HOST))
     }

@@ -6,9 +6,8 @@
 //!                invalid      invalid, ignore  invalid  invalid, ignore
 //! ```
 //!
-//! [`state`] says where a segment leads, [`window`] whether its numbers fit; this file joins them and
-//! holds what neither can: how far a RST is believed (RFC 5961), a closed connection that is opened
-//! again, and getting in step with two hosts who know better.
+//! `state` says where a segment leads, `window` whether its numbers fit, `reset` whether a RST is
+//! believed; `astray` takes those that have no place in the state. This file joins them.
 //!
 //! An invalid segment changes nothing. A connection of which a fragment was seen, or that was picked
 //! up in its middle, has its window no longer enforced: what was missed cannot be known.
@@ -19,6 +18,8 @@
 //! once; here the old flow ends and the SYN's repetition begins the new one. The kernel shortens a
 //! connection's time if both sides sent a FIN or RST outside the window; here it keeps it.
 
+mod astray;
+mod reset;
 mod state;
 mod window;
 
@@ -26,7 +27,7 @@ pub use state::State;
 pub(in crate::conntrack) use state::{Step, step};
 
 use super::lifetimes::{Rules, Tenths};
-use super::segment::{Segment, SegmentKind, is_before};
+use super::segment::{Segment, SegmentKind};
 use crate::flow::Direction;
 use window::{Check, Side};
 
@@ -112,16 +113,6 @@ pub(super) enum Ruling {
         /// Where the connection came from.
         from: State,
     },
-}
-
-/// How far is a RST to be believed?
-enum Reset {
-    /// Not at all.
-    Invalid,
-    /// Whatever its numbers; it leads to this state.
-    Trusted(State),
-    /// If it fits the window; it leads to this state.
-    Checked(State),
 }
 
 /// A connection. The fields that begin with `last` are those of the last segment that counted, 56 bytes
@@ -283,142 +274,5 @@ impl Tcp {
             self.traits[direction as usize].set(Traits::CLOSES);
         }
         Ruling::Accepted { from }
-    }
-
-    /// A SYN where a connection has ended. It is believed if that end was seen; else the connection
-    /// may be alive after all.
-    #[cold]
-    fn anew(
-        &mut self,
-        direction: Direction,
-        kind: SegmentKind,
-        segment: &Segment,
-        liberal: bool,
-    ) -> Ruling {
-        let closed = (self.traits[0].flags | self.traits[1].flags) & Traits::CLOSES != 0;
-        let reset = self.last_direction == direction && self.last_kind == SegmentKind::Reset;
-        match direction {
-            _ if !closed && !reset => self.out_of_step(direction, kind, segment, liberal),
-            Direction::Original => Ruling::Reopens,
-            Direction::Reply => Ruling::Ends,
-        }
-    }
-
-    /// A segment that has no place in the state, but may have one in what the two hosts know.
-    #[cold]
-    fn out_of_step(
-        &mut self,
-        direction: Direction,
-        kind: SegmentKind,
-        segment: &Segment,
-        liberal: bool,
-    ) -> Ruling {
-        // It acknowledges a SYN that we ignored: the hosts are in step, we are not.
-        let answers = kind == SegmentKind::SynAck
-            && self.last_kind == SegmentKind::Syn
-            && self.last_direction != direction
-            && segment.acknowledgment == self.last_end;
-        if !answers {
-            self.note(direction, kind, segment);
-            return Ruling::Ignored;
-        }
-        let mut synced = *self;
-        let (from, to) = (direction as usize, direction.opposite() as usize);
-        synced.sides[to] = Side::opened(self.last_end, self.last_window);
-        synced.sides[from] = Side::default();
-        synced.last_traits.clear(Traits::CHALLENGES);
-        synced.traits[to] = synced.last_traits;
-        synced.traits[from] = Traits { scale: 0, flags: self.traits[from].flags & Traits::LIBERAL };
-        match synced.fit(direction, kind, segment, State::SynRecv, liberal) {
-            Ruling::Accepted { .. } => {
-                *self = synced;
-                Ruling::Accepted { from: State::SynSent }
-            }
-            other => other,
-        }
-    }
-
-    /// Keeps what an ignored segment said, in case it turns out to be true.
-    fn note(&mut self, direction: Direction, kind: SegmentKind, segment: &Segment) {
-        (self.last_kind, self.last_direction) = (kind, direction);
-        (self.last_sequence, self.last_end) = (segment.sequence, segment.end());
-        self.last_window = segment.window;
-        if kind == SegmentKind::Syn && direction == Direction::Original {
-            self.last_traits = Traits::offered(segment);
-            if self.state == State::LastAck {
-                self.last_traits.set(Traits::CHALLENGES);
-            }
-        }
-        let before_answer = self.state == State::SynSent;
-        if before_answer && kind == SegmentKind::Ack && direction == Direction::Reply {
-            self.last_ack = segment.acknowledgment;
-        }
-    }
-
-    /// Is this ACK the answer to a SYN that we ignored, and so not the last one?
-    fn is_challenge_ack(&self, direction: Direction, kind: SegmentKind) -> bool {
-        self.state == State::LastAck
-            && kind == SegmentKind::Ack
-            && self.last_direction != direction
-            && self.last_kind == SegmentKind::Syn
-            && self.last_traits.has(Traits::CHALLENGES)
-    }
-
-    /// Judges a RST.
-    #[cold]
-    fn reset(
-        &mut self,
-        direction: Direction,
-        segment: &Segment,
-        standing: Standing,
-        liberal: bool,
-    ) -> Ruling {
-        match self.believe(direction, segment, standing) {
-            Reset::Invalid => Ruling::Invalid,
-            Reset::Trusted(new) => self.enter(direction, SegmentKind::Reset, new),
-            Reset::Checked(new) => self.fit(direction, SegmentKind::Reset, segment, new, liberal),
-        }
-    }
-
-    /// How far a RST is believed. It resets an open connection only if its number is the very one that
-    /// the other side expects; otherwise that side will ask back (RFC 5961 section 3.2), and so the
-    /// connection stays as it is.
-    fn believe(&self, direction: Direction, segment: &Segment, standing: Standing) -> Reset {
-        // The numbers may be those of a connection that has taken this one's place.
-        if self.state.is_closing() {
-            return Reset::Trusted(State::Close);
-        }
-        let peer = direction.opposite() as usize;
-        let expected = self.sides[peer].max_ack;
-        let open = self.state == State::Established && standing.assured;
-        let mut new = State::Close;
-        // After a SYN that we ignored, what was acknowledged before says nothing.
-        if self.traits[peer].has(Traits::ACKED) && self.last_kind != SegmentKind::Syn {
-            // Zero: probably the answer to a SYN.
-            if segment.sequence == 0 && !open {
-                return Reset::Checked(new);
-            }
-            if is_before(segment.sequence, expected) {
-                return Reset::Invalid;
-            }
-            // Right behind this side's last segment, which may be under way still.
-            let follows = self.last_kind == SegmentKind::Ack
-                && self.last_direction == direction
-                && segment.sequence == self.last_end;
-            if !open || segment.sequence == expected || follows {
-                return Reset::Checked(new);
-            }
-            new = self.state;
-        }
-        // The answer to a SYN or ACK that we ignored: it acknowledges what we did not note.
-        let answers = segment.acknowledgment == self.last_end
-            && ((standing.seen_reply && self.last_kind == SegmentKind::Syn)
-                || (!standing.assured && self.last_kind == SegmentKind::Ack));
-        // The answer to the ACK of a server that had an old connection still.
-        let rejects = self.state == State::SynSent
-            && self.last_kind == SegmentKind::Ack
-            && self.last_direction == Direction::Reply
-            && segment.sequence == self.last_ack;
-        if answers || rejects { Reset::Trusted(new) } else { Reset::Checked(new) }
     }
 }

@@ -17,7 +17,7 @@
 //!
 //! Source: `tcp_conntracks` in `net/netfilter/nf_conntrack_proto_tcp.c` (Linux 6.18).
 
-use super::super::segment::SegmentKind::{self, Ack, Fin, Reset, Syn, SynAck};
+use crate::conntrack::segment::SegmentKind::{self, Ack, Fin, Reset, Syn, SynAck};
 use crate::flow::Direction::{self, Original, Reply};
 
 /// A connection's state.

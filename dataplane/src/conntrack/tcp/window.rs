@@ -23,8 +23,8 @@
 //! Sources: Guido van Rooij, "Real Stateful TCP Packet Filtering in IP Filter" (2000);
 //! `tcp_in_window` in `net/netfilter/nf_conntrack_proto_tcp.c`; RFC 7323 (window scale).
 
-use super::super::segment::{Segment, SegmentKind, is_after, is_before};
 use super::{State, Tcp, Traits};
+use crate::conntrack::segment::{Segment, SegmentKind, is_after, is_before};
 use crate::flow::Direction;
 use crate::wire::tcp::flag;
 

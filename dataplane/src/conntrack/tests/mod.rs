@@ -1,6 +1,8 @@
 //! A table with one conversation in it, told packet by packet.
 
 mod closing;
+mod frames;
+mod honest;
 mod limits;
 mod lives;
 mod memory;
