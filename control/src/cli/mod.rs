@@ -3,6 +3,7 @@
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
+mod conntrack;
 mod down;
 mod exec;
 mod exit;
@@ -54,6 +55,8 @@ enum Verb {
     Fdb(fdb::Options),
     /// Show what may pass, and how often each rule decided
     Rules(rules::Options),
+    /// Show, count or delete tracked flows, as conntrack(8) does
+    Conntrack(conntrack::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Rules(options) => rules::run(&options),
+        Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

@@ -4,10 +4,12 @@
 //! is what the api serves.
 
 use super::rules;
+use crate::api::flow::Flow;
+use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
 use crate::api::server;
 use crate::topology::{Endpoint, Topology, ring_drops};
-use dataplane::engine::{FdbEntry, FdbKind, Handle, PortStatus};
+use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -131,9 +133,42 @@ impl server::Network for Living {
         topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
+    fn port_names(&self) -> Vec<String> {
+        let topology = lock(&self.topology);
+        topology.iter().flat_map(endpoints).map(|made| made.name.clone()).collect()
+    }
+
+    fn flows(&self) -> FlowPages {
+        flow_pages(self.handle.clone())
+    }
+
+    fn flow_count(&self) -> Result<usize, EngineStopped> {
+        self.handle.flow_count()
+    }
+
+    fn remove_flows(&self, which: Vec<FlowKey>) -> Result<usize, EngineStopped> {
+        self.handle.remove_flows(which)
+    }
+
+    fn flush_flows(&self) -> Result<usize, EngineStopped> {
+        self.handle.flush_flows()
+    }
+
     fn stop(&self) {
         self.stop.send_replace(true);
     }
+}
+
+/// The flows of an engine; each page is asked for when its turn comes.
+fn flow_pages(handle: Handle) -> FlowPages {
+    let mut next = Some(FlowPage::default());
+    Box::new(std::iter::from_fn(move || {
+        let page = handle.flows(next.take()?);
+        Some(page.map(|(flows, following)| {
+            next = following;
+            flows.into_iter().map(Flow::from).collect()
+        }))
+    }))
 }
 
 /// All endpoints in the order of the switch's ports.
