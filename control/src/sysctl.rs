@@ -21,6 +21,9 @@ const IPV6_OFF: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
 /// of ports in one read or not at all (`proc_do_large_bitmap` in `kernel/sysctl.c`).
 const LONGEST: usize = 1 << 18;
 
+/// Room for any other setting.
+const USUAL: usize = 1 << 12;
+
 /// The settings of IPv6 that an interface gets before it comes up, with the values.
 const IPV6_SETTINGS: [(&str, &str); 3] = [
     // Where it is 1, as on many hosts and in most containers, the kernel takes no address.
@@ -72,8 +75,12 @@ pub fn read(key: &str) -> io::Result<Option<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = vec![0; LONGEST];
-    let length = file.read(&mut bytes)?;
+    let mut bytes = vec![0; USUAL];
+    let mut length = file.read(&mut bytes)?;
+    if length == bytes.len() {
+        bytes.resize(LONGEST, 0);
+        length = File::open(Path::new(ROOT).join(key))?.read(&mut bytes)?;
+    }
     bytes.truncate(length);
     Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }

@@ -8,10 +8,12 @@ mod error;
 mod name;
 mod network;
 mod request;
+mod router;
 mod subnet;
 
 pub use error::ModelError;
 pub use name::{InterfaceName, NetworkName};
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use request::NetworkRequest;
+pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

@@ -1,6 +1,6 @@
 //! What makes a request a network?
 
-use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, Subnets};
+use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
 use dataplane::config::{self, ConfigError, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -56,6 +56,7 @@ pub struct Network {
     plain: BTreeSet<u32>,
     check_source: bool,
     switch: SwitchConfig,
+    router: RouterOptions,
 }
 
 impl Network {
@@ -75,6 +76,7 @@ impl Network {
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
         let switch = switch(request, ports)?;
+        let router = RouterOptions::new(&request.router)?;
         let check_source = request.check_source;
         Ok(Self {
             name,
@@ -86,6 +88,7 @@ impl Network {
             plain,
             check_source,
             switch,
+            router,
         })
     }
 
@@ -132,6 +135,11 @@ impl Network {
     /// How the switch behaves.
     pub fn switch(&self) -> &SwitchConfig {
         &self.switch
+    }
+
+    /// What the router is to do.
+    pub fn router(&self) -> &RouterOptions {
+        &self.router
     }
 }
 

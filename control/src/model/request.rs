@@ -1,6 +1,8 @@
 //! What did the user write?
 
-use super::{ModelError, Mtu, NetworkName, SubnetRequest, parse_subnet, parse_subnet6};
+use super::{
+    ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
+};
 use dataplane::config::{StormLimit, SwitchConfig};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::time::Duration;
@@ -38,6 +40,8 @@ pub struct NetworkRequest {
     pub fdb_port_limit: usize,
     /// See [`SwitchConfig::storm`].
     pub storm: Option<StormLimit>,
+    /// What is asked of the router.
+    pub router: RouterRequest,
 }
 
 impl NetworkRequest {
@@ -60,6 +64,7 @@ impl NetworkRequest {
             fdb_capacity: switch.fdb_capacity,
             fdb_port_limit: switch.fdb_port_limit,
             storm: switch.storm,
+            router: RouterRequest::default(),
         }
     }
 

@@ -63,10 +63,9 @@ impl Netlink {
     ) -> Result<(), NetlinkError> {
         let mut message = table_route(neighbour.is_ipv4(), table);
         message.header.flags = RouteFlags::Onlink;
-        message.attributes.extend([
-            RouteAttribute::Gateway(neighbour.into()),
-            RouteAttribute::Oif(link.index),
-        ]);
+        message
+            .attributes
+            .extend([RouteAttribute::Gateway(neighbour.into()), RouteAttribute::Oif(link.index)]);
         let answer =
             self.request(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL);
         done(answer, Errno::EEXIST, || Attempt::AddDefaultRoute(link.name.clone(), neighbour))
@@ -77,8 +76,7 @@ impl Netlink {
     /// # Errors
     /// The kernel refuses.
     pub fn remove_table_route(&mut self, ipv4: bool, table: u32) -> Result<(), NetlinkError> {
-        let answer =
-            self.request(RouteNetlinkMessage::DelRoute(table_route(ipv4, table)), 0);
+        let answer = self.request(RouteNetlinkMessage::DelRoute(table_route(ipv4, table)), 0);
         match answer.as_ref().map_err(|error| error.raw_os_error().map(Errno::from_raw)) {
             Err(Some(Errno::ENOENT | Errno::EAFNOSUPPORT)) => Ok(()),
             _ => done(answer, Errno::ESRCH, || Attempt::RemoveTableRoute(table)),

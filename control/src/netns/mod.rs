@@ -106,7 +106,7 @@ fn on_own_thread<T: Send>(
 }
 
 /// Which namespace it is: device and inode of its file, unique as long as it lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     device: u64,
     inode: u64,

@@ -106,7 +106,10 @@ impl Uplink {
 
     /// Is there something to change that other networks share? Then the site's lock is needed.
     pub fn is_shared(&self, look: &Look) -> bool {
-        look.desired.settings.iter().any(|(key, value)| look.host.settings.get(key).is_some_and(|now| now != value))
+        look.desired
+            .settings
+            .iter()
+            .any(|(key, value)| look.host.settings.get(key).is_some_and(|now| now != value))
             || families(&self.entry).any(|ipv4| !move_local(&look.host.rules, ipv4).is_empty())
     }
 
@@ -194,8 +197,9 @@ impl Uplink {
         }
         let ours = self.entry.reserved.iter().copied();
         let all = ports::union(reserved()?.into_iter().chain(ours));
-        sysctl::write(RESERVED, &ports::format(&all)).map_err(|source| {
-            UplinkError::Reserve { ports: self.entry.reserved.clone(), source }
+        sysctl::write(RESERVED, &ports::format(&all)).map_err(|error| {
+            let ports = self.entry.reserved.clone();
+            UplinkError::Reserve { ports, source: error.source }
         })
     }
 }

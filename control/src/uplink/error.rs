@@ -85,9 +85,9 @@ pub enum UplinkError {
     Reserve {
         /// The ports.
         ports: Vec<Range>,
-        /// What went wrong.
+        /// What the kernel said.
         #[source]
-        source: SysctlError,
+        source: io::Error,
     },
     /// What is changed cannot be written down.
     #[error("cannot use {}: {source}", path.display())]

@@ -6,6 +6,7 @@ use super::UplinkError;
 use super::ports::{self, Range};
 use crate::netlink::{Interface, Netlink, Rule};
 use crate::sysctl;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -57,7 +58,8 @@ impl Host {
         let own = interfaces.iter().flat_map(|one| {
             [key(true, &one.name, "forwarding"), key(false, &one.name, "force_forwarding")]
         });
-        for key in [FORWARDING_ALL6, FORCE_FORWARDING_ALL6].map(str::to_owned).into_iter().chain(own)
+        for key in
+            [FORWARDING_ALL6, FORCE_FORWARDING_ALL6].map(str::to_owned).into_iter().chain(own)
         {
             if let Some(value) = value_of(&key)? {
                 settings.insert(key, value);
@@ -68,7 +70,7 @@ impl Host {
 
     /// All of the host's own addresses.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.interfaces.iter().flat_map(|one| &one.addresses).map(|net| net.addr())
+        self.interfaces.iter().flat_map(|one| &one.addresses).map(IpNet::addr)
     }
 
     /// Can IPv6 be forwarded for some interfaces without all others?

@@ -54,7 +54,12 @@ impl Ledger {
     }
 
     /// Writes a setting, and what it was before that.
-    pub(super) fn set(&mut self, home: Identity, key: &str, value: &str) -> Result<(), UplinkError> {
+    pub(super) fn set(
+        &mut self,
+        home: Identity,
+        key: &str,
+        value: &str,
+    ) -> Result<(), UplinkError> {
         let Some(before) = value_of(key)? else { return Ok(()) };
         if before == value {
             return Ok(());

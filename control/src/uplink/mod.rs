@@ -48,11 +48,13 @@ mod plan;
 pub mod ports;
 mod view;
 
-pub use apply::{Caveat, Uplink, lower};
+pub use apply::{Caveat, Look, Note, Uplink, lower};
 pub use error::{Refusal, UplinkError};
 pub use host::Host;
 pub use ledger::LEDGER;
-pub use plan::{Claim, Desired, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired};
+pub use plan::{
+    Claim, Desired, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired, move_local, restore_local,
+};
 pub use view::{MAX_PREFIXES, host_view};
 
 use crate::netns::Identity;

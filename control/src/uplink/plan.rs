@@ -77,9 +77,8 @@ impl From<&Publish> for Claim {
 
 impl Claim {
     fn overlaps(&self, other: &Self) -> bool {
-        let addresses = self.address.is_none()
-            || other.address.is_none()
-            || self.address == other.address;
+        let addresses =
+            self.address.is_none() || other.address.is_none() || self.address == other.address;
         addresses && self.protocol == other.protocol && meet(self.ports, other.ports)
     }
 }
@@ -228,7 +227,7 @@ fn ranges(entry: &Entry, address: IpAddr, protocol: u8) -> Vec<Range> {
 }
 
 fn usable(interface: &crate::netlink::Interface) -> impl Iterator<Item = IpAddr> {
-    interface.addresses.iter().map(|net| net.addr()).filter(is_usable)
+    interface.addresses.iter().map(IpNet::addr).filter(is_usable)
 }
 
 /// Can it be reached from outside?

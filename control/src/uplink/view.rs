@@ -70,8 +70,10 @@ pub fn host_view(
         }
         let Some(sample) = sample(net, &nets) else { continue };
         let way = netlink.way_to(sample)?;
-        let interface = way.and_then(|way| host.interfaces.iter().find(|one| one.index == way.interface));
-        let source = way.and_then(|way| way.source).filter(|source| foreign.allows(*source, interface));
+        let interface =
+            way.and_then(|way| host.interfaces.iter().find(|one| one.index == way.interface));
+        let source =
+            way.and_then(|way| way.source).filter(|source| foreign.allows(*source, interface));
         let mtu = way.and_then(|way| way.mtu).or(interface.map(|one| one.mtu));
         let mtu = mtu.map_or(u16::MAX, |mtu| u16::try_from(mtu).unwrap_or(u16::MAX));
         routes.push(Route { destination: net, source, mtu });

@@ -2,6 +2,7 @@
 
 mod background;
 mod options;
+mod router_options;
 
 pub(super) use options::Options;
 

@@ -3,6 +3,7 @@
 //! Only the form is checked here; whether it makes sense is [`crate::model`]'s to say.
 
 use super::super::known::DEFAULT_NAME;
+use super::router_options::RouterOptions;
 use crate::model::NetworkRequest;
 use clap::Args;
 use dataplane::config::{StormLimit, SwitchConfig};
@@ -63,6 +64,8 @@ pub(in crate::cli) struct Options {
     /// Most bytes per second that are written because of one port's floods, or `none`
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
     storm_bytes: Rate,
+    #[command(flatten)]
+    router: RouterOptions,
     /// Be the process in the background
     #[arg(long = IN_BACKGROUND, hide = true)]
     in_background: bool,
@@ -99,6 +102,7 @@ impl Options {
             fdb_capacity: self.fdb_max,
             fdb_port_limit: self.fdb_port_max,
             storm: storm(self.storm_packets, self.storm_bytes),
+            router: self.router.request(),
         }
     }
 }
@@ -106,9 +110,9 @@ impl Options {
 /// The text is no number, or far out of bounds.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no whole number, or one far too large")]
-struct WholeError;
+pub(super) struct WholeError;
 
-fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
+pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
     text.parse().map_err(|_| WholeError)
 }
 
