@@ -42,6 +42,14 @@ pub enum Refusal {
          without the outside with --uplink none"
     )]
     NoPortsLeft,
+    /// The one port that replies cannot come back to.
+    #[error(
+        "--nat-ports: port 65535 alone is not enough, for the kernel's rules end at 65534; give others"
+    )]
+    LastPortAlone,
+    /// The one port that no rule can be made for is published.
+    #[error("port 65535 cannot be published: the kernel's rules end at 65534; choose another")]
+    PublishLastPort,
     /// A port is published by this network and belongs to another.
     #[error("port {port} is published here, but the network behind {interface} has it already")]
     PublishTaken {
@@ -79,7 +87,7 @@ pub enum UplinkError {
     /// Ports cannot be taken from those that the host gives to its own connections.
     #[error(
         "--nat-ports: {} are among those that the host gives to its own connections \
-         (ip_local_port_range), and cannot be reserved: {source}; choose others, as 61000-65535",
+         (ip_local_port_range), and cannot be reserved: {source}; choose others, as 61000-65534",
         format(.ports)
     )]
     Reserve {

@@ -34,6 +34,8 @@
 //! | `view` | what does the dataplane have to know of the host's routes? |
 //! | `error` | why not? |
 //!
+//! Port 65535 can be in no rule, so nothing is translated to it.
+//!
 //! Known gaps. Fragments but the first have no ports, so replies in fragments stay with the host. A
 //! rule of somebody else at pref 0 or 1 comes before `local` while a network stands, and one at pref 0 may
 //! come before ours. Who moves the `local` rule while a network stands gets it back at pref 0 in the
@@ -53,7 +55,8 @@ pub use error::{Refusal, UplinkError};
 pub use host::Host;
 pub use ledger::LEDGER;
 pub use plan::{
-    Claim, Desired, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired, move_local, restore_local,
+    Claim, Desired, LAST_PORT, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired, move_local,
+    restore_local,
 };
 pub use view::{MAX_PREFIXES, host_view};
 

@@ -4,7 +4,7 @@
 //! from it and from the host as it is now.
 //!
 //! Limits: [`MAX_RANGES`] ranges of ports for an interface, address and protocol, [`MAX_PAIRS`] pairs
-//! of interface and address. The kernel asks its rules one after the other, for every packet that has
+//! of interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other, for every packet that has
 //! no socket yet.
 
 use super::host::{Host, key};
@@ -30,6 +30,10 @@ pub const MAX_PAIRS: usize = 256;
 /// Where our rules are, and behind them the `local` rule, which must not see what is ours. As low as
 /// can be, so that no rule of others changes its place against `local`.
 pub(super) const PRIORITY_LOCAL: u32 = 2;
+
+/// The last port that a rule can have in a range: the kernel takes no range that ends at 65535
+/// (`fib_rule_port_range_valid` in `include/net/fib_rules.h`).
+pub const LAST_PORT: u16 = 65_534;
 
 /// Our tables: these two bytes (`ub`), then the network's number on this host.
 const FIRST_TABLE: u32 = 0x7562_0000;
@@ -108,6 +112,10 @@ pub fn choose(
     host: &Host,
     others: &[Entry],
 ) -> Result<Entry, Refusal> {
+    let beyond = |ports: Range| ports.1 > LAST_PORT;
+    if wanted.published.iter().any(|claim| beyond(claim.ports)) {
+        return Err(Refusal::PublishLastPort);
+    }
     let own: BTreeSet<IpAddr> = host.addresses().filter(is_usable).collect();
     if let Some(&foreign) = wanted.snat.iter().find(|address| !own.contains(address)) {
         return Err(Refusal::SnatAddress(foreign));
@@ -141,7 +149,11 @@ fn choose_ports(asked: Option<Range>, others: &[Entry]) -> Result<Range, Refusal
         let published = |other: &Entry| other.published.iter().any(|one| meet(one.ports, range));
         others.iter().find(|other| meet(other.ports, range) || published(other))
     };
-    if let Some(asked) = asked {
+    if let Some((first, last)) = asked {
+        let asked = (first, last.min(LAST_PORT));
+        if first > LAST_PORT {
+            return Err(Refusal::LastPortAlone);
+        }
         return match clash(asked) {
             None => Ok(asked),
             Some(Entry { interface, ports, .. }) => {
@@ -149,7 +161,7 @@ fn choose_ports(asked: Option<Range>, others: &[Entry]) -> Result<Range, Refusal
             }
         };
     }
-    let default = (*NatConfig::DEFAULT_PORTS.start(), *NatConfig::DEFAULT_PORTS.end());
+    let default = (*NatConfig::DEFAULT_PORTS.start(), LAST_PORT);
     let blocks = (LAST_BLOCK..=FIRST_BLOCK).rev().step_by(BLOCK.into());
     std::iter::once(default)
         .chain(blocks.map(|first| (first, first + BLOCK - 1)))

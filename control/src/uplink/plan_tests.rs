@@ -64,16 +64,16 @@ fn replies_come_back_by_a_rule_for_each_address_of_each_interface_but_ours() {
         shown(&desired),
         [
             format!(
-                "pref 1 iif eth0 to 2001:db8::1/128 ipproto 6 dport 61000-65535 lookup {table} (IPv6)"
+                "pref 1 iif eth0 to 2001:db8::1/128 ipproto 6 dport 61000-65534 lookup {table} (IPv6)"
             ),
             format!(
-                "pref 1 iif eth0 to 2001:db8::1/128 ipproto 17 dport 61000-65535 lookup {table} (IPv6)"
+                "pref 1 iif eth0 to 2001:db8::1/128 ipproto 17 dport 61000-65534 lookup {table} (IPv6)"
             ),
             format!(
-                "pref 1 iif eth0 to 192.0.2.1/32 ipproto 6 dport 61000-65535 lookup {table} (IPv4)"
+                "pref 1 iif eth0 to 192.0.2.1/32 ipproto 6 dport 61000-65534 lookup {table} (IPv4)"
             ),
             format!(
-                "pref 1 iif eth0 to 192.0.2.1/32 ipproto 17 dport 61000-65535 lookup {table} (IPv4)"
+                "pref 1 iif eth0 to 192.0.2.1/32 ipproto 17 dport 61000-65534 lookup {table} (IPv4)"
             ),
         ]
     );
@@ -124,7 +124,7 @@ fn networks_have_tables_and_ports_of_their_own_until_there_are_none_left() {
     };
     assert_eq!(refusal, Refusal::NoPortsLeft);
     assert_eq!(others.len(), 1 + usize::from((FIRST_BLOCK - LAST_BLOCK) / BLOCK) + 1);
-    assert_eq!((others[0].ports, others[1].ports), ((61_000, 65_535), (31_744, 32_767)));
+    assert_eq!((others[0].ports, others[1].ports), ((61_000, 65_534), (31_744, 32_767)));
 }
 
 #[test]
@@ -145,11 +145,15 @@ fn what_belongs_to_another_network_or_is_not_the_hosts_is_refused() {
     let others = std::slice::from_ref(&other);
     let taken = chosen(&wanted(Some((60_000, 61_000))), &host, others).unwrap_err();
     assert!(matches!(taken, Refusal::PortsTaken { .. }), "{taken}");
-    assert!(taken.to_string().contains("61000-65535"), "{taken}");
+    assert!(taken.to_string().contains("61000-65534"), "{taken}");
     let claim = |ports| Claim { protocol: tcp::PROTOCOL, address: None, ports };
-    let published = Wanted { published: vec![claim((65_535, 65_535))], ..wanted(None) };
+    let published = Wanted { published: vec![claim((65_534, 65_534))], ..wanted(None) };
     let taken = chosen(&published, &host, others).unwrap_err();
-    assert!(matches!(taken, Refusal::PublishTaken { port: 65_535, .. }), "{taken}");
+    assert!(matches!(taken, Refusal::PublishTaken { port: 65_534, .. }), "{taken}");
+    let published = Wanted { published: vec![claim((65_000, 65_535))], ..wanted(None) };
+    assert_eq!(chosen(&published, &host, &[]), Err(Refusal::PublishLastPort));
+    let alone = chosen(&wanted(Some((65_535, 65_535))), &host, &[]);
+    assert_eq!(alone, Err(Refusal::LastPortAlone));
     for foreign in ["192.0.2.9", "127.0.0.1", "fe80::1"] {
         let foreign: IpAddr = foreign.parse().unwrap();
         let wanted = Wanted { snat: vec![foreign], ..wanted(None) };

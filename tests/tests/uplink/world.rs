@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
-use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::rtnl::Rtnl;
+use udp_bridge_tests::host::{Host, wait};
 
 /// The host's address towards the outside.
 pub(super) const HOST4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -52,6 +52,15 @@ pub(super) fn add_veth(host: &Host, name: &str, peer: &str) {
     }
     rtnl.up(name);
     host.visit("outside", || Rtnl::open().up(peer));
+    let settled = || has_link_local(name);
+    wait::for_yes("the interface is up with all its addresses", settled);
+}
+
+/// Has the kernel given the interface its own IPv6 address? It does so when the other end is up, and
+/// routes to other addresses wait for that too.
+fn has_link_local(name: &str) -> bool {
+    let Ok(all) = std::fs::read_to_string("/proc/thread-self/net/if_inet6") else { return true };
+    all.lines().any(|line| line.starts_with("fe80") && line.ends_with(name))
 }
 
 /// All rules of the host in short, those of the kernel's `main` and `default` tables left out.
@@ -73,28 +82,33 @@ pub(super) fn rules() -> Vec<String> {
 
 fn short(rule: &RuleMessage) -> String {
     let version = if rule.header.family == AddressFamily::Inet { 4 } else { 6 };
-    let (mut priority, mut table, mut words) = (0, 0, String::new());
+    let (mut priority, mut table, mut words) = (0, 0, Vec::new());
     for attribute in &rule.attributes {
         match attribute {
             RuleAttribute::Priority(number) => priority = *number,
             RuleAttribute::Table(number) => table = *number,
-            RuleAttribute::Iifname(name) => words += &format!(" iif {name}"),
+            RuleAttribute::Iifname(name) => words.push(format!("iif {name} ")),
             RuleAttribute::Destination(address) => {
-                words += &format!(" to {address}/{}", rule.header.dst_len);
+                words.push(format!("to {address}/{} ", rule.header.dst_len));
             }
-            RuleAttribute::IpProtocol(number) => words += &format!(" proto {}", u8::from(*number)),
+            RuleAttribute::IpProtocol(number) => {
+                words.push(format!("proto {} ", u8::from(*number)));
+            }
             RuleAttribute::DestinationPortRange(range) => {
-                words += &format!(" ports {}-{}", range.start, range.end);
+                words.push(format!("ports {}-{} ", range.start, range.end));
             }
             RuleAttribute::Protocol(_) | RuleAttribute::SuppressPrefixLen(u32::MAX) => {}
-            other => words += &format!(" {other:?}"),
+            other => words.push(format!("{other:?} ")),
         }
     }
-    format!("v{version} {priority}{words} lookup {table:#x}")
-        .replace("lookup 0xff ", "lookup local ")
-        .replace("lookup 0xfe", "lookup 254")
-        .replace("lookup 0xfd", "lookup 253")
-        .replace("lookup 0xff", "lookup local")
+    // The kernel has an order of its own.
+    words.sort();
+    let table = match table {
+        255 => "local".to_owned(),
+        254 | 253 => table.to_string(),
+        other => format!("{other:#x}"),
+    };
+    format!("v{version} {priority} {}lookup {table}", words.concat())
 }
 
 /// The neighbours that the default routes of a table lead to, with whether they are on-link.

@@ -17,7 +17,7 @@ pub(super) struct RouterOptions {
     /// host would choose]
     #[arg(long, value_name = "ADDR")]
     snat: Vec<IpAddr>,
-    /// Ports to translate to [default: 61000-65535, or others if a network has those]
+    /// Ports to translate to [default: 61000-65534, or others if a network has those]
     #[arg(long, value_name = "A-B")]
     nat_ports: Option<String>,
     /// Who outside may send to a port that was translated to
