@@ -65,6 +65,9 @@ pub(crate) fn scattered(size: u32) -> impl Iterator<Item = u32> + Clone {
     (0..size).map(move |n| (u64::from(n) * 7919 % u64::from(size)) as u32).cycle()
 }
 
+/// Whom the host sends to what it has for us.
+pub(crate) const NEXT_HOP: MacAddr = MacAddr([2, 0, 0, 0, 1, 0]);
+
 /// What a segment does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Segment {
@@ -85,7 +88,8 @@ pub(crate) fn frame(
     to: MacAddr,
     payload: usize,
 ) -> Vec<u8> {
-    let from = MacAddr([2, 0, 0, 0, 0, 1]);
+    // Whoever calls the next hop is the host.
+    let from = MacAddr([2, 0, 0, 0, 0, u8::from(to != NEXT_HOP)]);
     let ip = PacketBuilder::ethernet2(from.0, to.0).ipv4(
         tuple.source.octets(),
         tuple.destination.octets(),

@@ -30,9 +30,8 @@ use dataplane::flow::Tuple;
 use dataplane::frame::{Frame, FrameBuffer, Subject};
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::port::{Offloads, Port, Received};
-use dataplane::wire::ethernet::MacAddr;
 use dataplane::wire::tcp;
-use flows::{LARGE, SERVER, SMALL, Segment, external, original};
+use flows::{LARGE, NEXT_HOP, SERVER, SMALL, Segment, external, original};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -48,8 +47,6 @@ const NAMESPACE: PortId = PortId(1);
 /// The bridge's address, and those of the two namespaces behind it.
 const BRIDGE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const ENDS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 3)];
-/// Whom the host sends to what it has for us.
-const NEXT_HOP: MacAddr = MacAddr([2, 0, 0, 0, 1, 0]);
 /// The first published port.
 const PUBLISHED: u16 = 2000;
 /// The port that it leads to.

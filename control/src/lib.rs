@@ -8,7 +8,8 @@
 //!      ├──> daemon ────────┘                 │        │           └ killed ──> clear
 //!      │      │                         addressing    ├── netns
 //!      │      ├── dataplane::engine (a thread)        ├── netlink
-//!      │      └── api::server <── unix socket ──┐     └── sysctl
+//!      │      └── api::server <── unix socket ──┐     ├── sysctl
+//!      │                                        │     └── uplink
 //!      └──> api::client ────────────────────────┘
 //! ```
 //!
@@ -20,10 +21,12 @@
 //! 1. [`model`]: what a network is, proven valid;
 //! 2. [`addressing`]: which addresses and MACs it gets;
 //! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
-//! 4. [`daemon`]: who keeps it alive;
-//! 5. [`api`]: how it is asked;
-//! 6. [`cli`] and [`doctor`]: what people see;
-//! 7. [`mod@bench`]: how fast it is beside the kernel bridge.
+//! 4. [`uplink`]: how it reaches the outside;
+//! 5. [`compile`]: what the dataplane is told of all that;
+//! 6. [`daemon`]: who keeps it alive;
+//! 7. [`api`]: how it is asked;
+//! 8. [`cli`] and [`doctor`]: what people see;
+//! 9. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
@@ -31,6 +34,7 @@ pub mod addressing;
 pub mod api;
 pub mod bench;
 pub mod cli;
+pub mod compile;
 pub mod daemon;
 pub mod doctor;
 pub mod model;
@@ -39,3 +43,4 @@ pub mod netns;
 mod program;
 pub mod sysctl;
 pub mod topology;
+pub mod uplink;

@@ -44,7 +44,7 @@ const ABOUT: &str = "A userspace bridge for Linux: namespaces, TAPs and a learni
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make a network and keep it up until Ctrl-C, `down` or the end of the terminal
-    Up(up::Options),
+    Up(Box<up::Options>),
     /// Take networks down, and clear what a killed process left behind
     Down(down::Options),
     /// List networks and their ports, with counters

@@ -2,7 +2,9 @@
 
 use crate::api::server::BindError;
 use crate::model::ModelError;
-use crate::topology::{ApplyError, ClearError, ObserveError, PlanError};
+use crate::netlink::NetlinkError;
+use crate::topology::{ApplyError, ClearError, FollowError, ObserveError, PlanError};
+use crate::uplink::Refusal;
 use dataplane::config::ConfigError;
 use std::io;
 use std::path::PathBuf;
@@ -37,6 +39,15 @@ pub enum StartError {
     /// The request is refused.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The way to the outside is refused.
+    #[error(transparent)]
+    Uplink(#[from] Refusal),
+    /// The host's addresses and routes cannot be read.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// Changes of the host cannot be heard of.
+    #[error(transparent)]
+    Monitor(#[from] NetlinkError),
     /// The network cannot be made.
     #[error(transparent)]
     Apply(#[from] ApplyError),
@@ -54,7 +65,7 @@ pub enum StartError {
 impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Name(_) | Self::Plan(_) | Self::Config(_))
+        matches!(self, Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_))
     }
 }
 

@@ -8,7 +8,9 @@ use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
 use crate::api::server;
-use crate::topology::{Endpoint, Topology, ring_drops};
+use crate::topology::{Endpoint, Site, Topology, ring_drops};
+use crate::uplink::Caveat;
+use dataplane::config::RouterConfig;
 use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,18 +41,29 @@ pub(super) struct Living {
     topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
     gone: Mutex<Vec<bool>>,
+    site: Site,
+    /// What the router was told last.
+    router: Mutex<Option<RouterConfig>>,
     stop: watch::Sender<bool>,
 }
 
 impl Living {
     /// A network that stands from now on.
-    pub(super) fn new(topology: Topology, handle: Handle, rootless: bool) -> Self {
+    pub(super) fn new(
+        topology: Topology,
+        handle: Handle,
+        rootless: bool,
+        site: &Site,
+        router: Option<RouterConfig>,
+    ) -> Self {
         Self {
             network: describe(&topology, rootless),
             since: Instant::now(),
             handle,
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             topology: Mutex::new(Some(topology)),
+            site: site.clone(),
+            router: Mutex::new(router),
             stop: watch::Sender::new(false),
         }
     }
@@ -88,6 +101,28 @@ impl Living {
             }
         }
         totals
+    }
+
+    /// Looks at the host, which has changed, and tells the router if that concerns it.
+    pub(super) fn follow(&self) {
+        let followed = lock(&self.topology).as_mut().map(|topology| topology.follow(&self.site));
+        match followed {
+            Some(Ok(Some((router, caveats)))) => self.tell_router(router, &caveats),
+            Some(Err(error)) => tracing::warn!("cannot follow a change of the host: {error}"),
+            Some(Ok(None)) | None => {}
+        }
+    }
+
+    fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {
+        let mut told = lock(&self.router);
+        if told.as_ref() == Some(&router) {
+            return;
+        }
+        for caveat in caveats {
+            tracing::warn!("{caveat}");
+        }
+        tracing::debug!("the host's addresses or routes have changed");
+        *told = Some(router);
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.

@@ -8,6 +8,7 @@ mod error;
 mod name;
 mod network;
 mod request;
+mod router;
 pub mod rules;
 mod subnet;
 
@@ -15,4 +16,5 @@ pub use error::ModelError;
 pub use name::{InterfaceName, NetworkName};
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use request::NetworkRequest;
+pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

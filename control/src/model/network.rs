@@ -1,7 +1,7 @@
 //! What makes a request a network?
 
 use super::rules::{self, KnownPorts, Rules};
-use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, Subnets};
+use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
 use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -59,6 +59,7 @@ pub struct Network {
     switch: SwitchConfig,
     filter: FilterConfig,
     internal: bool,
+    router: RouterOptions,
 }
 
 impl Network {
@@ -78,6 +79,7 @@ impl Network {
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
         let switch = switch(request, ports)?;
+        let router = RouterOptions::new(&request.router)?;
         let check_source = request.check_source;
         let filter = filter(request, &name, ports)?;
         let internal = request.internal;
@@ -93,6 +95,7 @@ impl Network {
             switch,
             filter,
             internal,
+            router,
         })
     }
 
@@ -149,6 +152,11 @@ impl Network {
     /// Is there no way to the outside and back?
     pub fn is_internal(&self) -> bool {
         self.internal
+    }
+
+    /// What the router is to do.
+    pub fn router(&self) -> &RouterOptions {
+        &self.router
     }
 }
 

@@ -1,7 +1,9 @@
 //! What did the user write?
 
 use super::rules::RulesFile;
-use super::{ModelError, Mtu, NetworkName, SubnetRequest, parse_subnet, parse_subnet6};
+use super::{
+    ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
+};
 use dataplane::config::{StormLimit, SwitchConfig};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub struct NetworkRequest {
     pub icc: bool,
     /// `--internal`: is there no way to the outside and back?
     pub internal: bool,
+    /// What is asked of the router.
+    pub router: RouterRequest,
 }
 
 impl NetworkRequest {
@@ -70,6 +74,7 @@ impl NetworkRequest {
             rules: None,
             icc: true,
             internal: false,
+            router: RouterRequest::default(),
         }
     }
 

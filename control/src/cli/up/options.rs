@@ -3,6 +3,7 @@
 //! Only the form is checked here; whether it makes sense is [`crate::model`]'s to say.
 
 use super::super::known::DEFAULT_NAME;
+use super::router_options::RouterOptions;
 use super::rules_file::{self, RulesFileError};
 use crate::model::NetworkRequest;
 use crate::model::rules::RulesFile;
@@ -75,6 +76,8 @@ pub(in crate::cli) struct Options {
     /// Keep the outside out, and the namespaces in
     #[arg(long)]
     internal: bool,
+    #[command(flatten)]
+    router: RouterOptions,
     /// Be the process in the background
     #[arg(long = IN_BACKGROUND, hide = true)]
     in_background: bool,
@@ -119,6 +122,7 @@ impl Options {
             rules: None,
             icc: self.icc,
             internal: self.internal,
+            router: self.router.request(),
         }
     }
 }
@@ -126,9 +130,9 @@ impl Options {
 /// The text is no number, or far out of bounds.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no whole number, or one far too large")]
-struct WholeError;
+pub(super) struct WholeError;
 
-fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
+pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
     text.parse().map_err(|_| WholeError)
 }
 
