@@ -1,5 +1,6 @@
 //! What makes a request a network?
 
+use super::publish::{self, Publish};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, Subnets};
 use dataplane::config::{self, ConfigError, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
@@ -54,6 +55,7 @@ pub struct Network {
     mtu: Mtu,
     isolated: BTreeSet<u32>,
     plain: BTreeSet<u32>,
+    publish: Vec<Publish>,
     check_source: bool,
     switch: SwitchConfig,
 }
@@ -74,6 +76,7 @@ impl Network {
         let isolated = numbers("--isolate", &request.isolate, request.isolate_all, 1, ports)?;
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
+        let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
         let check_source = request.check_source;
         Ok(Self {
@@ -84,6 +87,7 @@ impl Network {
             mtu,
             isolated,
             plain,
+            publish,
             check_source,
             switch,
         })
@@ -127,6 +131,11 @@ impl Network {
     /// Are frames with a source MAC that is not the port's dropped?
     pub fn checks_source(&self) -> bool {
         self.check_source
+    }
+
+    /// The published ports, as they were written; no two of them overlap.
+    pub fn publish(&self) -> &[Publish] {
+        &self.publish
     }
 
     /// How the switch behaves.
