@@ -21,9 +21,10 @@
 //! 2. [`addressing`]: which addresses and MACs it gets;
 //! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
 //! 4. [`daemon`]: who keeps it alive;
-//! 5. [`api`]: how it is asked;
-//! 6. [`cli`] and [`doctor`]: what people see;
-//! 7. [`mod@bench`]: how fast it is beside the kernel bridge.
+//! 5. [`publish`]: how the host's ports are kept and relayed;
+//! 6. [`api`]: how it is asked;
+//! 7. [`cli`] and [`doctor`]: what people see;
+//! 8. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
@@ -37,5 +38,6 @@ pub mod model;
 pub mod netlink;
 pub mod netns;
 mod program;
+pub mod publish;
 pub mod sysctl;
 pub mod topology;

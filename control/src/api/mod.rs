@@ -7,6 +7,7 @@
 //! | `GET /v1/network` | [`protocol::NetworkInfo`] |
 //! | `GET /v1/ports` | a list of [`protocol::PortInfo`], the host port first |
 //! | `GET /v1/fdb` | a list of [`protocol::FdbInfo`] |
+//! | `GET /v1/published` | a list of [`protocol::PublishedInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; the network is then taken down |
 //!
 //! An error is a [`protocol::Problem`] (RFC 9457): an unknown path 404, a wrong method 405, a stopped

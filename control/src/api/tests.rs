@@ -1,7 +1,7 @@
 //! Client and server over a real socket.
 
 use super::client::{Client, ClientError};
-use super::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use super::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo};
 use super::server::{self, Network};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
@@ -60,6 +60,23 @@ impl Network for OnePort {
             age_seconds: None,
         };
         self.running.then(|| vec![entry])
+    }
+
+    fn published(&self) -> Vec<PublishedInfo> {
+        vec![PublishedInfo {
+            protocol: "tcp".to_owned(),
+            address: None,
+            first_port: 8080,
+            last_port: 8080,
+            port: "ub0-1".to_owned(),
+            target_ipv4: "172.16.1.2".parse().unwrap(),
+            target_ipv6: None,
+            target_first_port: 80,
+            target_last_port: 80,
+            relayed_now: 0,
+            relayed_total: 0,
+            refused: Vec::new(),
+        }]
     }
 
     fn stop(&self) {

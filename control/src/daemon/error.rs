@@ -2,6 +2,7 @@
 
 use crate::api::server::BindError;
 use crate::model::ModelError;
+use crate::publish::PublishError;
 use crate::topology::{ApplyError, ClearError, ObserveError, PlanError};
 use dataplane::config::ConfigError;
 use std::io;
@@ -40,6 +41,9 @@ pub enum StartError {
     /// The network cannot be made.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The host's ports cannot be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The dataplane refuses the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -54,7 +58,11 @@ pub enum StartError {
 impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Name(_) | Self::Plan(_) | Self::Config(_))
+        match self {
+            Self::Name(_) | Self::Plan(_) | Self::Config(_) => true,
+            Self::Publish(error) => error.is_bad_input(),
+            _ => false,
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo};
 use crate::api::server;
+use crate::publish::Relay;
 use crate::topology::{Endpoint, Topology, ring_drops};
 use dataplane::engine::{FdbEntry, FdbKind, Handle, PortStatus};
 use std::process;
@@ -32,6 +33,7 @@ pub(super) struct Living {
     network: NetworkInfo,
     since: Instant,
     handle: Handle,
+    relay: Relay,
     /// Taken out when the network ends.
     topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
@@ -41,11 +43,12 @@ pub(super) struct Living {
 
 impl Living {
     /// A network that stands from now on.
-    pub(super) fn new(topology: Topology, handle: Handle, rootless: bool) -> Self {
+    pub(super) fn new(topology: Topology, handle: Handle, relay: Relay, rootless: bool) -> Self {
         Self {
             network: describe(&topology, rootless),
             since: Instant::now(),
             handle,
+            relay,
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             topology: Mutex::new(Some(topology)),
             stop: watch::Sender::new(false),
@@ -123,6 +126,10 @@ impl server::Network for Living {
             names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
+    }
+
+    fn published(&self) -> Vec<PublishedInfo> {
+        self.relay.status()
     }
 
     fn stop(&self) {

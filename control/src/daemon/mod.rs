@@ -27,6 +27,7 @@ use crate::api::SOCKET_NAME;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::api::server::{self, Network as _};
 use crate::model::NetworkRequest;
+use crate::publish::{Relay, Reserved};
 use crate::topology::{self, Cleared, Plan, Site, Topology};
 use forwarding::Forwarding;
 use living::Living;
@@ -87,10 +88,13 @@ impl Daemon {
         };
         let cleared = clear_leftovers(request, site)?;
         let plan = topology::plan(request, &topology::observe(site)?)?;
+        // Before anything is made: a port that is not free shall leave no trace.
+        let reserved = Reserved::bind(plan.network(), site, rootless)?;
         let mut topology = topology::apply(&plan, site)?;
-        match Started::new(&mut topology, &runtime, &plan, site) {
-            Ok(Started { listener, forwarding }) => {
-                let living = Arc::new(Living::new(topology, forwarding.handle(), rootless));
+        match Started::new(&mut topology, &runtime, &plan, site, reserved) {
+            Ok(Started { listener, relay, forwarding }) => {
+                let living = Living::new(topology, forwarding.handle(), relay, rootless);
+                let living = Arc::new(living);
                 Ok(Self { runtime, signals, listener, living, forwarding, cleared })
             }
             Err(error) => {
@@ -173,6 +177,7 @@ impl Daemon {
 /// The parts that exist beside the topology.
 struct Started {
     listener: UnixListener,
+    relay: Relay,
     forwarding: Forwarding,
 }
 
@@ -182,15 +187,16 @@ impl Started {
         runtime: &Runtime,
         plan: &Plan,
         site: &Site,
+        reserved: Reserved,
     ) -> Result<Self, StartError> {
         let config = topology.dataplane_config()?;
         let socket = site.state_dir.join(plan.network().name().as_str()).join(SOCKET_NAME);
-        let listener = {
+        let (listener, relay) = {
             let _inside = runtime.enter();
-            server::bind(&socket)?
+            (server::bind(&socket)?, Relay::start(plan.network(), reserved)?)
         };
         let forwarding = Forwarding::start(config, topology.take_ports())?;
-        Ok(Self { listener, forwarding })
+        Ok(Self { listener, relay, forwarding })
     }
 }
 

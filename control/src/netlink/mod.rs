@@ -7,6 +7,7 @@
 mod address;
 mod bridge;
 mod link;
+mod lookup;
 mod route;
 mod socket;
 
@@ -34,6 +35,8 @@ pub enum Attempt {
     AddAddress(String, IpNet),
     /// To route everything through an interface.
     AddDefaultRoute(String, IpAddr),
+    /// To look up where an address leads.
+    FindRoute(IpAddr),
     /// To list all routes.
     ListRoutes,
     /// To list all interfaces.
@@ -51,6 +54,7 @@ impl fmt::Display for Attempt {
             Self::AddDefaultRoute(name, gateway) => {
                 write!(f, "add a default route via {gateway} on {name}")
             }
+            Self::FindRoute(address) => write!(f, "say where {address} leads"),
             Self::ListRoutes => write!(f, "list the routes"),
             Self::ListLinks => write!(f, "list the interfaces"),
         }
