@@ -38,46 +38,58 @@ pub(super) async fn serve(listener: TcpListener, place: Place) {
 }
 
 fn admit(client: TcpStream, from: SocketAddr, place: &Place) {
+    let client = Unfinished::new(client);
     if !place.shared.origin.is_here(from.ip()) {
-        return refuse(&client, place, Refusal::NotFromHost);
+        return place.entry.refuse(Refusal::NotFromHost);
     }
     match place.shared.connections.clone().try_acquire_owned() {
         Ok(permit) => {
             tokio::spawn(relay(client, from, place.clone(), permit));
         }
-        Err(_) => refuse(&client, place, Refusal::TooMany),
+        Err(_) => place.entry.refuse(Refusal::TooMany),
     }
-}
-
-fn refuse(client: &TcpStream, place: &Place, why: Refusal) {
-    place.entry.refuse(why);
-    reset(client);
-}
-
-/// Makes the end of the connection a reset.
-fn reset(stream: &TcpStream) {
-    // Where it cannot be set the connection is gone already.
-    let _ = stream.set_zero_linger();
 }
 
 async fn relay(
-    mut client: TcpStream,
+    mut client: Unfinished,
     from: SocketAddr,
     place: Place,
-    permit: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     let target = place.target(from.ip());
-    let Ok(Ok(mut server)) = timeout(CONNECT_PATIENCE, TcpStream::connect(target)).await else {
-        return refuse(&client, &place, Refusal::Unreachable);
+    let Ok(Ok(server)) = timeout(CONNECT_PATIENCE, TcpStream::connect(target)).await else {
+        return place.entry.refuse(Refusal::Unreachable);
     };
-    let relayed = place.entry.relayed();
-    for stream in [&client, &server] {
+    let mut server = Unfinished::new(server);
+    let _relayed = place.entry.relayed();
+    for stream in [&client.stream, &server.stream] {
         // What one side sends at once is not held back for the other.
         let _ = stream.set_nodelay(true);
     }
-    if copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER).await.is_err() {
-        reset(&client);
-        reset(&server);
+    let copied =
+        copy_bidirectional_with_sizes(&mut client.stream, &mut server.stream, BUFFER, BUFFER).await;
+    client.finished = copied.is_ok();
+    server.finished = copied.is_ok();
+}
+
+/// A connection that is reset when it is dropped unless both sides had said all they had to say: it
+/// is refused, the other one broke, or the network ends.
+struct Unfinished {
+    stream: TcpStream,
+    finished: bool,
+}
+
+impl Unfinished {
+    fn new(stream: TcpStream) -> Self {
+        Self { stream, finished: false }
     }
-    drop((relayed, permit));
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Where it cannot be set the connection is gone already.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
 }

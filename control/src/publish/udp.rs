@@ -8,9 +8,12 @@ use super::datagram;
 use super::relay::{Place, Refusal, Relayed, lock};
 use super::tcp::SHORTAGE_PAUSE;
 use dataplane::config::Timeouts;
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, send};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::io::Interest;
@@ -150,10 +153,12 @@ impl Session {
     /// Passes a client's datagram on.
     fn pass(&self, data: &[u8]) {
         self.touch(false);
-        // The first call may tell of an earlier datagram that nobody took; this one goes then.
-        if self.socket.try_send(data).is_err_and(|no| no.kind() == io::ErrorKind::ConnectionRefused)
-        {
-            let _ = self.socket.try_send(data);
+        // Not by tokio's own call, which waits for a word of the kernel that a new socket is ready.
+        let send = || send(self.socket.as_raw_fd(), data, MsgFlags::MSG_DONTWAIT);
+        // The first call may tell of an earlier datagram that nobody took; this one goes then. One
+        // that does not fit in the queue is lost, as datagrams are.
+        if send() == Err(Errno::ECONNREFUSED) {
+            let _ = send();
         }
     }
 
