@@ -8,6 +8,7 @@
 //!      ├──> daemon ────────┘                 │        │           └ killed ──> clear
 //!      │      │                         addressing    ├── netns
 //!      │      ├── dataplane::engine (a thread)        ├── netlink
+//!      │      ├── publish (sockets of the host)       │
 //!      │      └── api::server <── unix socket ──┐     └── sysctl
 //!      └──> api::client ────────────────────────┘
 //! ```

@@ -140,6 +140,7 @@ fn the_client_reads_what_the_server_tells() {
     let network = OnePort { running: true, end: Arc::new(Notify::new()) };
     assert_eq!(served.client().network().unwrap(), network.network());
     assert_eq!(served.client().ports().unwrap(), network.ports());
+    assert_eq!(served.client().published().unwrap(), network.published());
     assert_eq!(Some(served.client().fdb().unwrap()), network.fdb());
 }
 

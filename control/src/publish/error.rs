@@ -94,6 +94,9 @@ fn by(holder: &Option<Holder>) -> String {
 /// As many addresses as can be read at a glance.
 fn list(addresses: &[IpAddr]) -> String {
     const MOST: usize = 12;
+    if addresses.is_empty() {
+        return "none of that family".to_owned();
+    }
     let mut text: Vec<_> = addresses.iter().take(MOST).map(IpAddr::to_string).collect();
     if addresses.len() > MOST {
         text.push(format!("{} more", addresses.len() - MOST));

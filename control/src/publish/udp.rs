@@ -87,7 +87,8 @@ impl Door {
         let arrived = self.socket.try_io(Interest::READABLE, receive)?;
         let asker = Asker { client: arrived.from, asked: arrived.to };
         match self.session(asker) {
-            Ok(session) => session.pass(&buffer[..arrived.length]),
+            Ok(session) if session.pass(&buffer[..arrived.length]) => {}
+            Ok(_) => self.place.entry.refuse(Refusal::Unreachable),
             Err(why) => self.place.entry.refuse(why),
         }
         Ok(())
@@ -141,7 +142,6 @@ impl Door {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => {
-                // Most likely "port unreachable".
                 self.place.entry.refuse(Refusal::Unreachable);
                 Err(error)
             }
@@ -150,16 +150,18 @@ impl Door {
 }
 
 impl Session {
-    /// Passes a client's datagram on.
-    fn pass(&self, data: &[u8]) {
+    /// Passes a client's datagram on; false if the target took none of an earlier one.
+    fn pass(&self, data: &[u8]) -> bool {
         self.touch(false);
         // Not by tokio's own call, which waits for a word of the kernel that a new socket is ready.
         let send = || send(self.socket.as_raw_fd(), data, MsgFlags::MSG_DONTWAIT);
-        // The first call may tell of an earlier datagram that nobody took; this one goes then. One
-        // that does not fit in the queue is lost, as datagrams are.
-        if send() == Err(Errno::ECONNREFUSED) {
+        // "Port unreachable" is told to whoever sends next, in place of sending. What does not fit
+        // in the queue is lost, as datagrams are.
+        let refused = send() == Err(Errno::ECONNREFUSED);
+        if refused {
             let _ = send();
         }
+        !refused
     }
 
     fn touch(&self, answered: bool) {

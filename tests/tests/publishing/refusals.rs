@@ -1,9 +1,12 @@
 //! What is refused before anything is made.
 
+use std::process::Command;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::product;
 
 pub(super) fn add_to(suite: &mut Suite) {
+    suite.add("a_hard_limit_that_is_too_low_is_told", descriptors);
     suite.add_needing(&[Need::Ipv6], "a_publish_that_cannot_be_is_refused_whole", refused);
 }
 
@@ -42,4 +45,18 @@ fn refused(host: &Host) {
         before.assert_same(&host.snapshot());
     }
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// Without `CAP_SYS_RESOURCE` nobody raises it.
+fn descriptors(host: &Host) {
+    let before = host.snapshot();
+    let script = "ulimit -n 5000 && exec setpriv --bounding-set -sys_resource \
+                  --inh-caps -sys_resource \"$0\" up --ports 1 -p 10000-19999:ub0-1:10000-19999";
+    let mut command = Command::new("sh");
+    let refused = host.finish(command.args(["-c", script]).arg(product::binary()));
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    for word in ["10000 published ports", "ulimit -Hn", "5000"] {
+        assert!(refused.stderr.contains(word), "{word} is not in {}", refused.stderr);
+    }
+    before.assert_same(&host.snapshot());
 }

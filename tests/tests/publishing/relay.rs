@@ -22,6 +22,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("each_port_of_a_range_leads_to_its_own_target", range);
     suite.add("a_side_that_ends_may_still_listen", half_close);
     suite.add("a_connection_that_nobody_takes_is_reset_and_counted", nobody_listens);
+    suite.add("a_datagram_that_nobody_takes_is_counted", nobody_listens_to_datagrams);
     suite.add("a_reset_of_the_server_reaches_the_client", server_resets);
     suite.add("a_relayed_connection_is_reset_when_the_network_ends", network_ends);
     suite.add("a_port_of_one_address_is_not_reached_by_another", other_address);
@@ -132,7 +133,7 @@ fn range(host: &Host) {
         let (server, _) = accept(&listener);
         drop((client, server));
     }
-    assert_eq!(published(host, 0)["relayed_total"], 3);
+    wait::for_yes("all were counted", || published(host, 0)["relayed_total"] == 3);
 }
 
 fn half_close(host: &Host) {
@@ -199,6 +200,17 @@ fn other_address(host: &Host) {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused, "{other}");
     }
     drop(network);
+}
+
+fn nobody_listens_to_datagrams(host: &Host) {
+    let _network = host.up("--ports 1 --publish 5300:ub0-1:53/udp");
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // That nobody took one is known when the next is sent.
+    wait::for_yes("it was counted", || {
+        client.send_to(b"anybody?", "127.0.0.1:5300").unwrap();
+        refused(host, 0, "unreachable") > 0
+    });
+    assert_eq!(published(host, 0)["relayed_total"], 1);
 }
 
 /// The frame comes from an interface of the host that is no uplink, by no rule of ours.
