@@ -5,6 +5,7 @@ use super::known::Known;
 use super::output::{print, print_json};
 use super::table::{List, Side};
 use super::units::grouped;
+use crate::api::client::ClientError;
 use crate::api::protocol::PublishedInfo;
 use clap::Args;
 use serde::Serialize;
@@ -33,10 +34,18 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let mut all = Vec::new();
     for network in known.chosen(options.name.as_deref())? {
         let name = network.name.to_string();
-        if network.alive {
-            all.push(Listed { network: name, published: known.client(&network.name).published()? });
-        } else if options.name.is_some() {
-            return Err(CliError::Dead(name));
+        if !network.alive {
+            match options.name {
+                Some(_) => return Err(CliError::Dead(name)),
+                None => continue,
+            }
+        }
+        match known.client(&network.name).published() {
+            Ok(published) => all.push(Listed { network: name, published }),
+            // One of several that is starting or ending just now.
+            Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. })
+                if options.name.is_none() => {}
+            Err(error) => return Err(error.into()),
         }
     }
     if options.json {

@@ -6,6 +6,7 @@
 //!     thread main                          thread dataplane
 //!     signals ─┐                           engine: TAP <-> TAP
 //!     api      ├─> one loop ── handle ───> counters, MAC table, stop
+//!     relay    │       │
 //!     tick     ┘       │
 //!                      └─> the end: engine stopped, api closed, topology torn down
 //! ```
