@@ -5,7 +5,7 @@
 
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
-    PublishedInfo, STOP_PATH, Stopping,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -116,6 +116,14 @@ impl Client {
     /// As of [`Self::network`].
     pub fn published(&self) -> Result<Vec<PublishedInfo>, ClientError> {
         self.ask(Method::GET, PUBLISHED_PATH)
+    }
+
+    /// What may pass.
+    ///
+    /// # Errors
+    /// As of [`Self::network`].
+    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
+        self.ask(Method::GET, RULES_PATH)
     }
 
     /// Asks the network to end. It is gone when its process is, not when this returns.

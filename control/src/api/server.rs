@@ -7,7 +7,7 @@
 
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
-    PublishedInfo, STOP_PATH, Stopping,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -37,6 +37,8 @@ pub trait Network: Send + Sync + 'static {
     fn fdb(&self) -> Option<Vec<FdbInfo>>;
     /// Its published ports.
     fn published(&self) -> Vec<PublishedInfo>;
+    /// What may pass.
+    fn rules(&self) -> RulesInfo;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -92,6 +94,7 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(PORTS_PATH, get(list_ports))
         .route(FDB_PATH, get(list_fdb))
         .route(PUBLISHED_PATH, get(list_published))
+        .route(RULES_PATH, get(list_rules))
         .route(STOP_PATH, post(stop))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -115,6 +118,10 @@ async fn list_published(State(network): State<Arc<dyn Network>>) -> Json<Vec<Pub
     Json(network.published())
 }
 
+async fn list_rules(State(network): State<Arc<dyn Network>>) -> Json<RulesInfo> {
+    Json(network.rules())
+}
+
 async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
     network.stop();
     (StatusCode::ACCEPTED, Json(Stopping { stopping: network.network().name }))
@@ -122,7 +129,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

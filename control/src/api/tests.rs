@@ -1,7 +1,9 @@
 //! Client and server over a real socket.
 
 use super::client::{Client, ClientError};
-use super::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo};
+use super::protocol::{
+    Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo, RuleInfo, RulesInfo,
+};
 use super::server::{self, Network};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
@@ -79,6 +81,19 @@ impl Network for OnePort {
         }]
     }
 
+    fn rules(&self) -> RulesInfo {
+        let hits = Some(Hits { packets: 3, bytes: 180 });
+        let rule = RuleInfo {
+            place: "rules.toml:2".to_owned(),
+            from: Some("ub0-1".to_owned()),
+            sources: vec!["fd00::/64".parse().unwrap()],
+            verdict: "drop".to_owned(),
+            hits,
+            ..RuleInfo::default()
+        };
+        RulesInfo { rules: vec![rule], policy: "accept".to_owned(), ..RulesInfo::default() }
+    }
+
     fn stop(&self) {
         self.end.notify_one();
     }
@@ -142,6 +157,7 @@ fn the_client_reads_what_the_server_tells() {
     assert_eq!(served.client().ports().unwrap(), network.ports());
     assert_eq!(served.client().published().unwrap(), network.published());
     assert_eq!(Some(served.client().fdb().unwrap()), network.fdb());
+    assert_eq!(served.client().rules().unwrap(), network.rules());
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod port_list;
 mod ports;
 mod ps;
 mod report;
+mod rules;
 mod status;
 mod table;
 mod units;
@@ -54,6 +55,8 @@ enum Verb {
     Fdb(fdb::Options),
     /// Show which ports of the host lead where
     Ports(ports::Options),
+    /// Show what may pass, and how often each rule decided
+    Rules(rules::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Ports(options) => ports::run(&options),
+        Verb::Rules(options) => rules::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

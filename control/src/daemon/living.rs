@@ -3,7 +3,10 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo};
+use super::rules;
+use crate::api::protocol::{
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo,
+};
 use crate::api::server;
 use crate::publish::Relay;
 use crate::topology::{Endpoint, Topology, ring_drops};
@@ -130,6 +133,11 @@ impl server::Network for Living {
 
     fn published(&self) -> Vec<PublishedInfo> {
         self.relay.status()
+    }
+
+    fn rules(&self) -> RulesInfo {
+        let topology = lock(&self.topology);
+        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
     fn stop(&self) {

@@ -19,6 +19,7 @@
 mod error;
 mod forwarding;
 mod living;
+mod rules;
 mod signals;
 
 pub use error::{EndError, StartError};

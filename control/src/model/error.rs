@@ -2,6 +2,7 @@
 
 use super::PublishFault;
 use super::network::MAX_PORTS;
+use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
 use ipnet::{Ipv4Net, Ipv6Net};
 
@@ -162,6 +163,9 @@ pub enum ModelError {
         #[source]
         fault: PublishFault,
     },
+    /// The file of rules is refused.
+    #[error(transparent)]
+    Rules(#[from] Box<RulesError>),
     /// The switch does not take its settings.
     #[error("{option}: {error}")]
     Switch {

@@ -9,6 +9,7 @@ mod name;
 mod network;
 mod publish;
 mod request;
+pub mod rules;
 mod subnet;
 
 pub use error::ModelError;

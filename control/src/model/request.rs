@@ -1,5 +1,6 @@
 //! What did the user write?
 
+use super::rules::RulesFile;
 use super::{ModelError, Mtu, NetworkName, SubnetRequest, parse_subnet, parse_subnet6};
 use dataplane::config::{StormLimit, SwitchConfig};
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -40,6 +41,12 @@ pub struct NetworkRequest {
     pub fdb_port_limit: usize,
     /// See [`SwitchConfig::storm`].
     pub storm: Option<StormLimit>,
+    /// `--rules`: the file, read already.
+    pub rules: Option<RulesFile>,
+    /// `--icc`: may namespaces begin flows to each other?
+    pub icc: bool,
+    /// `--internal`: is there no way to the outside and back?
+    pub internal: bool,
 }
 
 impl NetworkRequest {
@@ -63,6 +70,9 @@ impl NetworkRequest {
             fdb_capacity: switch.fdb_capacity,
             fdb_port_limit: switch.fdb_port_limit,
             storm: switch.storm,
+            rules: None,
+            icc: true,
+            internal: false,
         }
     }
 

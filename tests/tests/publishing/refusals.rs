@@ -1,5 +1,6 @@
 //! What is refused before anything is made.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::{Need, Suite};
@@ -7,6 +8,8 @@ use udp_bridge_tests::host::product;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_hard_limit_that_is_too_low_is_told", descriptors);
+    let users = &[Need::UserNamespaces];
+    suite.add_needing(users, "nothing_is_published_without_root", without_root);
     suite.add_needing(&[Need::Ipv6], "a_publish_that_cannot_be_is_refused_whole", refused);
 }
 
@@ -58,5 +61,17 @@ fn descriptors(host: &Host) {
     for word in ["10000 published ports", "ulimit -Hn", "5000"] {
         assert!(refused.stderr.contains(word), "{word} is not in {}", refused.stderr);
     }
+    before.assert_same(&host.snapshot());
+}
+
+fn without_root(host: &Host) {
+    host.open_tun_to(0o666);
+    let programs = host.open_programs_to_all();
+    let before = host.snapshot();
+    let mut command = Command::new(programs.join("udp-bridge"));
+    command.args(["up", "--ports", "1", "-p", "8080:ub0-1:80"]).uid(12_345).gid(12_345);
+    let refused = host.finish(command.current_dir("/").env_remove("XDG_RUNTIME_DIR"));
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--publish needs root"), "{refused:?}");
     before.assert_same(&host.snapshot());
 }
