@@ -104,8 +104,9 @@ mod tests {
         let port = door.local_addr().unwrap().port();
         for asked in ["127.0.0.7", "127.0.0.1", "::1"] {
             let asked: IpAddr = asked.parse().unwrap();
-            let any = if asked.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-            let client = UdpSocket::bind(any).unwrap();
+            let any = if asked.is_ipv4() { "0.0.0.0:0" } else { "[::1]:0" };
+            // A machine without IPv6 has no ::1.
+            let Ok(client) = UdpSocket::bind(any) else { continue };
             client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             client.send_to(b"question", (asked, port)).unwrap();
             let mut buffer = [0; 100];
