@@ -8,8 +8,8 @@
 //!      ├──> daemon ────────┘                 │        │           └ killed ──> clear
 //!      │      │                         addressing    ├── netns
 //!      │      ├── dataplane::engine (a thread)        ├── netlink
-//!      │      └── api::server <── unix socket ──┐     ├── sysctl
-//!      │                                        │     └── uplink
+//!      │      ├── publish (sockets of the host)       ├── sysctl
+//!      │      └── api::server <── unix socket ──┐     └── uplink
 //!      └──> api::client ────────────────────────┘
 //! ```
 //!
@@ -24,9 +24,10 @@
 //! 4. [`uplink`]: how it reaches the outside;
 //! 5. [`compile`]: what the dataplane is told of all that;
 //! 6. [`daemon`]: who keeps it alive;
-//! 7. [`api`]: how it is asked;
-//! 8. [`cli`] and [`doctor`]: what people see;
-//! 9. [`mod@bench`]: how fast it is beside the kernel bridge.
+//! 7. [`publish`]: how the host's ports are kept and relayed;
+//! 8. [`api`]: how it is asked;
+//! 9. [`cli`] and [`doctor`]: what people see;
+//! 10. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +42,7 @@ pub mod model;
 pub mod netlink;
 pub mod netns;
 mod program;
+pub mod publish;
 pub mod sysctl;
 pub mod topology;
 pub mod uplink;

@@ -4,8 +4,8 @@
 //! no thread, so that the caller may still enter a user namespace afterwards.
 
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
-    RulesInfo, STOP_PATH, Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -117,6 +117,14 @@ impl Client {
     /// As of [`Self::network`].
     pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
         self.ask(Method::GET, FDB_PATH)
+    }
+
+    /// Its published ports.
+    ///
+    /// # Errors
+    /// As of [`Self::network`].
+    pub fn published(&self) -> Result<Vec<PublishedInfo>, ClientError> {
+        self.ask(Method::GET, PUBLISHED_PATH)
     }
 
     /// What may pass.

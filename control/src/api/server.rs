@@ -8,8 +8,8 @@
 use super::flow::serve::{self as flows, FlowPages};
 use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH};
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
-    RulesInfo, STOP_PATH, Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -38,6 +38,8 @@ pub trait Network: Send + Sync + 'static {
     fn ports(&self) -> Vec<PortInfo>;
     /// Its MAC table; `None` once the dataplane has stopped.
     fn fdb(&self) -> Option<Vec<FdbInfo>>;
+    /// Its published ports.
+    fn published(&self) -> Vec<PublishedInfo>;
     /// What may pass.
     fn rules(&self) -> RulesInfo;
     /// The names of its ports, each at its number.
@@ -113,6 +115,7 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(NETWORK_PATH, get(describe))
         .route(PORTS_PATH, get(list_ports))
         .route(FDB_PATH, get(list_fdb))
+        .route(PUBLISHED_PATH, get(list_published))
         .route(RULES_PATH, get(list_rules))
         .route(STOP_PATH, post(stop))
         .merge(flows::routes())
@@ -134,6 +137,10 @@ async fn list_fdb(State(network): State<Arc<dyn Network>>) -> Result<Json<Vec<Fd
     network.fdb().map(Json).ok_or_else(|| problem(StatusCode::SERVICE_UNAVAILABLE, detail))
 }
 
+async fn list_published(State(network): State<Arc<dyn Network>>) -> Json<Vec<PublishedInfo>> {
+    Json(network.published())
+}
+
 async fn list_rules(State(network): State<Arc<dyn Network>>) -> Json<RulesInfo> {
     Json(network.rules())
 }
@@ -145,7 +152,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

@@ -5,7 +5,7 @@ use super::flow::serve::FlowPages;
 use super::flow::tests::{flows, infos};
 use super::flow::{Flow, FlowFilter, FlowInfo};
 use super::protocol::{
-    Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, RuleInfo, RulesInfo,
+    Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo, RuleInfo, RulesInfo,
 };
 use super::server::{self, Network};
 use dataplane::engine::{EngineStopped, FlowKey};
@@ -70,6 +70,23 @@ impl Network for OnePort {
             age_seconds: None,
         };
         self.running.then(|| vec![entry])
+    }
+
+    fn published(&self) -> Vec<PublishedInfo> {
+        vec![PublishedInfo {
+            protocol: "tcp".to_owned(),
+            address: None,
+            first_port: 8080,
+            last_port: 8080,
+            port: "ub0-1".to_owned(),
+            target_ipv4: "172.16.1.2".parse().unwrap(),
+            target_ipv6: None,
+            target_first_port: 80,
+            target_last_port: 80,
+            relayed_now: 0,
+            relayed_total: 0,
+            refused: Vec::new(),
+        }]
     }
 
     fn rules(&self) -> RulesInfo {
@@ -191,6 +208,7 @@ fn the_client_reads_what_the_server_tells() {
     let network = OnePort::new(true);
     assert_eq!(served.client().network().unwrap(), network.network());
     assert_eq!(served.client().ports().unwrap(), network.ports());
+    assert_eq!(served.client().published().unwrap(), network.published());
     assert_eq!(Some(served.client().fdb().unwrap()), network.fdb());
     assert_eq!(served.client().rules().unwrap(), network.rules());
 }

@@ -12,6 +12,7 @@ mod known;
 mod logs;
 mod output;
 mod port_list;
+mod ports;
 mod ps;
 mod report;
 mod rules;
@@ -53,6 +54,8 @@ enum Verb {
     Exec(exec::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
+    /// Show which ports of the host lead where
+    Ports(ports::Options),
     /// Show what may pass, and how often each rule decided
     Rules(rules::Options),
     /// Show, count or delete tracked flows, as conntrack(8) does
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
+        Verb::Ports(options) => ports::run(&options),
         Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),

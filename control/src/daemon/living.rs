@@ -6,8 +6,11 @@
 use super::rules;
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
+use crate::api::protocol::{
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo,
+};
 use crate::api::server;
+use crate::publish::Relay;
 use crate::topology::{Endpoint, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
@@ -37,6 +40,7 @@ pub(super) struct Living {
     network: NetworkInfo,
     since: Instant,
     handle: Handle,
+    relay: Relay,
     /// Taken out when the network ends.
     topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
@@ -52,6 +56,7 @@ impl Living {
     pub(super) fn new(
         topology: Topology,
         handle: Handle,
+        relay: Relay,
         rootless: bool,
         site: &Site,
         router: Option<RouterConfig>,
@@ -60,6 +65,7 @@ impl Living {
             network: describe(&topology, rootless),
             since: Instant::now(),
             handle,
+            relay,
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
@@ -163,9 +169,15 @@ impl server::Network for Living {
         Some(named.collect())
     }
 
+    fn published(&self) -> Vec<PublishedInfo> {
+        self.relay.status()
+    }
+
     fn rules(&self) -> RulesInfo {
+        let hits = self.handle.rule_hits().ok().flatten();
         let topology = lock(&self.topology);
-        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
+        let told = |made: &Topology| rules::describe(&made.network, hits.as_ref());
+        topology.as_ref().map(told).unwrap_or_default()
     }
 
     fn port_names(&self) -> Vec<String> {

@@ -7,7 +7,8 @@
 //!     signals ─┐                           engine: TAP <-> TAP
 //!     api      ├─> one loop ── handle ───> counters, MAC table, stop
 //!     tick     ┤       │
-//!     host     ┘       │
+//!     host     ┤       │
+//!     relay    ┘       │
 //!                      └─> the end: engine stopped, api closed, topology torn down
 //! ```
 //!
@@ -31,6 +32,7 @@ use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::api::server::{self, Network as _};
 use crate::model::{NetworkRequest, UplinkKind};
 use crate::netlink::Monitor;
+use crate::publish::{Relay, Reserved};
 use crate::topology::{self, Cleared, Plan, Site, Topology, Warning};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
@@ -96,10 +98,13 @@ impl Daemon {
         let request = &fit_for(request, rootless)?;
         let cleared = clear_leftovers(request, site)?;
         let plan = topology::plan(request, &topology::observe(site)?)?;
+        // Before anything is made: a port that is not free shall leave no trace.
+        let reserved = Reserved::bind(plan.network(), site, rootless)?;
         let mut topology = topology::apply(&plan, site)?;
-        match Started::new(&mut topology, &runtime, &plan, site) {
-            Ok(Started { listener, forwarding, router, monitor }) => {
-                let living = Living::new(topology, forwarding.handle(), rootless, site, router);
+        match Started::new(&mut topology, &runtime, &plan, site, reserved) {
+            Ok(Started { listener, relay, forwarding, router, monitor }) => {
+                let handle = forwarding.handle();
+                let living = Living::new(topology, handle, relay, rootless, site, router);
                 let living = Arc::new(living);
                 Ok(Self { runtime, signals, listener, living, forwarding, monitor, cleared })
             }
@@ -184,6 +189,7 @@ impl Daemon {
 /// The parts that exist beside the topology.
 struct Started {
     listener: UnixListener,
+    relay: Relay,
     forwarding: Forwarding,
     router: Option<RouterConfig>,
     monitor: Option<Monitor>,
@@ -195,6 +201,7 @@ impl Started {
         runtime: &Runtime,
         plan: &Plan,
         site: &Site,
+        reserved: Reserved,
     ) -> Result<Self, StartError> {
         // From here on no change of the host is missed.
         let monitor = Monitor::open()?;
@@ -206,13 +213,13 @@ impl Started {
             router = Some(told);
         }
         let socket = site.state_dir.join(plan.network().name().as_str()).join(SOCKET_NAME);
-        let listener = {
+        let (listener, relay) = {
             let _inside = runtime.enter();
-            server::bind(&socket)?
+            (server::bind(&socket)?, Relay::start(plan.network(), reserved)?)
         };
         let forwarding = Forwarding::start(config, topology.take_ports())?;
         let monitor = router.is_some().then_some(monitor);
-        Ok(Self { listener, forwarding, router, monitor })
+        Ok(Self { listener, relay, forwarding, router, monitor })
     }
 }
 

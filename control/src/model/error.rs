@@ -1,5 +1,6 @@
 //! Why is a request refused?
 
+use super::PublishFault;
 use super::network::MAX_PORTS;
 use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
@@ -152,6 +153,15 @@ pub enum ModelError {
         first: u32,
         /// The last number that is allowed there.
         last: u32,
+    },
+    /// A port cannot be published so.
+    #[error("--publish {text:?}: {fault}")]
+    Publish {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        fault: PublishFault,
     },
     /// The file of rules is refused.
     #[error(transparent)]

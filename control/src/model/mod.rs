@@ -7,6 +7,7 @@
 mod error;
 mod name;
 mod network;
+mod publish;
 mod request;
 mod router;
 pub mod rules;
@@ -15,6 +16,7 @@ mod subnet;
 pub use error::ModelError;
 pub use name::{InterfaceName, NetworkName};
 pub use network::{MAX_PORTS, Mtu, Network};
+pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};
 pub use request::NetworkRequest;
 pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

@@ -1,5 +1,6 @@
 //! What makes a request a network?
 
+use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
 use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig};
@@ -55,6 +56,7 @@ pub struct Network {
     mtu: Mtu,
     isolated: BTreeSet<u32>,
     plain: BTreeSet<u32>,
+    publish: Vec<Publish>,
     check_source: bool,
     switch: SwitchConfig,
     filter: FilterConfig,
@@ -78,6 +80,7 @@ impl Network {
         let isolated = numbers("--isolate", &request.isolate, request.isolate_all, 1, ports)?;
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
+        let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
         let router = RouterOptions::new(&request.router)?;
         let check_source = request.check_source;
@@ -91,6 +94,7 @@ impl Network {
             mtu,
             isolated,
             plain,
+            publish,
             check_source,
             switch,
             filter,
@@ -137,6 +141,11 @@ impl Network {
     /// Are frames with a source MAC that is not the port's dropped?
     pub fn checks_source(&self) -> bool {
         self.check_source
+    }
+
+    /// The published ports, as they were written; no two of them overlap.
+    pub fn publish(&self) -> &[Publish] {
+        &self.publish
     }
 
     /// How the switch behaves.

@@ -31,6 +31,8 @@ pub struct NetworkRequest {
     pub no_offloads: Vec<u32>,
     /// `--no-offloads` of every port and the host's.
     pub no_offloads_all: bool,
+    /// Each `--publish`.
+    pub publish: Vec<String>,
     /// Are frames with a source MAC that is not the port's dropped?
     pub check_source: bool,
     /// See [`SwitchConfig::ageing`].
@@ -66,6 +68,7 @@ impl NetworkRequest {
             isolate_all: false,
             no_offloads: Vec::new(),
             no_offloads_all: false,
+            publish: Vec::new(),
             check_source: true,
             ageing: switch.ageing,
             fdb_capacity: switch.fdb_capacity,

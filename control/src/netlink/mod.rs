@@ -10,6 +10,7 @@ mod interface;
 mod link;
 mod lookup;
 mod monitor;
+mod own;
 mod route;
 mod rule;
 mod socket;
@@ -42,6 +43,8 @@ pub enum Attempt {
     AddAddress(String, IpNet),
     /// To route everything through an interface.
     AddDefaultRoute(String, IpAddr),
+    /// To look up where an address leads.
+    FindRoute(IpAddr),
     /// To list all routes.
     ListRoutes,
     /// To list all interfaces.
@@ -73,6 +76,7 @@ impl fmt::Display for Attempt {
             Self::AddDefaultRoute(name, gateway) => {
                 write!(f, "add a default route via {gateway} on {name}")
             }
+            Self::FindRoute(address) => write!(f, "say where {address} leads"),
             Self::ListRoutes => write!(f, "list the routes"),
             Self::ListLinks => write!(f, "list the interfaces"),
             Self::ListAddresses => write!(f, "list the addresses"),

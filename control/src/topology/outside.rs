@@ -9,7 +9,8 @@ use super::{RecordError, Site, Topology, Warning};
 use crate::addressing::next_hop;
 use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind};
-use crate::uplink::{self, Caveat, Entry, Uplink, UplinkError, Wanted};
+use crate::publish::for_dataplane;
+use crate::uplink::{self, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
 use dataplane::config::{HostView, RouterConfig};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -22,7 +23,7 @@ pub(super) fn wanted(network: &Network) -> Option<Wanted> {
         ipv6: network.subnets().v6.is_some(),
         ports: router.nat_ports.as_ref().map(|ports| (*ports.start(), *ports.end())),
         snat: router.snat.clone(),
-        published: Vec::new(),
+        published: for_dataplane(network).iter().map(Claim::from).collect(),
     })
 }
 
@@ -145,9 +146,14 @@ impl Topology {
             (uplink.next_hop(), first..=last)
         };
         let uplink = self.uplink.as_ref().map(way);
-        compile::router(
-            &self.network,
-            compile::Parts { uplink, host, ..compile::Parts::switch_alone() },
-        )
+        let network = &self.network;
+        let parts = compile::Parts {
+            uplink,
+            host,
+            published: for_dataplane(network),
+            filter: network.filter().clone(),
+            internal: network.is_internal(),
+        };
+        compile::router(network, parts)
     }
 }

@@ -81,10 +81,17 @@ impl From<&Publish> for Claim {
 
 impl Claim {
     fn overlaps(&self, other: &Self) -> bool {
-        let addresses =
-            self.address.is_none() || other.address.is_none() || self.address == other.address;
+        let addresses = match (self.address, other.address) {
+            (Some(one), Some(two)) => covers(one, two) || covers(two, one),
+            _ => true,
+        };
         addresses && self.protocol == other.protocol && meet(self.ports, other.ports)
     }
+}
+
+/// Does a claim to `bound` cover `address`? The unspecified address stands for all of its family.
+fn covers(bound: IpAddr, address: IpAddr) -> bool {
+    bound == address || bound.is_unspecified() && bound.is_ipv4() == address.is_ipv4()
 }
 
 fn meet(one: Range, other: Range) -> bool {
@@ -232,7 +239,7 @@ pub fn desired(entry: &Entry, host: &Host, taps: &BTreeSet<String>) -> Desired {
 /// The ports of an address that are ours.
 fn ranges(entry: &Entry, address: IpAddr, protocol: u8) -> Vec<Range> {
     let published = entry.published.iter().filter(|claim| {
-        claim.protocol == protocol && claim.address.is_none_or(|bound| bound == address)
+        claim.protocol == protocol && claim.address.is_none_or(|bound| covers(bound, address))
     });
     let all = published.map(|claim| claim.ports).chain([entry.ports]);
     ports::at_most(MAX_RANGES, ports::union(all))

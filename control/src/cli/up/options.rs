@@ -46,6 +46,9 @@ pub(in crate::cli) struct Options {
     /// Ports that get complete frames only: `all`, or numbers like 0,1 (0 is the host's)
     #[arg(long, value_name = "PORTS")]
     no_offloads: Option<PortSet>,
+    /// Make a port of the host lead to a port of a namespace, `8080:ub0-1:80`; may be repeated
+    #[arg(long, short, value_name = "[ADDR:]PORT[-PORT]:NAME:PORT[-PORT][/tcp|udp]")]
+    publish: Vec<String>,
     /// Accept any source MAC on every port, and learn from it
     #[arg(long)]
     no_source_check: bool,
@@ -114,6 +117,7 @@ impl Options {
             isolate_all,
             no_offloads,
             no_offloads_all,
+            publish: self.publish.clone(),
             check_source: !self.no_source_check,
             ageing: Duration::from_secs(self.fdb_ageing),
             fdb_capacity: self.fdb_max,
