@@ -62,7 +62,11 @@ pub fn next(socket: &impl AsRawFd) -> Option<Report> {
 }
 
 /// Sends `data` again and again until there is a report about it.
-pub fn provoke<S: AsRawFd>(socket: &S, what: &str, send: impl Fn(&S) -> io::Result<usize>) -> Report {
+pub fn provoke<S: AsRawFd>(
+    socket: &S,
+    what: &str,
+    send: impl Fn(&S) -> io::Result<usize>,
+) -> Report {
     wait::for_some(what, || {
         // An error that waits is told to the sender first.
         let _ = send(socket);

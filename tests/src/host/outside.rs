@@ -130,8 +130,7 @@ impl Host {
         let file = File::open(self.netns(namespace)).unwrap();
         let named = |name: &str| {
             let mut link = LinkMessage::default();
-            link.attributes =
-                vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Mtu(mtu)];
+            link.attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Mtu(mtu)];
             link
         };
         let mut other_end = named(peer);

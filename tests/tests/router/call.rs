@@ -66,15 +66,13 @@ impl Call<'_> {
     }
 
     fn converse(&self, host: &Host) -> Seen {
-        let (mut client, mut server, seen) = self.connect(host);
+        let (client, server, seen) = self.connect(host);
         let (question, answer) = (random(CONVERSATION, 1), random(CONVERSATION, 2));
-        let said = |stream: &mut TcpStream, data: &[u8]| {
+        let said = |mut stream: &TcpStream, data: &[u8]| {
             stream.write_all(data).unwrap_or_else(|error| panic!("{self}: {error}"));
             stream.shutdown(Shutdown::Write).unwrap();
         };
-        for (from, to, data) in
-            [(&mut client, &mut server, &question), (&mut server, &mut client, &answer)]
-        {
+        for (from, mut to, data) in [(&client, &server, &question), (&server, &client, &answer)] {
             // The second is heard when the first is over: a half-closed connection still works.
             thread::scope(|scope| {
                 scope.spawn(|| said(from, data));

@@ -18,7 +18,11 @@ const NARROW: u32 = 1400;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "a_closed_port_outside_is_told_to_the_socket", closed_outside);
-    suite.add_needing(NEEDS, "a_closed_published_port_is_told_to_the_socket_outside", closed_inside);
+    suite.add_needing(
+        NEEDS,
+        "a_closed_published_port_is_told_to_the_socket_outside",
+        closed_inside,
+    );
     suite.add_needing(NEEDS, "a_host_that_is_not_there_is_told_to_the_socket", nobody_there);
     suite.add_needing(NEEDS, "tcp_passes_an_uplink_that_is_narrower_than_the_network", narrow_tcp);
     suite.add_needing(NEEDS, "a_socket_learns_the_mtu_of_the_uplink", narrow_uplink);
@@ -111,8 +115,7 @@ fn learns(host: &Host, client: &End, to: SocketAddr, server: (&End, SocketAddr))
     // Fits the network, and not the narrow link.
     let datagram = random(1450, 6);
     // Less: its headers come on top. IPv6 has none to spare.
-    let report =
-        icmp_errors::provoke(&socket, "a report", |socket| socket.send(&datagram[..1440]));
+    let report = icmp_errors::provoke(&socket, "a report", |socket| socket.send(&datagram[..1440]));
     assert_eq!((report.errno, report.info), (Errno::EMSGSIZE as i32, NARROW), "{report:?}");
     if to.is_ipv4() {
         assert_eq!(getsockopt(&socket, sockopt::IpMtu).unwrap(), NARROW.cast_signed());

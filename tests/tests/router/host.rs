@@ -74,11 +74,13 @@ fn no_ping_lost(host: &Host) {
             assert_eq!(ended.code(), Some(0), "{ended:?}");
         }
     };
+    let stop = &stop;
     thread::scope(|scope| {
+        // A thread begins in the namespaces of the one that starts it.
         let pingers: Vec<_> = Family::BOTH
             .iter()
             .flat_map(|family| [family.of(&outside), family.host()])
-            .map(|to| (to, on_same_host(scope, || ping_on(to, &stop))))
+            .map(|to| (to, scope.spawn(move || ping_on(to, stop))))
             .collect();
         networks();
         stop.store(true, Ordering::Relaxed);
@@ -87,14 +89,6 @@ fn no_ping_lost(host: &Host) {
             assert!(lost.is_empty() && count > 10, "of {count} pings to {to} were lost {lost:?}");
         }
     });
-}
-
-/// A thread begins in the namespaces of the one that starts it.
-fn on_same_host<'s, T: Send + 's>(
-    scope: &'s thread::Scope<'s, '_>,
-    run: impl FnOnce() -> T + Send + 's,
-) -> thread::ScopedJoinHandle<'s, T> {
-    scope.spawn(run)
 }
 
 fn own_service(host: &Host) {

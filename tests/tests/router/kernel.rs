@@ -88,7 +88,8 @@ fn shown(host: &Host) {
         let (client, _server, seen) = Call::direct(end, &world.outside, there).connect(host);
         let shown = host.udp_bridge("conntrack -L").ok().stdout;
         let own = client.local_addr().unwrap();
-        let original = format!("src={} dst={} sport={} dport=7000", own.ip(), there.ip(), own.port());
+        let original =
+            format!("src={} dst={} sport={} dport=7000", own.ip(), there.ip(), own.port());
         let (source, port) = (seen.source.ip(), seen.source.port());
         let reply = format!("src={} dst={source} sport=7000 dport={port}", there.ip());
         let found = |line: &str| {

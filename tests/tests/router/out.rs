@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use std::net::{SocketAddr, UdpSocket};
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::outside::Family;
-use udp_bridge_tests::host::traffic::{End, pings, pings_with, random};
+use udp_bridge_tests::host::traffic::{End, pings, pings_with};
 use udp_bridge_tests::host::{Host, wait};
 
 /// The ports that translation uses if nobody says otherwise.
