@@ -5,7 +5,7 @@
 
 use super::{Attempt, Netlink, NetlinkError};
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL, Nla};
 use netlink_packet_route::route::RouteProtocol;
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
@@ -202,10 +202,20 @@ fn describe(message: &RuleMessage, ipv4: bool) -> Option<Rule> {
             }
             // What the kernel adds to every rule.
             RuleAttribute::SuppressPrefixLen(u32::MAX) | RuleAttribute::Table(_) => {}
+            RuleAttribute::Other(other) if is_whole_port(other) => {}
             _ => rule.plain = false,
         }
     }
     Some(rule)
+}
+
+/// Linux 6.15 and later say of a rule for one port that all bits of the port count.
+fn is_whole_port(attribute: &DefaultNla) -> bool {
+    // `FRA_DPORT_MASK` (`include/uapi/linux/fib_rules.h`).
+    const DESTINATION_PORT_MASK: u16 = 29;
+    let mut value = vec![0; attribute.value_len()];
+    attribute.emit_value(&mut value);
+    attribute.kind() == DESTINATION_PORT_MASK && value == u16::MAX.to_ne_bytes()
 }
 
 fn net(address: IpAddr, prefix: u8) -> Option<IpNet> {
@@ -235,6 +245,17 @@ mod tests {
         let local = Rule::local(false, 0, PROTOCOL_KERNEL);
         assert_eq!(describe(&local.message(), false), Some(local.clone()));
         assert!(local.is_local());
+    }
+
+    #[test]
+    fn a_rule_for_one_port_is_the_same_with_the_mask_that_the_kernel_adds() {
+        let rule = Rule { ports: Some((8080, 8080)), ..Rule::local(true, 1, PROTOCOL_OURS) };
+        for (mask, plain) in [([0xff, 0xff], true), ([0xff, 0xf0], false)] {
+            let mut message = rule.message();
+            let mask = DefaultNla::new(29, mask.to_vec());
+            message.attributes.push(RuleAttribute::Other(mask));
+            assert_eq!(describe(&message, true).unwrap().plain, plain);
+        }
     }
 
     #[test]
