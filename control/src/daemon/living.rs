@@ -128,6 +128,11 @@ impl Living {
             tracing::warn!("{caveat}");
         }
         tracing::debug!("the host's addresses or routes have changed");
+        // It is told again after the next change.
+        if let Err(error) = self.handle.reconfigure(router.clone()) {
+            tracing::warn!("the router works on as the host was before: {error}");
+            return;
+        }
         *told = Some(router);
     }
 
