@@ -13,9 +13,9 @@
 //! The host's default routes lead to `o0`. `far` is there only for tests that want a second hop.
 //! Addresses are those for documentation (RFC 5737, RFC 3849).
 
-use super::Host;
 use super::rtnl::Rtnl;
 use super::traffic::End;
+use super::{Host, wait};
 use netlink_packet_route::link::{
     InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
@@ -141,7 +141,11 @@ impl Host {
         link.attributes.push(LinkAttribute::LinkInfo(info));
         Rtnl::open().make(link);
         bring_up(name);
-        self.visit(namespace, || bring_up(peer));
+        self.visit(namespace, || {
+            bring_up(peer);
+            wait_for_link(peer);
+        });
+        wait_for_link(name);
     }
 }
 
@@ -151,6 +155,15 @@ fn bring_up(name: &str) {
         set_sysctl(&format!("ipv6/conf/{name}/{setting}"), "0");
     }
     Rtnl::open().up(name);
+}
+
+/// Waits until the kernel has given the interface its link-local address, which it does on the side:
+/// a snapshot before it is another than one after it.
+fn wait_for_link(name: &str) {
+    wait::for_yes("a link-local address", || {
+        let all = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
+        all.lines().any(|line| line.starts_with("fe80") && line.ends_with(&format!(" {name}")))
+    });
 }
 
 fn give(interface: &str, addresses: &[IpAddr]) {

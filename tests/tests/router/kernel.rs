@@ -86,7 +86,8 @@ fn shown(host: &Host) {
     for family in Family::BOTH {
         let there = std::net::SocketAddr::new(family.of(&world.outside), 7000);
         let (client, _server, seen) = Call::direct(end, &world.outside, there).connect(host);
-        let shown = host.udp_bridge("conntrack -L").ok().stdout;
+        let word = if family == Family::V4 { "ipv4" } else { "ipv6" };
+        let shown = host.udp_bridge(&format!("conntrack -L -f {word}")).ok().stdout;
         let own = client.local_addr().unwrap();
         let original =
             format!("src={} dst={} sport={} dport=7000", own.ip(), there.ip(), own.port());
