@@ -64,10 +64,12 @@ impl Forwarding {
 fn listeners(config: &Config) -> Result<Vec<Box<dyn Port>>, IcmpError> {
     let Some(router) = config.router() else { return Ok(Vec::new()) };
     let Some(uplink) = &router.uplink else { return Ok(Vec::new()) };
-    let (host, next_hop) = (config.ports()[0].mac, uplink.next_hop.mac);
-    let mut listeners: Vec<Box<dyn Port>> = vec![Box::new(IcmpPort::open_v4(host, next_hop)?)];
+    let (host, next_hop) = (&config.ports()[0], uplink.next_hop.mac);
+    let v4 = IcmpPort::open_v4(host.mac, next_hop)?.with_mtu(host.mtu);
+    let mut listeners: Vec<Box<dyn Port>> = vec![Box::new(v4)];
     if router.ipv6.is_some() {
-        listeners.push(Box::new(IcmpPort::open_v6(host, next_hop)?));
+        let v6 = IcmpPort::open_v6(host.mac, next_hop)?.with_mtu(host.mtu);
+        listeners.push(Box::new(v6));
     }
     Ok(listeners)
 }

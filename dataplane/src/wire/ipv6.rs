@@ -12,6 +12,8 @@ pub const NO_NEXT_HEADER: u8 = 59;
 pub const OFFSET_MASK: u16 = 0xfff8;
 /// The bit of a fragment header's `offset_more` that says more fragments follow.
 pub const MORE_FRAGMENTS: u16 = 1;
+/// The protocol number that says a fragment header follows.
+pub const FRAGMENT: u8 = extension::FRAGMENT;
 /// Where in the header the hop limit is.
 pub const HOP_LIMIT_OFFSET: usize = 7;
 

@@ -20,15 +20,20 @@
 //! Messages that the socket has no room for are lost to us, not to the host; each counts as a frame
 //! that could not be read, as soon as the next one comes. Nothing can be sent.
 //!
+//! The kernel puts fragments together before a raw socket sees them. What is larger than the network's
+//! MTU then is cut again, see [`pieces`].
+//!
 //! The hop limit is as it was on arrival: these messages were delivered, not forwarded to us.
 //!
 //! Source: raw(7), RFC 3542 3.2; `net/ipv4/raw.c`, `net/ipv6/raw.c`.
 //! Known gaps: types of ICMP from 32 on pass the kernel's filter (all are obsolete but extended
 //! echo, RFC 8335); the checksum of an ICMPv4 message is its receiver's to verify.
 
+mod pieces;
 #[cfg(test)]
 mod tests;
 
+use self::pieces::Pieces;
 use super::sys::icmp as sys;
 use super::{Offloads, Port, Received};
 use crate::frame::FrameBuffer;
@@ -121,6 +126,12 @@ pub struct IcmpPort {
     lost: u32,
     /// How many of them were told as unreadable frames; wraps.
     told: u32,
+    /// The largest packet that it hands out, in bytes.
+    mtu: usize,
+    /// What is left of a message that was larger.
+    pieces: Option<Pieces>,
+    /// How many messages were cut; wraps.
+    cut: u32,
 }
 
 impl IcmpPort {
@@ -153,6 +164,12 @@ impl IcmpPort {
         Self::finish(protocol, socket, header)
     }
 
+    /// Hands out no packet of more than so many bytes: what is larger comes in fragments.
+    #[must_use]
+    pub fn with_mtu(self, mtu: u16) -> Self {
+        Self { mtu: mtu.into(), ..self }
+    }
+
     fn finish(
         protocol: &'static str,
         socket: OwnedFd,
@@ -162,7 +179,39 @@ impl IcmpPort {
         sys::tell_lost(socket.as_fd()).map_err(|source| IcmpError::Telling { protocol, source })?;
         sys::set_receive_buffer(socket.as_fd(), RECEIVE_BUFFER)
             .map_err(|source| IcmpError::Buffer { protocol, source })?;
-        Ok(Self { socket, ethernet, lost: 0, told: 0 })
+        Ok(Self::new(socket, ethernet))
+    }
+
+    fn new(socket: OwnedFd, ethernet: EthernetHeader) -> Self {
+        Self { socket, ethernet, lost: 0, told: 0, mtu: usize::MAX, pieces: None, cut: 0 }
+    }
+
+    /// The frame in `space` if it is no larger than it may be, or its first fragment.
+    fn fit(&mut self, length: usize, space: &mut [u8]) -> usize {
+        self.pieces = Pieces::of(&space[PACKET..length], self.mtu, self.cut);
+        if self.pieces.is_none() {
+            return length;
+        }
+        self.cut = self.cut.wrapping_add(1);
+        self.next_piece(space).unwrap_or(length)
+    }
+
+    /// The next fragment of a message that is being cut, if one is.
+    fn next_piece(&mut self, space: &mut [u8]) -> Option<usize> {
+        let Some(length) = self.pieces.as_mut()?.next(&mut space[PACKET..]) else {
+            self.pieces = None;
+            return None;
+        };
+        self.write_ethernet(space)?;
+        Some(PACKET + length)
+    }
+
+    /// Writes what stands before the packet: nothing is left undone, and the MACs.
+    fn write_ethernet(&self, space: &mut [u8]) -> Option<()> {
+        let (plain, rest) = space.split_at_mut_checked(vnet::HEADER_LEN)?;
+        plain.fill(0);
+        rest.get_mut(..ethernet::HEADER_LEN)?.copy_from_slice(self.ethernet.as_bytes());
+        Some(())
     }
 
     /// Writes what stands before the message's bytes, which were read to where they belong. Returns
@@ -177,9 +226,7 @@ impl IcmpPort {
             before = ipv6::HEADER_LEN;
             space.get_mut(PACKET..PACKET + before)?.copy_from_slice(header.as_bytes());
         }
-        let (plain, rest) = space.split_at_mut_checked(vnet::HEADER_LEN)?;
-        plain.fill(0);
-        rest.get_mut(..ethernet::HEADER_LEN)?.copy_from_slice(self.ethernet.as_bytes());
+        self.write_ethernet(space)?;
         Some(PACKET + before + message.length)
     }
 }
@@ -204,6 +251,9 @@ fn ipv6_header(message: &sys::Message) -> Option<Ipv6Header> {
 
 impl Port for IcmpPort {
     fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
+        if let Some(length) = self.next_piece(buffer.space()) {
+            return Received::Frame(length);
+        }
         if self.told != self.lost {
             self.told = self.told.wrapping_add(1);
             return Received::Unreadable;
@@ -219,7 +269,10 @@ impl Port for IcmpPort {
                 if message.lost != 0 {
                     self.lost = message.lost;
                 }
-                self.frame(&message, space).map_or(Received::Unreadable, Received::Frame)
+                match self.frame(&message, space) {
+                    Some(length) => Received::Frame(self.fit(length, space)),
+                    None => Received::Unreadable,
+                }
             }
             Err(error) => match error.raw_os_error() {
                 Some(libc::EINTR) => Received::Interrupted,

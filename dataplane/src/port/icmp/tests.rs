@@ -20,7 +20,7 @@ fn port() -> (IcmpPort, sys::Message) {
         hop_limit: Some(63),
         ..sys::Message::default()
     };
-    (IcmpPort { socket, ethernet, lost: 0, told: 0 }, message)
+    (IcmpPort::new(socket, ethernet), message)
 }
 
 #[test]
@@ -49,6 +49,23 @@ fn a_message_that_was_cut_or_lacks_an_address_makes_no_frame() {
     ] {
         assert_eq!(port.frame(&bad, buffer.space()), None, "{bad:?}");
     }
+}
+
+#[test]
+fn a_large_message_comes_in_fragments_before_the_next_one() {
+    let (port, _) = port();
+    let mut port = port.with_mtu(1280);
+    let mut buffer = FrameBuffer::new();
+    let message = sys::Message { length: 3000, ..self::port().1 };
+    let length = port.frame(&message, buffer.space()).unwrap();
+    let mut lengths = vec![port.fit(length, buffer.space())];
+    while let Received::Frame(length) = port.receive(&mut buffer) {
+        let frame = Frame::parse(PortId(0), buffer.filled(length)).unwrap();
+        assert_eq!((frame.source().0[5], frame.destination().0[5]), (1, 2));
+        lengths.push(length);
+    }
+    let payload = |length: &usize| length - PACKET - 48;
+    assert_eq!(lengths.iter().map(payload).collect::<Vec<_>>(), [1232, 1232, 536]);
 }
 
 #[test]
