@@ -5,7 +5,7 @@
 
 use super::{Attempt, Netlink, NetlinkError};
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_core::{DefaultNla, NLM_F_CREATE, NLM_F_EXCL, Nla};
 use netlink_packet_route::route::RouteProtocol;
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
@@ -200,12 +200,23 @@ fn describe(message: &RuleMessage, ipv4: bool) -> Option<Rule> {
             RuleAttribute::DestinationPortRange(range) => {
                 rule.ports = Some((range.start, range.end));
             }
-            // What the kernel adds to every rule.
+            // What the kernel adds to every rule, and since Linux 6.15 to one with a single port.
             RuleAttribute::SuppressPrefixLen(u32::MAX) | RuleAttribute::Table(_) => {}
+            RuleAttribute::Other(other) if is_whole_port_mask(other) => {}
             _ => rule.plain = false,
         }
     }
     Some(rule)
+}
+
+/// Does it say that all bits of a destination port count (`FRA_DPORT_MASK`)?
+fn is_whole_port_mask(attribute: &DefaultNla) -> bool {
+    const FRA_DPORT_MASK: u16 = 29;
+    let mut mask = [0; 2];
+    attribute.kind() == FRA_DPORT_MASK && attribute.value_len() == mask.len() && {
+        attribute.emit_value(&mut mask);
+        mask == [0xff, 0xff]
+    }
 }
 
 fn net(address: IpAddr, prefix: u8) -> Option<IpNet> {
@@ -235,6 +246,18 @@ mod tests {
         let local = Rule::local(false, 0, PROTOCOL_KERNEL);
         assert_eq!(describe(&local.message(), false), Some(local.clone()));
         assert!(local.is_local());
+    }
+
+    #[test]
+    fn a_rule_for_one_port_is_plain_though_the_kernel_adds_a_mask() {
+        let rule = Rule { ports: Some((80, 80)), ..Rule::local(true, 1, PROTOCOL_OURS) };
+        let masked = |mask: [u8; 2]| {
+            let mut message = rule.message();
+            message.attributes.push(RuleAttribute::Other(DefaultNla::new(29, mask.to_vec())));
+            describe(&message, true).unwrap()
+        };
+        assert_eq!(masked([0xff, 0xff]), rule);
+        assert!(!masked([0xff, 0xf0]).plain);
     }
 
     #[test]
