@@ -81,8 +81,8 @@ fn walk(criterion: &mut Criterion) {
         let mut bytes = frame(Kind::TcpV4, own_mac(1), length);
         let mut pipeline = Pipeline::new(&config(3, false));
         group.bench_function(format!("known unicast {length} B"), |bencher| {
-            let frame = Frame::parse(PortId(0), &mut bytes).unwrap();
-            bencher.iter(|| pipeline.walk(black_box(&frame), now));
+            let mut frame = Frame::parse(PortId(0), &mut bytes).unwrap();
+            bencher.iter(|| pipeline.walk(black_box(&mut frame), now));
         });
         let mut bytes = frame(Kind::TcpV4, own_mac(1), length);
         let mut pipeline = Pipeline::new(&config(3, false));
@@ -100,8 +100,8 @@ fn walk(criterion: &mut Criterion) {
 
 #[inline]
 fn judge(pipeline: &mut Pipeline, bytes: &mut [u8], now: Time) -> Verdict {
-    let frame = Frame::parse(PortId(0), bytes).unwrap();
-    pipeline.walk(&frame, now).outcome.unwrap()
+    let mut frame = Frame::parse(PortId(0), bytes).unwrap();
+    pipeline.walk(&mut frame, now).outcome.unwrap()
 }
 
 fn forward(criterion: &mut Criterion) {

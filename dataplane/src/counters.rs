@@ -40,6 +40,12 @@ pub struct PortCounters {
     pub sent_bytes: Counter,
     /// FDB entries that this port lost because it or the table was full.
     pub fdb_evictions: Counter,
+    /// Frames that were for the dataplane itself, which answered them.
+    pub answered: Counter,
+    /// Frames that were kept until their neighbour or their first fragment was known.
+    pub held: Counter,
+    /// Frames of those that then went on through the stages.
+    pub released: Counter,
     dropped: [Counter; DropReason::COUNT],
 }
 
@@ -51,6 +57,9 @@ impl Default for PortCounters {
             sent: Counter::default(),
             sent_bytes: Counter::default(),
             fdb_evictions: Counter::default(),
+            answered: Counter::default(),
+            held: Counter::default(),
+            released: Counter::default(),
             dropped: std::array::from_fn(|_| Counter::default()),
         }
     }
@@ -71,6 +80,9 @@ impl PortCounters {
             sent: self.sent.get(),
             sent_bytes: self.sent_bytes.get(),
             fdb_evictions: self.fdb_evictions.get(),
+            answered: self.answered.get(),
+            held: self.held.get(),
+            released: self.released.get(),
             dropped: std::array::from_fn(|index| self.dropped[index].get()),
         }
     }
@@ -89,6 +101,12 @@ pub struct CounterSnapshot {
     pub sent_bytes: u64,
     /// FDB entries that this port lost because it or the table was full.
     pub fdb_evictions: u64,
+    /// Frames that were for the dataplane itself, which answered them.
+    pub answered: u64,
+    /// Frames that were kept until their neighbour or their first fragment was known.
+    pub held: u64,
+    /// Frames of those that then went on through the stages.
+    pub released: u64,
     dropped: [u64; DropReason::COUNT],
 }
 

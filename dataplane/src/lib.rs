@@ -22,20 +22,30 @@
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  conntrack  nat  filter  gateway  port } <- pipeline <- engine
-//!  leaves: outcome, flow, clock, counters
+//!  wire <- { frame  config } <- { switch  conntrack  nat  ftp  filter  gateway  fragments  routes
+//!                                 port } <- pipeline <- engine
+//!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!
 //! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys.rs` alone.
 
+pub mod bucket;
 pub mod clock;
 pub mod config;
+pub mod conntrack;
 pub mod counters;
 pub mod engine;
+pub mod filter;
 pub mod flow;
+pub mod fragments;
 pub mod frame;
+pub mod ftp;
+pub mod gateway;
+pub mod nat;
+pub mod outbox;
 pub mod outcome;
 pub mod pipeline;
 pub mod port;
+pub mod routes;
 pub mod switch;
 pub mod wire;

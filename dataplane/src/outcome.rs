@@ -115,6 +115,8 @@ drop_reasons! {
     CtInvalid = "ct-invalid",
     /// There are as many flows as there may be, and none that may be dropped early.
     CtFull = "ct-full",
+    /// Another flow has one of the two tuples that the flow would have.
+    CtClash = "ct-clash",
     /// The namespace has as many flows as it may have.
     CtPortFull = "ct-port-full",
     /// A rule, or the default policy, drops it.
@@ -129,6 +131,8 @@ drop_reasons! {
     NotPublished = "not-published",
     /// The host has no route to the destination, or no address to send from.
     NoRoute = "no-route",
+    /// An ICMP message to the host that is about no flow of the network; the host has it as well.
+    NotOurs = "icmp-not-ours",
     /// All ports of the external address are in use towards this destination.
     NatPortsFull = "nat-ports-full",
     /// It is not from somebody who may send to this mapping (NAT filtering).

@@ -17,6 +17,12 @@ pub enum Count {
     SentBytes,
     /// FDB entries it lost to make room.
     Evictions,
+    /// Frames for the dataplane itself.
+    Answered,
+    /// Frames that were kept for a while.
+    Held,
+    /// Frames that then went on.
+    Released,
     /// Frames that died at it.
     Dropped(DropReason),
 }
@@ -46,6 +52,21 @@ pub fn dropped(port: u16, reason: DropReason, frames: u64) -> Move {
 /// `port` lost so many FDB entries.
 pub fn evicted(port: u16, entries: u64) -> Move {
     Move(vec![((port, Count::Evictions), entries)])
+}
+
+/// So many frames of `port` were for the dataplane itself.
+pub fn answered(port: u16, frames: u64) -> Move {
+    Move(vec![((port, Count::Answered), frames)])
+}
+
+/// So many frames of `port` were kept.
+pub fn held(port: u16, frames: u64) -> Move {
+    Move(vec![((port, Count::Held), frames)])
+}
+
+/// So many frames of `port` that had been kept were walked again.
+pub fn released(port: u16, frames: u64) -> Move {
+    Move(vec![((port, Count::Released), frames)])
 }
 
 fn frames(
@@ -79,6 +100,9 @@ pub(crate) fn differences(
         (Count::Sent, before.sent, now.sent),
         (Count::SentBytes, before.sent_bytes, now.sent_bytes),
         (Count::Evictions, before.fdb_evictions, now.fdb_evictions),
+        (Count::Answered, before.answered, now.answered),
+        (Count::Held, before.held, now.held),
+        (Count::Released, before.released, now.released),
     ];
     let drops = DropReason::ALL
         .iter()

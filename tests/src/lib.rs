@@ -12,6 +12,8 @@ pub mod counts;
 pub mod ending;
 pub mod fuzz;
 pub mod host;
+pub mod network;
 pub mod null;
 pub mod packets;
+pub mod talk;
 pub mod world;

@@ -13,10 +13,12 @@
 
 use crate::counts::{Move, Moved, differences, sum};
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, RouterConfig, SwitchConfig};
+use dataplane::conntrack::FlowView;
 use dataplane::counters::CounterSnapshot;
 use dataplane::engine::{FdbEntry, Forwarder, Served};
 use dataplane::outcome::PortId;
+use dataplane::pipeline::{Cursor, Router};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
 use dataplane::wire::ethernet::MacAddr;
@@ -42,6 +44,7 @@ pub struct PortSetup {
 pub struct Setup {
     switch: SwitchConfig,
     ports: Vec<PortSetup>,
+    router: Option<RouterConfig>,
 }
 
 impl Setup {
@@ -52,6 +55,7 @@ impl Setup {
         Self {
             switch: SwitchConfig { storm: None, ..SwitchConfig::default() },
             ports: vec![port; usize::from(ports)],
+            router: None,
         }
     }
 
@@ -69,6 +73,13 @@ impl Setup {
         self
     }
 
+    /// The same with a router behind port 0.
+    #[must_use]
+    pub fn router(mut self, router: RouterConfig) -> Self {
+        self.router = Some(router);
+        self
+    }
+
     /// The world, at time 0.
     pub fn start(self) -> World {
         let ids = || 0..self.ports.len() as u16;
@@ -80,6 +91,10 @@ impl Setup {
             check_source: port.check_source,
         });
         let config = Config::new(self.switch.clone(), ports.collect()).expect("a valid setup");
+        let config = match self.router.clone() {
+            Some(router) => config.with_router(router).expect("a valid router"),
+            None => config,
+        };
         let (near, hosts): (Vec<_>, Vec<_>) =
             self.ports.iter().map(|port| pair(port.offloads)).unzip();
         let boxed = near.into_iter().map(|port| Box::new(port) as Box<dyn Port>).collect();
@@ -173,6 +188,32 @@ impl World {
     /// Lets what has aged out go. Returns how many entries went.
     pub fn expire(&mut self) -> usize {
         self.forwarder.expire(self.now, usize::MAX)
+    }
+
+    /// Lets what waits in the router too long go, and looks at every flow once.
+    pub fn expire_router(&mut self) {
+        self.forwarder.give_up(self.now);
+        if let Some(router) = &mut self.forwarder.pipeline_mut().router {
+            router.expire(self.now, usize::MAX);
+        }
+    }
+
+    /// The stages above layer 2. Panics if the world has none.
+    pub fn routed(&mut self) -> &mut Router {
+        self.forwarder.pipeline_mut().router.as_mut().expect("a world with a router")
+    }
+
+    /// The flows that are tracked now, in no order.
+    pub fn flows(&mut self) -> Vec<FlowView> {
+        let now = self.now;
+        let router = self.routed();
+        let (mut all, mut page) = (Vec::new(), Some(Cursor::default()));
+        while let Some(from) = page {
+            let (views, next) = router.views(from, 1024, now);
+            all.extend(views);
+            page = next;
+        }
+        all
     }
 
     /// Behind which port the switch believes `mac` to live.

@@ -4,8 +4,8 @@
 //! no thread, so that the caller may still enter a user namespace afterwards.
 
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, STOP_PATH,
-    Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
+    RulesInfo, STOP_PATH, Stopping,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -108,6 +108,14 @@ impl Client {
     /// As of [`Self::network`].
     pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
         self.ask(Method::GET, FDB_PATH)
+    }
+
+    /// What may pass.
+    ///
+    /// # Errors
+    /// As of [`Self::network`].
+    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
+        self.ask(Method::GET, RULES_PATH)
     }
 
     /// Asks the network to end. It is gone when its process is, not when this returns.

@@ -5,7 +5,7 @@
 
 use dataplane::counters::CounterSnapshot;
 use dataplane::wire::ethernet::MacAddr;
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 /// Where the network is described.
@@ -14,6 +14,8 @@ pub const NETWORK_PATH: &str = "/v1/network";
 pub const PORTS_PATH: &str = "/v1/ports";
 /// Where the MAC table is listed.
 pub const FDB_PATH: &str = "/v1/fdb";
+/// Where the rules are listed.
+pub const RULES_PATH: &str = "/v1/rules";
 /// Where the network is asked to end.
 pub const STOP_PATH: &str = "/v1/stop";
 
@@ -144,6 +146,60 @@ pub struct FdbInfo {
     pub origin: FdbOrigin,
     /// Seconds since the MAC last sent something; absent for static entries.
     pub age_seconds: Option<u64>,
+}
+
+/// What may pass. Who decides first comes first: the rules in their order, then flows that were let
+/// pass, then `icc`, then the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesInfo {
+    /// The rules in their order.
+    pub rules: Vec<RuleInfo>,
+    /// What passed because its flow had been let pass; absent where it is not counted, as the others.
+    pub flow_hits: Option<Hits>,
+    /// May namespaces begin flows to each other?
+    pub icc: bool,
+    /// What was dropped because they may not.
+    pub icc_hits: Option<Hits>,
+    /// What becomes of everything else.
+    pub policy: String,
+    /// How much that was.
+    pub policy_hits: Option<Hits>,
+}
+
+/// One rule, in the words of the file of rules. What is absent or empty matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleInfo {
+    /// Where it was written: file and line.
+    pub place: String,
+    /// Where packets come from: a port's name, `namespaces`, `host` or `outside`.
+    pub from: Option<String>,
+    /// Where they go.
+    pub to: Option<String>,
+    /// The protocol's name or number.
+    pub protocol: Option<String>,
+    /// Source prefixes.
+    pub sources: Vec<IpNet>,
+    /// Destination prefixes.
+    pub destinations: Vec<IpNet>,
+    /// Source ports: `80` or `8000-8010`.
+    pub source_ports: Vec<String>,
+    /// Destination ports.
+    pub destination_ports: Vec<String>,
+    /// States of connection tracking.
+    pub states: Vec<String>,
+    /// `accept`, `drop` or `reject`.
+    pub verdict: String,
+    /// For how much it decided; absent where it is not counted.
+    pub hits: Option<Hits>,
+}
+
+/// For how much a rule decided. A super-frame is one packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hits {
+    /// Packets.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// The answer to a stop: the network will be gone when its process is.

@@ -6,8 +6,8 @@
 //! Known gap: no limit on the number of connections; only the network's owner can connect.
 
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, STOP_PATH,
-    Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
+    RulesInfo, STOP_PATH, Stopping,
 };
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -35,6 +35,8 @@ pub trait Network: Send + Sync + 'static {
     fn ports(&self) -> Vec<PortInfo>;
     /// Its MAC table; `None` once the dataplane has stopped.
     fn fdb(&self) -> Option<Vec<FdbInfo>>;
+    /// What may pass.
+    fn rules(&self) -> RulesInfo;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -89,6 +91,7 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(NETWORK_PATH, get(describe))
         .route(PORTS_PATH, get(list_ports))
         .route(FDB_PATH, get(list_fdb))
+        .route(RULES_PATH, get(list_rules))
         .route(STOP_PATH, post(stop))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -108,6 +111,10 @@ async fn list_fdb(State(network): State<Arc<dyn Network>>) -> Result<Json<Vec<Fd
     network.fdb().map(Json).ok_or_else(|| problem(StatusCode::SERVICE_UNAVAILABLE, detail))
 }
 
+async fn list_rules(State(network): State<Arc<dyn Network>>) -> Json<RulesInfo> {
+    Json(network.rules())
+}
+
 async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
     network.stop();
     (StatusCode::ACCEPTED, Json(Stopping { stopping: network.network().name }))
@@ -115,7 +122,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {RULES_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

@@ -1,7 +1,9 @@
 //! Client and server over a real socket.
 
 use super::client::{Client, ClientError};
-use super::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use super::protocol::{
+    Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, RuleInfo, RulesInfo,
+};
 use super::server::{self, Network};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
@@ -60,6 +62,19 @@ impl Network for OnePort {
             age_seconds: None,
         };
         self.running.then(|| vec![entry])
+    }
+
+    fn rules(&self) -> RulesInfo {
+        let hits = Some(Hits { packets: 3, bytes: 180 });
+        let rule = RuleInfo {
+            place: "rules.toml:2".to_owned(),
+            from: Some("ub0-1".to_owned()),
+            sources: vec!["fd00::/64".parse().unwrap()],
+            verdict: "drop".to_owned(),
+            hits,
+            ..RuleInfo::default()
+        };
+        RulesInfo { rules: vec![rule], policy: "accept".to_owned(), ..RulesInfo::default() }
     }
 
     fn stop(&self) {
@@ -124,6 +139,7 @@ fn the_client_reads_what_the_server_tells() {
     assert_eq!(served.client().network().unwrap(), network.network());
     assert_eq!(served.client().ports().unwrap(), network.ports());
     assert_eq!(Some(served.client().fdb().unwrap()), network.fdb());
+    assert_eq!(served.client().rules().unwrap(), network.rules());
 }
 
 #[test]

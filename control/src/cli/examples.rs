@@ -1,6 +1,8 @@
 //! A network and its ports, for tests of what is printed.
 
-use crate::api::protocol::{Counters, DropCount, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use crate::api::protocol::{
+    Counters, DropCount, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, RuleInfo, RulesInfo,
+};
 use dataplane::wire::ethernet::MacAddr;
 
 pub(super) fn network() -> NetworkInfo {
@@ -77,4 +79,34 @@ pub(super) fn fdb() -> Vec<FdbInfo> {
         age_seconds: Some(75),
     };
     vec![given, learned]
+}
+
+pub(super) fn rules() -> RulesInfo {
+    let web = RuleInfo {
+        place: "rules.toml:3".to_owned(),
+        from: Some("outside".to_owned()),
+        to: Some("ub0-2".to_owned()),
+        protocol: Some("tcp".to_owned()),
+        sources: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.7/32".parse().unwrap()],
+        destinations: Vec::new(),
+        source_ports: Vec::new(),
+        destination_ports: vec!["80".to_owned(), "8000-8010".to_owned()],
+        states: vec!["new".to_owned()],
+        verdict: "accept".to_owned(),
+        hits: Some(Hits { packets: 1234, bytes: 1_500_000 }),
+    };
+    let all = RuleInfo {
+        place: "rules.toml:12".to_owned(),
+        verdict: "reject".to_owned(),
+        hits: Some(Hits::default()),
+        ..RuleInfo::default()
+    };
+    RulesInfo {
+        rules: vec![web, all],
+        flow_hits: None,
+        icc: false,
+        icc_hits: Some(Hits { packets: 2, bytes: 120 }),
+        policy: "accept".to_owned(),
+        policy_hits: None,
+    }
 }

@@ -9,6 +9,7 @@
 //! | 127 | `exec`: there is no such port or program |
 
 use super::output::OutputError;
+use super::up::RulesFileError;
 use crate::api::client::ClientError;
 use crate::bench::BenchError;
 use crate::bench::load::LoadError;
@@ -41,6 +42,9 @@ pub enum CliError {
     /// No namespace of our own.
     #[error(transparent)]
     Rootless(#[from] RootlessError),
+    /// The file of rules cannot be read.
+    #[error(transparent)]
+    RulesFile(#[from] RulesFileError),
     /// The network does not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -183,7 +187,7 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
-            Self::Name(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            Self::Name(_) | Self::RulesFile(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
             Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => NOT_FOUND,

@@ -13,6 +13,7 @@ mod output;
 mod port_list;
 mod ps;
 mod report;
+mod rules;
 mod status;
 mod table;
 mod units;
@@ -51,6 +52,8 @@ enum Verb {
     Exec(exec::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
+    /// Show what may pass, and how often each rule decided
+    Rules(rules::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
+        Verb::Rules(options) => rules::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

@@ -3,7 +3,8 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo};
+use super::rules;
+use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
 use crate::api::server;
 use crate::topology::{Endpoint, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
@@ -118,8 +119,12 @@ impl Living {
         for caveat in caveats {
             tracing::warn!("{caveat}");
         }
-        tracing::debug!("the host's addresses or routes have changed");
-        *told = Some(router);
+        match self.handle.reconfigure(router.clone()) {
+            Ok(()) => *told = Some(router),
+            Err(error) => {
+                tracing::warn!("the router does not follow a change of the host: {error}");
+            }
+        }
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.
@@ -158,6 +163,11 @@ impl server::Network for Living {
             names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
+    }
+
+    fn rules(&self) -> RulesInfo {
+        let topology = lock(&self.topology);
+        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
     }
 
     fn stop(&self) {

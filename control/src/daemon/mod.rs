@@ -20,6 +20,7 @@ mod error;
 mod following;
 mod forwarding;
 mod living;
+mod rules;
 mod signals;
 
 pub use error::{EndError, StartError};

@@ -1,6 +1,7 @@
 //! Why is a request refused?
 
 use super::network::MAX_PORTS;
+use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
 use ipnet::{Ipv4Net, Ipv6Net};
 
@@ -178,6 +179,9 @@ pub enum ModelError {
         #[source]
         error: ConfigError,
     },
+    /// The file of rules is refused.
+    #[error(transparent)]
+    Rules(#[from] Box<RulesError>),
     /// The switch does not take its settings.
     #[error("{option}: {error}")]
     Switch {

@@ -9,6 +9,7 @@ mod name;
 mod network;
 mod request;
 mod router;
+pub mod rules;
 mod subnet;
 
 pub use error::ModelError;

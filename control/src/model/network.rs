@@ -1,7 +1,8 @@
 //! What makes a request a network?
 
+use super::rules::{self, KnownPorts, Rules};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
-use dataplane::config::{self, ConfigError, MAX_MTU, SwitchConfig};
+use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -57,6 +58,8 @@ pub struct Network {
     check_source: bool,
     switch: SwitchConfig,
     router: RouterOptions,
+    filter: FilterConfig,
+    internal: bool,
 }
 
 impl Network {
@@ -78,6 +81,8 @@ impl Network {
         let switch = switch(request, ports)?;
         let router = RouterOptions::new(&request.router)?;
         let check_source = request.check_source;
+        let filter = filter(request, &name, ports)?;
+        let internal = request.internal;
         Ok(Self {
             name,
             host_interface,
@@ -89,6 +94,8 @@ impl Network {
             check_source,
             switch,
             router,
+            filter,
+            internal,
         })
     }
 
@@ -141,6 +148,16 @@ impl Network {
     pub fn router(&self) -> &RouterOptions {
         &self.router
     }
+
+    /// What may pass.
+    pub fn filter(&self) -> &FilterConfig {
+        &self.filter
+    }
+
+    /// Is there no way to the outside and back?
+    pub fn is_internal(&self) -> bool {
+        self.internal
+    }
 }
 
 fn host_interface(request: &NetworkRequest) -> Result<InterfaceName, ModelError> {
@@ -174,6 +191,17 @@ fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
         }
     }
     Ok(ports)
+}
+
+fn filter(
+    request: &NetworkRequest,
+    name: &NetworkName,
+    ports: u32,
+) -> Result<FilterConfig, ModelError> {
+    let known = KnownPorts { network: name, count: ports };
+    let read = request.rules.as_ref().map(|file| rules::parse(file, known)).transpose()?;
+    let Rules { rules, policy } = read.unwrap_or_default();
+    Ok(FilterConfig { rules, policy, icc: request.icc })
 }
 
 /// Settings that the switch takes: asked here, for later the network would be made already.
@@ -234,8 +262,9 @@ fn numbers(
 
 #[cfg(test)]
 mod tests {
+    use super::super::rules::RulesFile;
     use super::*;
-    use dataplane::config::StormLimit;
+    use dataplane::config::{Action, StormLimit};
     use std::time::Duration;
 
     fn subnets(v4: &str, v6: Option<&str>) -> Subnets {
@@ -308,6 +337,22 @@ mod tests {
         assert!(refusal(v4, None, |r| r.host_if = Some(String::new())).contains("--host-if"));
         assert!(refusal(v4, None, |r| r.name = "default".into()).contains("keeps for itself"));
         assert!(refusal(v4, None, |r| r.name = "a/b".into()).contains("'/'"));
+    }
+
+    #[test]
+    fn rules_are_read_with_the_network_in_sight() {
+        let with = |text: &str| {
+            let file = RulesFile { path: "r.toml".to_owned(), text: text.to_owned() };
+            let rules = Some(file);
+            let request = NetworkRequest { rules, icc: false, ..NetworkRequest::new("ub0", 3) };
+            Network::new(&request, subnets("10.0.0.0/24", None))
+        };
+        let rule = "version = 1\npolicy = 'drop'\n[[rule]]\nverdict = 'accept'\nto = 'ub0-";
+        let network = with(&format!("{rule}3'")).unwrap();
+        let FilterConfig { rules, policy, icc } = network.filter();
+        assert_eq!((rules.len(), *policy, *icc), (1, Action::Drop, false));
+        let refused = with(&format!("{rule}4'")).unwrap_err().to_string();
+        assert!(refused.starts_with("--rules r.toml:5:6: to: there is no port"), "{refused}");
     }
 
     #[test]

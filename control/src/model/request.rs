@@ -1,5 +1,6 @@
 //! What did the user write?
 
+use super::rules::RulesFile;
 use super::{
     ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
 };
@@ -42,6 +43,12 @@ pub struct NetworkRequest {
     pub storm: Option<StormLimit>,
     /// What is asked of the router.
     pub router: RouterRequest,
+    /// `--rules`: the file, read already.
+    pub rules: Option<RulesFile>,
+    /// `--icc`: may namespaces begin flows to each other?
+    pub icc: bool,
+    /// `--internal`: is there no way to the outside and back?
+    pub internal: bool,
 }
 
 impl NetworkRequest {
@@ -65,6 +72,9 @@ impl NetworkRequest {
             fdb_port_limit: switch.fdb_port_limit,
             storm: switch.storm,
             router: RouterRequest::default(),
+            rules: None,
+            icc: true,
+            internal: false,
         }
     }
 

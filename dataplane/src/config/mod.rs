@@ -10,7 +10,7 @@ mod published;
 mod router;
 
 pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
-pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule};
+pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule, RuleError};
 pub use nat::{Filtering, NatConfig};
 pub use published::{Publish, PublishedPorts};
 pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
@@ -202,7 +202,8 @@ pub enum ConfigError {
         /// Where it was written.
         place: String,
         /// What is wrong with it.
-        why: &'static str,
+        #[source]
+        why: RuleError,
     },
     /// A published range that is no range.
     #[error("the published ports {first}-{last} are no range of ports with as many targets")]

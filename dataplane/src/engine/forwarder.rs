@@ -6,6 +6,8 @@ use crate::clock::Time;
 use crate::config::Config;
 use crate::counters::PortCounters;
 use crate::frame::{Frame, FrameBuffer};
+use crate::gateway::HOST;
+use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
 use crate::pipeline::Pipeline;
 use crate::port::deliver::Scratch;
@@ -39,46 +41,53 @@ struct Slot {
 
 /// The ports, the pipeline between them, and one buffer.
 pub struct Forwarder {
+    desk: Desk,
+    buffer: FrameBuffer,
+}
+
+/// All that a frame needs once it is read.
+struct Desk {
+    /// The ports of the switch, then those that are only read from.
     slots: Vec<Slot>,
     pipeline: Pipeline,
+    /// Of the ports of the switch.
     counters: Counters,
-    buffer: FrameBuffer,
     scratch: Scratch,
 }
 
 impl Forwarder {
-    /// `ports[i]` is the port of `config.ports()[i]`. Ports without a partner are left out.
+    /// `ports[i]` is the port of `config.ports()[i]`. Ports beyond are no ports of the switch: what is
+    /// read from them enters as if from the host, and nothing is written to them.
     pub fn new(config: &Config, ports: Vec<Box<dyn Port>>) -> Self {
-        let slots: Vec<Slot> = ports
+        let mtus = config.ports().iter().map(|port| usize::from(port.mtu));
+        let slots = ports
             .into_iter()
-            .zip(config.ports())
-            .map(|(port, config)| Slot { port: Some(port), mtu: usize::from(config.mtu) })
+            .zip(mtus.chain(std::iter::repeat(0)))
+            .map(|(port, mtu)| Slot { port: Some(port), mtu })
             .collect();
-        let counters = slots.iter().map(|_| CachePadded::default()).collect();
-        Self {
-            slots,
-            pipeline: Pipeline::new(config),
-            counters,
-            buffer: FrameBuffer::new(),
-            scratch: Scratch::default(),
-        }
+        let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
+        let pipeline = Pipeline::new(config);
+        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default() };
+        Self { desk, buffer: FrameBuffer::new() }
     }
 
     /// Reads up to `budget` frames of one port and sends each on its way.
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
+        let Self { desk, buffer } = self;
+        let enters_as = desk.enters_as(id);
         let mut frames = 0;
         while frames < budget {
-            let Some(port) = &mut self.slots[id.index()].port else { return Served::Gone };
-            match port.receive(&mut self.buffer) {
-                Received::Frame(length) => self.forward(id, length, now),
-                Received::Unreadable => self.lose(id),
+            let Some(port) = &mut desk.slots[id.index()].port else { return Served::Gone };
+            match port.receive(buffer) {
+                Received::Frame(length) => desk.receive(enters_as, buffer.filled(length), now),
+                Received::Unreadable => desk.lose(enters_as),
                 Received::Interrupted => continue,
                 Received::Empty if frames == 0 => return Served::Idle,
                 Received::Empty => return Served::Dry(frames),
                 Received::Gone => {
                     // Its device is gone: nothing goes there any more.
-                    self.pipeline.switch.remove_port(id);
+                    desk.bury(id);
                     return Served::Gone;
                 }
             }
@@ -87,37 +96,141 @@ impl Forwarder {
         Served::More
     }
 
-    /// The way of the one frame in the buffer.
+    /// Takes a port out and hands it back; `None` if that was done before.
+    pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
+        self.desk.bury(id);
+        self.desk.slots[id.index()].port.take()
+    }
+
+    /// Is the port there?
+    pub fn is_alive(&self, id: PortId) -> bool {
+        self.desk.pipeline.switch.has_port(id)
+    }
+
+    /// The ids of all ports, those that are gone and those that are only read from included.
+    pub fn ids(&self) -> impl Iterator<Item = PortId> + use<> {
+        (0..self.desk.slots.len() as u16).map(PortId)
+    }
+
+    /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
+    pub fn fd(&self, id: PortId) -> Option<RawFd> {
+        self.desk.slots[id.index()].port.as_ref()?.fd()
+    }
+
+    /// Gives the ports back, but for those that were taken out.
+    pub fn into_ports(self) -> Vec<Box<dyn Port>> {
+        self.desk.slots.into_iter().filter_map(|slot| slot.port).collect()
+    }
+
+    /// The counters, to read from anywhere.
+    pub fn counters(&self) -> &Counters {
+        &self.desk.counters
+    }
+
+    /// The stages.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.desk.pipeline
+    }
+
+    /// The stages, to be configured anew or asked to let something go.
+    pub fn pipeline_mut(&mut self) -> &mut Pipeline {
+        &mut self.desk.pipeline
+    }
+
+    /// Lets aged FDB entries go, at most `budget` of them. Returns how many went.
+    pub fn expire(&mut self, now: Time, budget: usize) -> usize {
+        self.desk.pipeline.switch.expire(now, budget)
+    }
+
+    /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
+    pub fn give_up(&mut self, now: Time) {
+        let Pipeline { router, outbox, .. } = &mut self.desk.pipeline;
+        if let Some(router) = router {
+            router.give_up(outbox, now);
+            self.desk.send_parcels(now);
+        }
+    }
+}
+
+impl Desk {
+    /// The port of the switch as which a port's frames enter.
     #[inline]
-    fn forward(&mut self, ingress: PortId, length: usize, now: Time) {
-        let Self { slots, pipeline, counters, buffer, scratch } = self;
-        let counted = &counters[ingress.index()];
+    fn enters_as(&self, id: PortId) -> PortId {
+        if id.index() < self.counters.len() { id } else { HOST }
+    }
+
+    /// The way of a frame that was read, and of what it leaves to be sent.
+    #[inline]
+    fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+        let counted = &self.counters[ingress.index()];
         counted.received.add(1);
-        counted.received_bytes.add(length.saturating_sub(vnet::HEADER_LEN) as u64);
-        let frame = match Frame::parse(ingress, buffer.filled(length)) {
+        counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
+        self.forward(ingress, bytes, now);
+        if !self.pipeline.outbox.is_empty() {
+            self.send_parcels(now);
+        }
+    }
+
+    /// The way of one frame.
+    #[inline]
+    fn forward(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+        let Self { slots, pipeline, counters, scratch } = self;
+        let counted = &counters[ingress.index()];
+        let mut frame = match Frame::parse(ingress, bytes) {
             Ok(frame) => frame,
             Err(reason) => return counted.dropped(reason).add(1),
         };
-        let walked = pipeline.walk(&frame, now);
+        let walked = pipeline.walk(&mut frame, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
-        let mut hand = |id: PortId| {
-            let Slot { port, mtu, .. } = &mut slots[id.index()];
-            let counters = &counters[id.index()];
-            match port {
-                Some(port) => deliver(&frame, port.as_mut(), *mtu, counters, scratch),
-                None => counters.dropped(DropReason::EgressGone).add(1),
-            }
-        };
+        let mut to = |id: PortId| hand(slots, counters, scratch, &frame, id);
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
-            Ok(Verdict::Unicast(egress)) => hand(egress),
+            Ok(Verdict::Unicast(egress)) => to(egress),
             Ok(Verdict::Flood) => (0..counters.len() as u16)
                 .map(PortId)
                 .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
-                .for_each(hand),
-            Ok(Verdict::Answered | Verdict::Held) => {}
+                .for_each(to),
+            Ok(Verdict::Answered) => counted.answered.add(1),
+            Ok(Verdict::Held) => counted.held.add(1),
+        }
+    }
+
+    /// Sends what the stages have left to be sent.
+    #[cold]
+    fn send_parcels(&mut self, now: Time) {
+        while let Some(Parcel { errand, mut bytes }) = self.pipeline.outbox.take() {
+            match errand {
+                Errand::Walk(ingress) => {
+                    self.counters[ingress.index()].released.add(1);
+                    self.forward(ingress, &mut bytes, now);
+                }
+                Errand::Drop(ingress, reason) => {
+                    self.counters[ingress.index()].dropped(reason).add(1);
+                }
+                Errand::Send(egress) => self.send(&mut bytes, egress..=egress),
+                Errand::FloodNamespaces => {
+                    let last = PortId(self.counters.len() as u16 - 1);
+                    self.send(&mut bytes, PortId(1)..=last);
+                }
+            }
+        }
+    }
+
+    /// Writes a frame of our own, or one that has waited, to these ports.
+    fn send(&mut self, bytes: &mut [u8], to: std::ops::RangeInclusive<PortId>) {
+        let Self { slots, counters, scratch, .. } = self;
+        // It was built here, or parsed before: there is no reason to be counted.
+        let Ok(frame) = Frame::parse(HOST, bytes) else { return };
+        for id in to.start().0..=to.end().0 {
+            hand(slots, counters, scratch, &frame, PortId(id));
+        }
+    }
+
+    fn bury(&mut self, id: PortId) {
+        if id.index() < self.counters.len() {
+            self.pipeline.switch.remove_port(id);
         }
     }
 
@@ -128,45 +241,20 @@ impl Forwarder {
         counted.received.add(1);
         counted.dropped(DropReason::UnreadableFrame).add(1);
     }
+}
 
-    /// Takes a port out and hands it back; `None` if that was done before.
-    pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
-        self.pipeline.switch.remove_port(id);
-        self.slots[id.index()].port.take()
-    }
-
-    /// Is the port there?
-    pub fn is_alive(&self, id: PortId) -> bool {
-        self.pipeline.switch.has_port(id)
-    }
-
-    /// The ids of all ports, those that are gone included.
-    pub fn ids(&self) -> impl Iterator<Item = PortId> + use<> {
-        (0..self.slots.len() as u16).map(PortId)
-    }
-
-    /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
-    pub fn fd(&self, id: PortId) -> Option<RawFd> {
-        self.slots[id.index()].port.as_ref()?.fd()
-    }
-
-    /// Gives the ports back, but for those that were taken out.
-    pub fn into_ports(self) -> Vec<Box<dyn Port>> {
-        self.slots.into_iter().filter_map(|slot| slot.port).collect()
-    }
-
-    /// The counters, to read from anywhere.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// The stages.
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
-    /// Lets what has aged out go, at most `budget` entries. Returns how many went.
-    pub fn expire(&mut self, now: Time, budget: usize) -> usize {
-        self.pipeline.switch.expire(now, budget)
+/// Writes a frame to one port, if it is there.
+#[inline]
+fn hand(
+    slots: &mut [Slot],
+    counters: &Counters,
+    scratch: &mut Scratch,
+    frame: &Frame<'_>,
+    id: PortId,
+) {
+    let (Slot { port, mtu }, counters) = (&mut slots[id.index()], &counters[id.index()]);
+    match port {
+        Some(port) => deliver(frame, port.as_mut(), *mtu, counters, scratch),
+        None => counters.dropped(DropReason::EgressGone).add(1),
     }
 }

@@ -22,7 +22,7 @@ mod handle;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{EngineStopped, Handle, PortStatus};
+pub use handle::{EngineStopped, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError};
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -47,7 +47,7 @@ const LINGER: Duration = Duration::from_micros(50);
 /// How many passes may go by, while a port is busy, before the poller is asked for newly readable ones.
 const PASSES_PER_POLL: u32 = 8;
 
-/// Most FDB entries that one pass lets go.
+/// Most entries of a table that one pass looks at to let them go.
 const EXPIRY_BUDGET: usize = 64;
 
 /// How often aged entries are looked for while frames flow.
@@ -65,6 +65,8 @@ pub struct Engine {
     clock: Clock,
     busy: Vec<Busy>,
     next_tick: Time,
+    /// Slots of the flow tables that are still to be looked at before the next tick.
+    owed: usize,
 }
 
 /// A port that is being read.
@@ -80,12 +82,27 @@ impl Engine {
     /// # Errors
     /// `InvalidInput` if ports and configuration differ in number; what the poller says otherwise.
     pub fn new(config: Config, ports: Vec<Box<dyn Port>>) -> io::Result<(Self, Handle)> {
+        Self::listening(config, ports, Vec::new())
+    }
+
+    /// The same with `listeners`, ports that are only read from: what they bring enters as if from
+    /// the host's port.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn listening(
+        config: Config,
+        mut ports: Vec<Box<dyn Port>>,
+        listeners: Vec<Box<dyn Port>>,
+    ) -> io::Result<(Self, Handle)> {
         if ports.len() != config.ports().len() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{} ports for {} configured ones", ports.len(), config.ports().len()),
             ));
         }
+        ports.extend(listeners);
+        let all = ports.len();
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let forwarder = Forwarder::new(&config, ports);
@@ -97,16 +114,16 @@ impl Engine {
             waker,
         });
         let handle = Handle { shared: Arc::clone(&shared), requests: sender };
-        let ports = config.ports().len();
         let engine = Self {
             forwarder,
             poll,
-            events: Events::with_capacity(ports + 1),
+            events: Events::with_capacity(all + 1),
             requests,
             shared,
             clock: Clock::start(),
-            busy: Vec::with_capacity(ports),
+            busy: Vec::with_capacity(all),
             next_tick: Time::START,
+            owed: 0,
         };
         Ok((engine, handle))
     }
@@ -162,17 +179,32 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets aged FDB entries go, a few at a time.
+    /// Lets aged entries go, a few at a time.
     fn tick(&mut self, now: Time) {
         if now >= self.next_tick {
             let more = self.forwarder.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
             self.next_tick = if more { now } else { now + TICK };
+            self.forwarder.give_up(now);
+            let router = &self.forwarder.pipeline().router;
+            self.owed = router.as_ref().map_or(0, |router| router.expiry_share());
+        }
+        if self.owed > 0
+            && let Some(router) = &mut self.forwarder.pipeline_mut().router
+        {
+            let seen = router.expire(now, EXPIRY_BUDGET);
+            self.owed = if seen == 0 { 0 } else { self.owed.saturating_sub(seen) };
         }
     }
 
     /// How long nothing will be due; `None` for ever.
     fn until_due(&self, now: Time) -> Option<Duration> {
-        let due = self.forwarder.pipeline().switch.fdb().next_expiry()?;
+        let pipeline = self.forwarder.pipeline();
+        if self.owed > 0 {
+            return Some(Duration::ZERO);
+        }
+        let flows = pipeline.router.as_ref().is_some_and(|router| !router.is_idle());
+        let aged = pipeline.switch.fdb().next_expiry();
+        let due = if flows { Some(self.next_tick) } else { aged }?;
         // Rounded up to the poller's grain, so that it does not wake just before.
         Some((due.max(self.next_tick) - now) + Duration::from_millis(1))
     }
@@ -206,11 +238,8 @@ impl Engine {
             match request {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
                 Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
-                Request::Fdb(reply) => {
-                    let now = self.clock.now();
-                    let entries = self.forwarder.pipeline().switch.fdb().entries(now).collect();
-                    // Whoever asked may have gone.
-                    let _ = reply.send(entries);
+                Request::Stages(question) => {
+                    question(self.forwarder.pipeline_mut(), self.clock.now());
                 }
             }
         }

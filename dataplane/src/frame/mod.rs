@@ -28,6 +28,7 @@ pub use layout::{Layout, MAX_TAGS, Network, Piece, Transport};
 pub use offload::Super;
 pub use offloads::Offloads;
 pub use tuple::Subject;
+pub(crate) use tuple::inner;
 
 use crate::outcome::{DropReason, PortId};
 use crate::wire::ethernet::{self, MacAddr};
@@ -172,6 +173,14 @@ impl<'b> Frame<'b> {
     #[inline]
     pub fn offload(&self) -> &VnetHeader {
         &self.offload
+    }
+
+    /// Where a partial checksum is to be completed, counted from the Ethernet header; `None` if the
+    /// checksums are complete.
+    #[inline]
+    pub(crate) fn partial_checksum(&self) -> Option<usize> {
+        let (start, offset) = (self.offload.csum_start.get(), self.offload.csum_offset.get());
+        self.offload.needs_checksum().then(|| usize::from(start) + usize::from(offset))
     }
 
     /// How it is to be cut, if it is a super-frame.

@@ -127,6 +127,12 @@ impl Switch {
         port != ingress && self.ports[port.index()].alive && self.hears(port, ingress)
     }
 
+    /// How many ports there are, those that are gone included.
+    #[inline]
+    pub fn ports(&self) -> usize {
+        self.ports.len()
+    }
+
     /// Is the port there still?
     pub fn has_port(&self, port: PortId) -> bool {
         self.ports[port.index()].alive

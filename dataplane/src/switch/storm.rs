@@ -1,10 +1,9 @@
 //! May this port flood another frame now? Storm control.
 //!
-//! Two token buckets per port, one for frames and one for bytes, kept as the time at which each
-//! would be full again (GCRA, ITU-T I.371): no refill step, and nothing to do while nothing is flooded.
-//! A bucket that is full accepts any one frame, however large; so a limit below one super-frame
-//! still passes one at a time.
+//! Two token [`Bucket`]s per port, one for frames and one for bytes. A bucket that is full accepts any
+//! one frame, however large; so a limit below one super-frame still passes one at a time.
 
+use crate::bucket::Bucket;
 use crate::clock::Time;
 use crate::config::StormLimit;
 use crate::outcome::DropReason;
@@ -16,15 +15,17 @@ const BURST: Duration = Duration::from_millis(100);
 /// The buckets of one port.
 #[derive(Clone, Copy, Debug)]
 pub struct Storm {
-    limit: StormLimit,
-    frames_full_at: Time,
-    bytes_full_at: Time,
+    frames: Bucket,
+    bytes: Bucket,
 }
 
 impl Storm {
     /// Full buckets.
     pub fn new(limit: StormLimit) -> Self {
-        Self { limit, frames_full_at: Time::START, bytes_full_at: Time::START }
+        Self {
+            frames: Bucket::new(limit.frames_per_second, BURST),
+            bytes: Bucket::new(limit.bytes_per_second, BURST),
+        }
     }
 
     /// Takes one frame and `bytes` bytes out of the buckets, or nothing if either lacks them.
@@ -32,22 +33,12 @@ impl Storm {
     /// # Errors
     /// `StormFrames` or `StormBytes`.
     pub fn take(&mut self, bytes: u64, now: Time) -> Result<(), DropReason> {
-        let frames_full_at = spend(self.frames_full_at, 1, self.limit.frames_per_second, now)
-            .ok_or(DropReason::StormFrames)?;
-        let bytes_full_at = spend(self.bytes_full_at, bytes, self.limit.bytes_per_second, now)
-            .ok_or(DropReason::StormBytes)?;
-        (self.frames_full_at, self.bytes_full_at) = (frames_full_at, bytes_full_at);
+        let frames = self.frames.spend(1, now).ok_or(DropReason::StormFrames)?;
+        // The largest amount is a frame of 64 KiB to 1,023 ports: times 10^9 it fits 64 bits.
+        let bytes = self.bytes.spend(bytes, now).ok_or(DropReason::StormBytes)?;
+        *self = Self { frames, bytes };
         Ok(())
     }
-}
-
-/// When the bucket will be full again after `amount` is taken, or `None` if it holds less.
-fn spend(full_at: Time, amount: u64, per_second: u64, now: Time) -> Option<Time> {
-    // The largest amount is a frame of 64 KiB to 1,023 ports: times 10^9 it fits 64 bits.
-    let cost = Duration::from_nanos(amount.saturating_mul(1_000_000_000) / per_second);
-    let missing = full_at - now;
-    let fits = missing.is_zero() || missing + cost <= BURST;
-    fits.then(|| full_at.max(now) + cost)
 }
 
 #[cfg(test)]

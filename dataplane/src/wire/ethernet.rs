@@ -50,6 +50,12 @@ impl MacAddr {
     /// All zeroes: nobody.
     pub const ZERO: Self = Self([0; 6]);
 
+    /// The group that an IPv6 group is sent to (RFC 2464 section 7).
+    pub fn of_group(group: std::net::Ipv6Addr) -> Self {
+        let [.., a, b, c, d] = group.octets();
+        Self([0x33, 0x33, a, b, c, d])
+    }
+
     /// Is it a multicast or broadcast address (the group bit set)?
     #[inline]
     pub fn is_group(self) -> bool {

@@ -10,6 +10,8 @@ pub const PROTOCOL: u8 = 6;
 pub const HEADER_LEN: usize = 20;
 /// Where in the header the checksum is.
 pub const CHECKSUM_OFFSET: usize = 16;
+/// Where in the header the flags are.
+pub const FLAGS_OFFSET: usize = 13;
 
 /// The flags; segmentation must treat some with care.
 pub mod flag {

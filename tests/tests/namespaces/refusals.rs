@@ -57,6 +57,10 @@ const BAD: &[(&str, &[&str])] = &[
     ("--ports 3 --fdb-max 2", &["--fdb-max", "not 2"]),
     ("--ports 3 --fdb-port-max 0", &["--fdb-port-max"]),
     ("--ports 3 --storm-packets 0", &["--storm-packets", "none"]),
+    ("--ports 3 --icc=maybe", &["--icc", "maybe", "true"]),
+    ("--ports 3 --rules /no/such/file", &["--rules /no/such/file"]),
+    ("--ports 3 --rules /dev/zero", &["--rules /dev/zero", "16 MiB"]),
+    ("--ports 3 --rules /dev/null", &["--rules /dev/null:1:1", "version = 1"]),
     ("--ports 3 --no-such-option", &["--no-such-option"]),
 ];
 

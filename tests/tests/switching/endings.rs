@@ -128,7 +128,9 @@ fn every_reason_ends_a_frame_and_counts_once() {
 #[test]
 fn no_bytes_lead_to_what_only_a_kernel_can_say() {
     use DropReason as R;
-    let untold = DropReason::ALL.iter().copied().filter(|&reason| story(reason).is_none());
+    let of_switch = |reason: &DropReason| !(R::CtInvalid..=R::SpoofedSource).contains(reason);
+    let untold = DropReason::ALL.iter().copied().filter(of_switch);
+    let untold = untold.filter(|&reason| story(reason).is_none());
     let expected = [R::UnreadableFrame, R::EgressDown, R::EgressRefused];
     assert_eq!(untold.collect::<Vec<_>>(), expected);
 }

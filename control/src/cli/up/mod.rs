@@ -3,8 +3,10 @@
 mod background;
 mod options;
 mod router_options;
+mod rules_file;
 
 pub(super) use options::Options;
+pub(super) use rules_file::RulesFileError;
 
 use super::exit::CliError;
 use super::logs;
@@ -13,6 +15,7 @@ use super::status::{LineShown, StatusLine};
 use super::{down, port_list};
 use crate::daemon::{Daemon, Totals};
 use crate::doctor::{self, Way};
+use crate::model::NetworkRequest;
 use crate::netns::rootless;
 use crate::topology::Site;
 use std::io::{self, IsTerminal, Write};
@@ -20,7 +23,7 @@ use std::time::Duration;
 
 /// Makes the network and, but for the one who starts it in the background, stays with it.
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
-    let request = options.request();
+    let request = NetworkRequest { rules: options.rules()?, ..options.request() };
     // The name is part of paths below; all else is judged with the machine in sight.
     let name = request.name()?;
     let way = doctor::preflight()?;

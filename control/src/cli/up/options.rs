@@ -4,9 +4,12 @@
 
 use super::super::known::DEFAULT_NAME;
 use super::router_options::RouterOptions;
+use super::rules_file::{self, RulesFileError};
 use crate::model::NetworkRequest;
-use clap::Args;
+use crate::model::rules::RulesFile;
+use clap::{ArgAction, Args};
 use dataplane::config::{StormLimit, SwitchConfig};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -66,6 +69,15 @@ pub(in crate::cli) struct Options {
     storm_bytes: Rate,
     #[command(flatten)]
     router: RouterOptions,
+    /// File of rules that say what may pass
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// May namespaces begin connections to each other?
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    icc: bool,
+    /// Keep the outside out, and the namespaces in
+    #[arg(long)]
+    internal: bool,
     /// Be the process in the background
     #[arg(long = IN_BACKGROUND, hide = true)]
     in_background: bool,
@@ -82,7 +94,12 @@ impl Options {
         self.in_background
     }
 
-    /// The same for the model.
+    /// The file of rules, read.
+    pub(super) fn rules(&self) -> Result<Option<RulesFile>, RulesFileError> {
+        self.rules.as_deref().map(rules_file::read).transpose()
+    }
+
+    /// The same for the model, but for what must be read.
     pub(super) fn request(&self) -> NetworkRequest {
         let (isolate_all, isolate) = PortSet::split(self.isolate.as_ref());
         let (no_offloads_all, no_offloads) = PortSet::split(self.no_offloads.as_ref());
@@ -103,6 +120,9 @@ impl Options {
             fdb_port_limit: self.fdb_port_max,
             storm: storm(self.storm_packets, self.storm_bytes),
             router: self.router.request(),
+            rules: None,
+            icc: self.icc,
+            internal: self.internal,
         }
     }
 }
@@ -244,6 +264,13 @@ mod tests {
             let text = refusal(&[&format!("--isolate={wrong}")]);
             assert!(text.contains("like 1,2") || text.contains("value is required"), "{text}");
         }
+    }
+
+    #[test]
+    fn icc_is_on_until_it_is_switched_off() {
+        assert!(!request(&["--icc=false"]).icc && request(&["--icc", "true"]).icc);
+        assert!(request(&["--internal"]).internal);
+        assert!(refusal(&["--icc=off"]).contains("true, false"));
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! Which MAC and port does an address of the network have?
+//!
+//! The addresses that were given to the ports are known from the start. Others, which a namespace took
+//! itself, are learned from what it says in ARP and neighbour discovery, or asked for; meanwhile a few
+//! frames wait.
+//!
+//! Limits: [`QUEUE`] frames for one address, [`PATIENCE`], [`MAX_LEARNED`] addresses; a learned one is
+//! asked for anew after [`MEMORY`]. Source: RFC 1122 2.3.2.2, RFC 4861 7.2.2; `net/core/neighbour.c`.
+//! Known gap: an address of the network that moves to another port is noticed when that port next says
+//! something in ARP or neighbour discovery.
+
+use crate::clock::Time;
+use crate::frame::Frame;
+use crate::outbox::{Errand, Outbox};
+use crate::outcome::{DropReason, PortId};
+use crate::wire::ethernet::MacAddr;
+use crate::wire::vnet;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Most frames that wait for one address (`unres_qlen` of the kernel was 3 packets).
+pub const QUEUE: usize = 3;
+
+/// How long they wait.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Most addresses that are learned or waited for: a namespace can make up any number of them.
+pub const MAX_LEARNED: usize = 1024;
+
+/// How long a learned address is believed (`gc_stale_time`).
+pub const MEMORY: Duration = Duration::from_secs(60);
+
+/// What [`super::Gateway::resolve`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// The address is at this MAC, behind this port.
+    Known(MacAddr, PortId),
+    /// Not known yet; the frame waits.
+    Held,
+}
+
+type Map<V> = HashMap<IpAddr, V, RandomState>;
+
+/// The neighbours of one network.
+#[derive(Debug)]
+pub struct Neighbours {
+    given: Map<(MacAddr, PortId)>,
+    learned: Map<(MacAddr, PortId, Time)>,
+    awaited: Map<Awaited>,
+}
+
+/// An address that was asked for.
+#[derive(Debug)]
+struct Awaited {
+    since: Time,
+    frames: VecDeque<(PortId, Vec<u8>)>,
+}
+
+impl Neighbours {
+    /// Knows the addresses that were given.
+    pub fn new(hosts: &[(IpAddr, MacAddr, PortId)]) -> Self {
+        let mut neighbours =
+            Self { given: Map::default(), learned: Map::default(), awaited: Map::default() };
+        neighbours.configure(hosts);
+        neighbours
+    }
+
+    /// Takes other given addresses.
+    pub fn configure(&mut self, hosts: &[(IpAddr, MacAddr, PortId)]) {
+        self.given = hosts.iter().map(|&(address, mac, port)| (address, (mac, port))).collect();
+    }
+
+    /// Where the address is, as far as it is known.
+    #[inline]
+    pub fn find(&self, address: IpAddr, now: Time) -> Option<(MacAddr, PortId)> {
+        if let Some(&given) = self.given.get(&address) {
+            return Some(given);
+        }
+        let &(mac, port, until) = self.learned.get(&address)?;
+        (now < until).then_some((mac, port))
+    }
+
+    /// Notes that an address is at a MAC and port; sends what waited for it, readdressed from the
+    /// router's MAC.
+    pub fn learn(
+        &mut self,
+        address: IpAddr,
+        at: (MacAddr, PortId),
+        outbox: &mut Outbox,
+        router: MacAddr,
+        now: Time,
+    ) {
+        if address.is_unspecified() || address.is_multicast() || self.given.contains_key(&address) {
+            return;
+        }
+        let awaited = self.awaited.remove(&address);
+        let room = self.learned.len() < MAX_LEARNED || self.learned.contains_key(&address);
+        if room {
+            self.learned.insert(address, (at.0, at.1, now + MEMORY));
+        }
+        for (_, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
+            let frame = &mut bytes[vnet::HEADER_LEN..];
+            frame[..6].copy_from_slice(&at.0.0);
+            frame[6..12].copy_from_slice(&router.0);
+            outbox.put(Errand::Send(at.1), bytes);
+        }
+    }
+
+    /// Keeps a frame for an address that is not known. True if the address is to be asked for now.
+    ///
+    /// # Errors
+    /// `Unresolved` if the queue is full.
+    pub fn hold(
+        &mut self,
+        address: IpAddr,
+        frame: &Frame<'_>,
+        now: Time,
+    ) -> Result<bool, DropReason> {
+        let known = self.awaited.contains_key(&address);
+        if !known && self.awaited.len() >= MAX_LEARNED {
+            return Err(DropReason::Unresolved);
+        }
+        let awaited = self
+            .awaited
+            .entry(address)
+            .or_insert_with(|| Awaited { since: now, frames: VecDeque::with_capacity(QUEUE) });
+        if awaited.frames.len() == QUEUE {
+            return Err(DropReason::Unresolved);
+        }
+        awaited.frames.push_back((frame.ingress(), frame.with_vnet_header().to_vec()));
+        Ok(!known)
+    }
+
+    /// Drops what has waited too long, and forgets what was learned long ago.
+    pub fn expire(&mut self, outbox: &mut Outbox, now: Time) {
+        self.learned.retain(|_, (_, _, until)| now < *until);
+        self.awaited.retain(|_, awaited| {
+            let patient = now - awaited.since < PATIENCE;
+            if !patient {
+                for (ingress, _) in awaited.frames.drain(..) {
+                    outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
+                }
+            }
+            patient
+        });
+    }
+
+    /// Does any frame wait?
+    pub fn is_waiting(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+}

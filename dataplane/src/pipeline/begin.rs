@@ -1,0 +1,218 @@
+//! What becomes of the first packet of a flow?
+//!
+//! ```text
+//!  from a namespace to ...                      from the outside to ...
+//!   a published port ──> DNAT, and SNAT to       a published port ──> DNAT
+//!                        the address called      a mapping that may hear it ──> DNAT
+//!   the host, its subnet ──> as it is            anything else ──> the host's own
+//!   the outside ──> SNAT
+//! ```
+//!
+//! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
+//! back at once.
+
+use super::path::{Fate, Path};
+use crate::config::Filtering;
+use crate::conntrack::{NewFlow, Packet};
+use crate::flow::{FlowState, Tuple, Zone};
+use crate::frame::Frame;
+use crate::gateway::{HOST, Refusal};
+use crate::nat::Lease;
+use crate::outcome::{DropReason, PortId};
+use crate::routes::Routed;
+use std::net::IpAddr;
+
+impl<A: Routed> Path<'_, A> {
+    /// From a namespace to the host's MAC.
+    pub(super) fn begin_from_namespace(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        packet: &Packet,
+    ) -> Result<Fate<A>, DropReason> {
+        if is_link_local(tuple.destination) {
+            return self.begin_plain(frame, tuple, packet);
+        }
+        let own = self.family.routes.is_own(tuple.destination);
+        let target = if own { self.target(tuple) } else { None };
+        let Some((address, port)) = target else {
+            if own || self.is_inside(tuple.destination) || self.shared.config.uplink.is_none() {
+                return self.begin_plain(frame, tuple, packet);
+            }
+            return self.begin_to_outside(frame, tuple, packet);
+        };
+        if !self.is_inside(tuple.source) {
+            return Err(DropReason::SpoofedSource);
+        }
+        self.family.tracked.judge_new(packet)?;
+        let reached = Tuple { destination: address, destination_port: port, ..*tuple };
+        self.judge(frame, &reached, FlowState::New)?;
+        self.refuse_last_hop(frame, &reached)?;
+        self.begin_translated(frame, tuple, &reached, tuple.destination, packet)
+    }
+
+    /// To the host itself, or to whom the host sends it: nothing is translated.
+    fn begin_plain(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        packet: &Packet,
+    ) -> Result<Fate<A>, DropReason> {
+        if !self.shared.judges {
+            return Ok(Fate::Plain);
+        }
+        if !self.shared.tracks_bridged {
+            self.judge(frame, tuple, FlowState::Untracked)?;
+            return Ok(Fate::Plain);
+        }
+        if self.family.tracked.judge_new(packet).is_err() {
+            self.judge(frame, tuple, FlowState::Invalid)?;
+            return Ok(Fate::Plain);
+        }
+        self.judge(frame, tuple, FlowState::New)?;
+        self.track(tuple, tuple.inverted(), frame.ingress(), None, packet)?;
+        Ok(Fate::Plain)
+    }
+
+    fn begin_to_outside(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        packet: &Packet,
+    ) -> Result<Fate<A>, DropReason> {
+        if !self.is_inside(tuple.source) {
+            return Err(DropReason::SpoofedSource);
+        }
+        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+            return Err(DropReason::Internal);
+        }
+        self.family.tracked.judge_new(packet)?;
+        self.judge(frame, tuple, FlowState::New)?;
+        self.refuse_last_hop(frame, tuple)?;
+        let way = self.family.routes.way(tuple.destination).and_then(|way| way.source);
+        let Some(source) = way else {
+            self.refuse(frame, Refusal::NoRoute);
+            return Err(DropReason::NoRoute);
+        };
+        let external = self.family.nat.external_for(tuple.source).unwrap_or(source);
+        self.begin_translated(frame, tuple, tuple, external, packet)
+    }
+
+    /// A flow whose source becomes the external address; `reached` is `tuple` after DNAT.
+    fn begin_translated(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        reached: &Tuple<A>,
+        external: A,
+        packet: &Packet,
+    ) -> Result<Fate<A>, DropReason> {
+        let (tracked, now) = (&self.family.tracked, self.now);
+        let taken = |reply: &Tuple<A>| tracked.find(reply, now).is_some();
+        let (lease, source, port) = self.family.nat.lease(reached, external, taken)?;
+        let reply = Tuple { destination: source, destination_port: port, ..reached.inverted() };
+        self.track(tuple, reply, frame.ingress(), Some(lease), packet)?;
+        self.family.meet(&reply, self.shared.config.nat.filtering);
+        Ok(Fate::Becomes(reply.inverted()))
+    }
+
+    /// From the host to our next hop.
+    pub(super) fn begin_from_outside(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        packet: &Packet,
+    ) -> Result<Fate<A>, DropReason> {
+        if tuple.protocol == A::ICMP {
+            return Err(DropReason::NotOurs);
+        }
+        let Tuple { protocol, destination, destination_port, .. } = *tuple;
+        let published = self.published(tuple);
+        let mapped = || self.family.nat.mapped(protocol, destination, destination_port);
+        let Some((address, port)) = published.or_else(mapped) else { return Ok(Fate::HandBack) };
+        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+            return Err(DropReason::Internal);
+        }
+        let mut lease = None;
+        if published.is_none() {
+            if !self.may_enter(tuple) {
+                return Err(DropReason::NatFiltered);
+            }
+            lease = self.family.nat.lease_mapped(protocol, destination, destination_port);
+        }
+        let reached = Tuple { destination: address, destination_port: port, ..*tuple };
+        let allowed = self
+            .family
+            .tracked
+            .judge_new(packet)
+            .and_then(|()| self.judge(frame, &reached, FlowState::New));
+        if let Err(reason) = allowed {
+            lease.into_iter().for_each(|lease| self.family.nat.release(lease));
+            return Err(reason);
+        }
+        let owner = match self.zone(address) {
+            Zone::Port(port) if port.index() < self.switch.ports() => port,
+            _ => HOST,
+        };
+        self.track(tuple, reached.inverted(), owner, lease, packet)?;
+        Ok(Fate::Becomes(reached))
+    }
+
+    /// May the sender use the mapping that it calls (RFC 4787 section 5)?
+    fn may_enter(&self, tuple: &Tuple<A>) -> bool {
+        match self.shared.config.nat.filtering {
+            Filtering::EndpointIndependent => true,
+            Filtering::Address => self.family.has_met(tuple),
+            // Whoever was sent to from there has a flow, and did not come here.
+            Filtering::AddressAndPort => false,
+        }
+    }
+
+    /// Who is behind an address and port of the host that a namespace calls.
+    fn target(&self, tuple: &Tuple<A>) -> Option<(A, u16)> {
+        let Tuple { protocol, destination, destination_port, .. } = *tuple;
+        self.published(tuple)
+            .or_else(|| self.family.nat.mapped(protocol, destination, destination_port))
+    }
+
+    fn published(&self, tuple: &Tuple<A>) -> Option<(A, u16)> {
+        let published = &self.shared.config.published;
+        let Tuple { protocol, destination, destination_port, .. } = *tuple;
+        let (address, port) = published.find(protocol, destination.into(), destination_port)?;
+        Some((A::of(address)?, port))
+    }
+
+    /// Keeps a flow. What it holds goes back if there is no room.
+    pub(super) fn track(
+        &mut self,
+        original: &Tuple<A>,
+        reply: Tuple<A>,
+        owner: PortId,
+        lease: Option<Lease>,
+        packet: &Packet,
+    ) -> Result<(), DropReason> {
+        let new = NewFlow { original: *original, reply, owner, related: false, extra: lease };
+        let census = &mut self.shared.census;
+        match self.family.tracked.insert(new, packet, census, self.now) {
+            Ok((id, evicted)) => {
+                if let Some(entry) = self.family.tracked.get_mut(id) {
+                    entry.set_epoch(self.shared.epoch);
+                }
+                evicted.into_iter().for_each(|gone| self.family.bury(gone));
+                Ok(())
+            }
+            Err((reason, lease)) => {
+                lease.into_iter().for_each(|lease| self.family.nat.release(lease));
+                Err(reason)
+            }
+        }
+    }
+}
+
+/// Is it an address of the link alone, which no router passes on (RFC 4291 2.5.6, RFC 3927)?
+fn is_link_local(address: impl Into<IpAddr>) -> bool {
+    match address.into() {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,75 @@
+//! In which order is a frame judged? The whole walk.
+//!
+//! ```text
+//!  admit ──> learn ──┬─ for the segment ───────────────────────> forward         (switch)
+//!                    │    with rules for it: track ─> filter ──┘
+//!                    ├─ from a namespace, to the host's MAC ──┐
+//!                    │                                        v
+//!                    │     translate: known flow, or ─> NAT ─> filter ─> new flow
+//!                    │                                        ^        │
+//!                    └─ from the host, to our next hop ───────┘        v
+//!                                                             leave: host, or neighbour
+//! ```
+//!
+//! * [`router`]: the stages above layer 2, and what is asked of them from outside.
+//! * [`path`]: the way of one packet through them; one code for both families.
+//! * [`begin`]: how the first packet of a flow is decided.
+
+mod begin;
+mod path;
+mod router;
+
+pub use router::{Cursor, Router};
+
+use crate::clock::Time;
+use crate::config::Config;
+use crate::frame::Frame;
+use crate::outbox::Outbox;
+use crate::outcome::{Outcome, PortId};
+use crate::switch::Switch;
+
+/// The stages, in order.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Layer 2.
+    pub switch: Switch,
+    /// Layer 3 and 4; `None` for a switch alone.
+    pub router: Option<Box<Router>>,
+    /// What the stages want to be sent beside the frame.
+    pub outbox: Outbox,
+}
+
+/// What the walk decided, and what it cost another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walked {
+    /// Where the frame goes, or the reason of the first stage that dropped it.
+    pub outcome: Outcome,
+    /// The port that lost an FDB entry, because it or the table was full; also of a frame that was
+    /// learned from and died later.
+    pub evicted: Option<PortId>,
+}
+
+impl Pipeline {
+    /// The stages as configured.
+    pub fn new(config: &Config) -> Self {
+        let host_mac = config.ports()[0].mac;
+        let ports = config.ports().len();
+        let router = config.router().map(|router| Box::new(Router::new(router, host_mac, ports)));
+        Self { switch: Switch::new(config), router, outbox: Outbox::default() }
+    }
+
+    /// The way of a frame: may it come in, what do we learn of it, where does it go?
+    #[inline]
+    pub fn walk(&mut self, frame: &mut Frame<'_>, now: Time) -> Walked {
+        let learned = self.switch.admit(frame).and_then(|()| self.switch.learn(frame, now));
+        let evicted = match learned {
+            Ok(evicted) => evicted,
+            Err(reason) => return Walked { outcome: Err(reason), evicted: None },
+        };
+        let outcome = match &mut self.router {
+            None => self.switch.forward(frame, now),
+            Some(router) => router.route(frame, &mut self.switch, &mut self.outbox, now),
+        };
+        Walked { outcome, evicted }
+    }
+}

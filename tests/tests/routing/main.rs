@@ -1,0 +1,4 @@
+//! The router in a world in memory: packet stories, each in both address families.
+
+mod masquerade;
+mod published;
