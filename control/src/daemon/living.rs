@@ -127,8 +127,12 @@ impl Living {
         for caveat in caveats {
             tracing::warn!("{caveat}");
         }
-        tracing::debug!("the host's addresses or routes have changed");
-        *told = Some(router);
+        match self.handle.reconfigure(router.clone()) {
+            Ok(()) => *told = Some(router),
+            Err(error) => {
+                tracing::warn!("the router does not follow a change of the host: {error}");
+            }
+        }
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.

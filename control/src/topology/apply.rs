@@ -183,6 +183,8 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
     let Interfaces { host, ports } = interfaces(network);
     let gateways: Vec<IpAddr> = std::iter::once(host.ipv4.addr().into())
         .chain(host.ipv6.map(|ipv6| ipv6.addr().into()))
+        // Who cannot reach the outside shall know at once.
+        .filter(|_| !network.is_internal())
         .collect();
     let offloads = |number| if network.is_plain(number) { Offloads::NONE } else { Offloads::ALL };
     let name = network.host_interface().to_string();
