@@ -47,6 +47,8 @@ pub(super) struct Path<'r, A: Routed> {
 pub(super) enum Fate<A> {
     /// It wears this tuple from here on.
     Becomes(Tuple<A>),
+    /// So does this one, of a control connection of FTP.
+    Announces(Hit, Tuple<A>),
     /// It goes to the host as it is.
     Plain,
     /// It came from the host and is the host's own.
@@ -87,10 +89,14 @@ impl<A: Routed> Path<'_, A> {
 
     /// Known flow, or a new one?
     #[inline]
-    fn fate(&mut self, frame: &Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
+    fn fate(&mut self, frame: &mut Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
         nat::check(frame)?;
-        let packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
+            let announces = self.family.announced.is_control(hit.id);
+            if announces {
+                self.acknowledge(frame, hit);
+            }
+            let packet = Packet::of(frame);
             let state = self.family.tracked.update(hit, &packet, self.now);
             if state == FlowState::Invalid {
                 return Err(DropReason::CtInvalid);
@@ -98,8 +104,15 @@ impl<A: Routed> Path<'_, A> {
             let becomes = self.translated(hit).unwrap_or(*tuple);
             self.pass(frame, hit, &becomes, state)?;
             self.refuse_last_hop(frame, &becomes)?;
-            return Ok(Fate::Becomes(becomes));
+            if !announces || frame.layout().piece() != Piece::Whole {
+                return Ok(Fate::Becomes(becomes));
+            }
+            if state == FlowState::New {
+                self.reopen_control(hit, &packet);
+            }
+            return Ok(Fate::Announces(hit, becomes));
         }
+        let packet = Packet::of(frame);
         if frame.ingress() == HOST {
             self.begin_from_outside(frame, tuple, &packet)
         } else {
@@ -131,7 +144,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// What a packet of a known flow becomes: what the flow's other side knows it as.
     #[inline]
-    fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
+    pub(super) fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
         let entry = self.family.tracked.get(hit.id)?;
         Some(match hit.direction {
             Direction::Original => entry.reply().inverted(),
@@ -273,13 +286,14 @@ impl<A: Routed> Path<'_, A> {
 
     /// Does to the packet what was decided, and finds its way out.
     #[inline]
-    fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
+    pub(super) fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
         match fate {
             Fate::Becomes(tuple) => {
                 self.clamp(frame, &tuple);
                 nat::rewrite(frame, &tuple);
                 self.leave(frame, tuple.destination)
             }
+            Fate::Announces(hit, tuple) => self.carry_control(frame, hit, tuple),
             Fate::Plain => Ok(Verdict::Unicast(HOST)),
             Fate::HandBack => self.hand_back(frame),
         }
@@ -301,7 +315,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// Sends a packet, its addresses translated, to the next host on its way.
     #[inline]
-    fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
+    pub(super) fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
         let inside = self.is_inside(destination) && !self.family.routes.is_own(destination);
         if !inside {
             return match frame.ingress() {
@@ -493,21 +507,26 @@ impl<A: Routed> Path<'_, A> {
         let packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let state = self.family.tracked.update(hit, &packet, self.now);
-            if state != FlowState::Invalid {
-                return self.pass(frame, hit, tuple, state);
+            if state == FlowState::Invalid {
+                return self.judge_between(frame, tuple, between, state);
             }
-            return self.judge_between(frame, tuple, between, state);
+            self.pass(frame, hit, tuple, state)?;
+            if self.family.announced.is_control(hit.id) {
+                self.overhear(frame, hit, tuple);
+            }
+            return Ok(());
         }
         if self.family.tracked.judge_new(&packet).is_err() {
             return self.judge_between(frame, tuple, between, FlowState::Invalid);
         }
-        self.judge_between(frame, tuple, between, FlowState::New)?;
+        let state = self.first_state(tuple, &packet);
+        self.judge_between(frame, tuple, between, state)?;
         let owner = match between {
             (Zone::Port(port), _) => port,
             (_, Zone::Port(port)) if port.index() < self.switch.ports() => port,
             _ => HOST,
         };
-        self.track(tuple, tuple.inverted(), owner, None, &packet)
+        self.track(tuple, tuple.inverted(), owner, None, &packet, state)
     }
 
     /// Addresses and protocol of a packet that has no ports to be judged by.
