@@ -1,0 +1,316 @@
+//! FTP through the router: control connections whose announcements are made true, and the data
+//! connections that follow.
+
+mod control;
+
+use crate::masquerade::{at, families};
+use control::*;
+use dataplane::config::{Action, Publish, PublishedPorts, RouterConfig, Rule};
+use dataplane::flow::FlowState;
+use dataplane::ftp::EXPECTATION_TIMEOUT;
+use std::net::{IpAddr, SocketAddr};
+use udp_bridge_tests::counts::{answered, received, sent};
+use udp_bridge_tests::network::*;
+use udp_bridge_tests::world::World;
+
+/// A world where nothing may begin but connections to port 21 and what was announced.
+fn world(change: impl FnOnce(&mut RouterConfig)) -> World {
+    let rule =
+        |place: &str| Rule { place: place.into(), action: Action::Accept, ..Rule::default() };
+    network(4, |router| {
+        router.conntrack.ftp = true;
+        router.filter.policy = Action::Drop;
+        router.filter.rules = vec![
+            Rule { states: vec![FlowState::Related], ..rule("announced") },
+            Rule { protocol: Some(6), destination_ports: vec![21..=21], ..rule("control") },
+        ];
+        router.published = PublishedPorts::new(vec![Publish {
+            protocol: 6,
+            address: None,
+            ports: 21..=21,
+            target_v4: inside(1),
+            target_v6: Some(inside6(1)),
+            target_port: 21,
+        }]);
+        change(router);
+    })
+    .start()
+}
+
+/// Client, the address that it calls, and server.
+type Parties = (Host, IpAddr, Host);
+
+/// Whoever can speak FTP with whom, in both families.
+fn all_parties() -> Vec<(&'static str, Parties)> {
+    let siblings = [(inside(2).into(), inside(1).into()), (inside6(2).into(), inside6(1).into())];
+    let each = families().into_iter().zip(siblings);
+    each.flat_map(|((inside, host, far), (sibling, server)): (_, (IpAddr, IpAddr))| {
+        [
+            ("to the outside", ((namespace(1), inside), far, (outside(), far))),
+            ("published", ((outside(), far), host, (namespace(1), server))),
+            ("hairpin", ((namespace(2), sibling), host, (namespace(1), server))),
+            ("bridged", ((neighbour(2, 1), sibling), server, (neighbour(1, 2), server))),
+        ]
+    })
+    .collect()
+}
+
+fn open_control(world: &mut World, ((from, client), called, (to, server)): Parties) -> Connection {
+    Connection::open(world, (from, at(client, 40_000)), at(called, 21), (to, at(server, 21)))
+        .expect("control connections may begin")
+}
+
+/// The commands and replies that announce an endpoint.
+fn numbers(end: SocketAddr) -> String {
+    let IpAddr::V4(address) = end.ip() else { panic!("only IPv4 is written in numbers") };
+    let ([a, b, c, d], [high, low]) = (address.octets(), end.port().to_be_bytes());
+    format!("{a},{b},{c},{d},{high},{low}")
+}
+
+fn eprt(end: SocketAddr) -> String {
+    let family = if end.is_ipv4() { 1 } else { 2 };
+    format!("EPRT |{family}|{}|{}|\r\n", end.ip(), end.port())
+}
+
+fn port(end: SocketAddr) -> String {
+    format!("PORT {}\r\n", numbers(end))
+}
+
+fn pasv(end: SocketAddr) -> String {
+    format!("227 Entering Passive Mode ({}).\r\n", numbers(end))
+}
+
+fn epsv(end: SocketAddr) -> String {
+    format!("229 Entering Extended Passive Mode (|||{}|)\r\n", end.port())
+}
+
+/// The number at the end of an announcement, written either way.
+fn port_in(line: &str) -> u16 {
+    let digits = |c: char| !c.is_ascii_digit();
+    let mut numbers = line.rsplit(digits).filter(|part| !part.is_empty());
+    let last: u16 = numbers.next().unwrap().parse().unwrap();
+    if !line.contains(',') {
+        return last;
+    }
+    let high: u16 = numbers.next().unwrap().parse().unwrap();
+    high << 8 | last
+}
+
+type Written = fn(SocketAddr) -> String;
+
+fn notations(ip: IpAddr, old: Written, new: Written) -> Vec<Written> {
+    if ip.is_ipv4() { vec![old, new] } else { vec![new] }
+}
+
+/// How often the rule for RELATED has decided.
+fn related(world: &mut World) -> u64 {
+    world.routed().hits().rules[0].packets
+}
+
+/// Talks on after an announcement: all numbers fit, in both directions.
+fn talk(world: &mut World, control: &mut Connection) {
+    for what in ["150 Here it comes.\r\n", "226 Done.\r\n"] {
+        assert_eq!(control.say(world, SERVER, what), what);
+        control.say(world, CLIENT, "");
+        assert_eq!(control.say(world, CLIENT, "NOOP\r\n"), "NOOP\r\n");
+        control.say(world, SERVER, "");
+    }
+}
+
+#[test]
+fn a_passive_client_reaches_the_announced_port() {
+    for (case, parties) in all_parties() {
+        let ((from, client), called, (to, server)) = parties;
+        for written in notations(client, pasv, epsv) {
+            let mut world = world(|_| {});
+            let mut control = open_control(&mut world, parties);
+            for (round, own) in [(0, at(server, 50_000)), (1, at(server, 1024))] {
+                control.say(&mut world, CLIENT, "EPSV or PASV\r\n");
+                let heard = control.say(&mut world, SERVER, &written(own));
+                let told = at(called, port_in(&heard));
+                assert_eq!(heard, written(told), "{case}");
+                let caller = (from, at(client, 41_000 + round));
+                let mut data = Connection::open(&mut world, caller, told, (to, own))
+                    .unwrap_or_else(|| panic!("{case}: {heard:?}"));
+                assert_eq!(data.say(&mut world, SERVER, "content"), "content");
+                assert_eq!(data.peer(SERVER).ip(), control.peer(SERVER).ip());
+                talk(&mut world, &mut control);
+            }
+            assert_eq!(related(&mut world), 2, "{case}");
+        }
+    }
+}
+
+#[test]
+fn an_active_client_is_reached_at_the_announced_port() {
+    for (case, parties) in all_parties() {
+        let ((from, client), _, (to, server)) = parties;
+        for written in notations(client, port, eprt) {
+            let mut world = world(|_| {});
+            let mut control = open_control(&mut world, parties);
+            for own in [at(client, 5000), at(client, 50_000)] {
+                let heard = control.say(&mut world, CLIENT, &written(own));
+                let told = at(control.peer(SERVER).ip(), port_in(&heard));
+                assert_eq!(heard, written(told), "{case}");
+                control.repeat(&mut world, CLIENT, &written(own), &heard);
+                assert_eq!(control.say(&mut world, SERVER, "200 Well.\r\n"), "200 Well.\r\n");
+                let caller = (to, at(server, 20));
+                let mut data = Connection::open(&mut world, caller, told, (from, own))
+                    .unwrap_or_else(|| panic!("{case}: {heard:?}"));
+                assert_eq!(data.say(&mut world, SERVER, "content"), "content");
+                // The client knows the caller as the server that it called.
+                assert_eq!(data.peer(SERVER).ip(), control.peer(CLIENT).ip());
+                talk(&mut world, &mut control);
+            }
+            assert_eq!(related(&mut world), 2, "{case}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_listened_to_unless_it_was_asked_for() {
+    for (case, parties) in all_parties() {
+        let ((from, client), called, (to, server)) = parties;
+        let mut world = world(|router| router.conntrack.ftp = false);
+        let mut control = open_control(&mut world, parties);
+        let (own, open) = (at(client, 5000), at(server, 50_000));
+        assert_eq!(control.say(&mut world, CLIENT, &eprt(own)), eprt(own), "{case}");
+        assert_eq!(control.say(&mut world, SERVER, &epsv(open)), epsv(open), "{case}");
+        let caller = (from, at(client, 41_000));
+        let data = Connection::open(&mut world, caller, at(called, 50_000), (to, open));
+        assert!(data.is_none(), "{case}");
+        assert_eq!(related(&mut world), 0);
+    }
+}
+
+#[test]
+fn only_who_was_announced_comes_in_and_only_once() {
+    for (inside, host, far) in families() {
+        let mut world = world(|_| {});
+        let client = (namespace(1), inside);
+        let mut control = open_control(&mut world, (client, far, (outside(), far)));
+        let own = at(inside, 5000);
+        let told = at(host, port_in(&control.say(&mut world, CLIENT, &eprt(own))));
+        let stranger: IpAddr =
+            if far.is_ipv4() { [198, 51, 100, 8].into() } else { "2001:db8:f::8".parse().unwrap() };
+        let mut call = |from: IpAddr, port| {
+            let caller = (outside(), at(from, port));
+            Connection::open(&mut world, caller, told, (namespace(1), own)).is_some()
+        };
+        assert!(!call(stranger, 20));
+        assert!(call(far, 20));
+        assert!(!call(far, 21));
+    }
+}
+
+#[test]
+fn an_address_that_is_not_the_speakers_is_not_believed() {
+    for (inside, _, far) in families() {
+        let mut world = world(|_| {});
+        let client = (namespace(1), inside);
+        let mut control = open_control(&mut world, (client, far, (outside(), far)));
+        for line in [eprt(at(far, 5000)), eprt(at(inside, 1023))] {
+            assert_eq!(control.say(&mut world, CLIENT, &line), line);
+        }
+    }
+}
+
+#[test]
+fn a_passive_port_that_is_published_alike_keeps_its_number() {
+    for (_, host, far) in families() {
+        let mut world = world(|router| {
+            let publish = |ports: std::ops::RangeInclusive<u16>| Publish {
+                protocol: 6,
+                address: None,
+                target_port: *ports.start(),
+                ports,
+                target_v4: inside(1),
+                target_v6: Some(inside6(1)),
+            };
+            router.published = PublishedPorts::new(vec![publish(21..=21), publish(3000..=3009)]);
+        });
+        let server = if far.is_ipv4() { inside(1).into() } else { inside6(1).into() };
+        let parties = ((outside(), far), host, (namespace(1), server));
+        let mut control = open_control(&mut world, parties);
+        let open = at(server, 3003);
+        assert_eq!(control.say(&mut world, SERVER, &epsv(open)), epsv(open));
+        let caller = (outside(), at(far, 41_000));
+        assert!(
+            Connection::open(&mut world, caller, at(host, 3003), (namespace(1), open)).is_some()
+        );
+        assert_eq!(related(&mut world), 1);
+    }
+}
+
+#[test]
+fn a_mangled_segment_counts_once_as_come_and_once_as_sent() {
+    for (inside, host, far) in families() {
+        let mut world = world(|_| {});
+        let client = (namespace(1), inside);
+        let control = open_control(&mut world, (client, far, (outside(), far)));
+        let line = eprt(at(inside, 5000));
+        let frame = control.frame(CLIENT, "PA", line.as_bytes());
+        let length = frame.len() + eprt(at(host, 61_000)).len() - line.len();
+        world.moves(
+            |world| world.send(1, &frame),
+            [received(1, [frame.len()]), answered(1, 1), sent(0, [length])],
+        );
+    }
+}
+
+#[test]
+fn a_port_that_nobody_came_to_is_free_again() {
+    for (_, _, far) in families() {
+        // One port for each of the two control connections, and one more.
+        let mut world = world(|router| router.nat.ports = 61_000..=61_002);
+        let own = |port| if far.is_ipv4() { inside(port).into() } else { inside6(port).into() };
+        let of = |world: &mut World, port| {
+            open_control(world, ((namespace(port), own(port)), far, (outside(), far)))
+        };
+        let (mut first, mut second) = (of(&mut world, 1), of(&mut world, 2));
+        let (one, two) = (eprt(at(own(1), 5000)), eprt(at(own(2), 5000)));
+        assert_ne!(first.say(&mut world, CLIENT, &one), one);
+        assert_eq!(
+            second.say(&mut world, CLIENT, &two),
+            two,
+            "no port is left: it passes as it is"
+        );
+        // A connection of which something is not acknowledged is kept for a shorter time.
+        for control in [&mut first, &mut second] {
+            control.say(&mut world, SERVER, "200 Well.\r\n");
+            control.say(&mut world, CLIENT, "");
+        }
+
+        world.wait(EXPECTATION_TIMEOUT);
+        world.expire_router();
+        let told = second.say(&mut world, CLIENT, &two);
+        assert_ne!(told, two, "its time was over");
+        second.say(&mut world, SERVER, "200 Well.\r\n");
+        assert_eq!(first.say(&mut world, CLIENT, &one), one);
+
+        // The second goes, and what it announced with it.
+        assert_eq!(world.routed().flush(), 2);
+        let mut third = of(&mut world, 3);
+        let three = eprt(at(own(3), 5000));
+        assert_ne!(third.say(&mut world, CLIENT, &three), three);
+        let _ = of(&mut world, 1);
+    }
+}
+
+#[test]
+fn a_control_connection_that_is_opened_again_has_numbers_of_its_own() {
+    for (inside, _, far) in families() {
+        let mut world = world(|_| {});
+        let parties = ((namespace(1), inside), far, (outside(), far));
+        let line = eprt(at(inside, 5000));
+        for _ in 0..2 {
+            let mut control = open_control(&mut world, parties);
+            assert_ne!(control.say(&mut world, CLIENT, &line), line);
+            talk(&mut world, &mut control);
+            control.finish(&mut world, CLIENT);
+            control.finish(&mut world, SERVER);
+            control.say(&mut world, CLIENT, "");
+        }
+        assert_eq!(world.flows().len(), 1);
+    }
+}
