@@ -102,7 +102,7 @@ impl Connection {
         // What it acknowledges is what the other has sent, in the other's own numbers.
         assert_eq!(numbers, (other.expects, other.next), "after {what:?}");
         other.expects += heard.payload.len() as u32;
-        String::from_utf8(heard.payload).unwrap()
+        String::from_utf8(heard.payload).expect("text")
     }
 
     /// Says the last thing again.
@@ -143,7 +143,7 @@ impl Connection {
 
 /// Sequence and acknowledgment number of a segment.
 fn numbers(frame: &[u8]) -> (u32, u32) {
-    let sliced = SlicedPacket::from_ethernet(frame).unwrap();
+    let sliced = SlicedPacket::from_ethernet(frame).expect("a packet");
     let Some(TransportSlice::Tcp(tcp)) = sliced.transport else { panic!("not TCP") };
     (tcp.sequence_number(), tcp.acknowledgment_number())
 }

@@ -1,17 +1,24 @@
 //! FTP through the router: control connections whose announcements are made true, and the data
 //! connections that follow.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a conversation that cannot go on has failed its test"
+)]
 
 mod control;
+mod words;
 
 use crate::masquerade::{at, families};
 use control::*;
 use dataplane::config::{Action, Publish, PublishedPorts, RouterConfig, Rule};
 use dataplane::flow::FlowState;
 use dataplane::ftp::EXPECTATION_TIMEOUT;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use udp_bridge_tests::counts::{answered, received, sent};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::world::World;
+use words::*;
 
 /// A world where nothing may begin but connections to port 21 and what was announced.
 fn world(change: impl FnOnce(&mut RouterConfig)) -> World {
@@ -58,48 +65,6 @@ fn all_parties() -> Vec<(&'static str, Parties)> {
 fn open_control(world: &mut World, ((from, client), called, (to, server)): Parties) -> Connection {
     Connection::open(world, (from, at(client, 40_000)), at(called, 21), (to, at(server, 21)))
         .expect("control connections may begin")
-}
-
-/// The commands and replies that announce an endpoint.
-fn numbers(end: SocketAddr) -> String {
-    let IpAddr::V4(address) = end.ip() else { panic!("only IPv4 is written in numbers") };
-    let ([a, b, c, d], [high, low]) = (address.octets(), end.port().to_be_bytes());
-    format!("{a},{b},{c},{d},{high},{low}")
-}
-
-fn eprt(end: SocketAddr) -> String {
-    let family = if end.is_ipv4() { 1 } else { 2 };
-    format!("EPRT |{family}|{}|{}|\r\n", end.ip(), end.port())
-}
-
-fn port(end: SocketAddr) -> String {
-    format!("PORT {}\r\n", numbers(end))
-}
-
-fn pasv(end: SocketAddr) -> String {
-    format!("227 Entering Passive Mode ({}).\r\n", numbers(end))
-}
-
-fn epsv(end: SocketAddr) -> String {
-    format!("229 Entering Extended Passive Mode (|||{}|)\r\n", end.port())
-}
-
-/// The number at the end of an announcement, written either way.
-fn port_in(line: &str) -> u16 {
-    let digits = |c: char| !c.is_ascii_digit();
-    let mut numbers = line.rsplit(digits).filter(|part| !part.is_empty());
-    let last: u16 = numbers.next().unwrap().parse().unwrap();
-    if !line.contains(',') {
-        return last;
-    }
-    let high: u16 = numbers.next().unwrap().parse().unwrap();
-    high << 8 | last
-}
-
-type Written = fn(SocketAddr) -> String;
-
-fn notations(ip: IpAddr, old: Written, new: Written) -> Vec<Written> {
-    if ip.is_ipv4() { vec![old, new] } else { vec![new] }
 }
 
 /// How often the rule for RELATED has decided.
