@@ -82,8 +82,10 @@ impl<A: Routed> Path<'_, A> {
             }
             Subject::Fragment(tuple) => self.follow_first(frame, &tuple),
             Subject::Error(inner) => self.error(frame, inner),
-            Subject::Nobody if frame.ingress() == HOST => self.hand_back(frame),
-            Subject::Nobody => self.unknown(frame),
+            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame),
+            // The host has it already: its ICMP does not come by the next hop, but is overheard.
+            Subject::Nobody if frame.layout().protocol() == A::ICMP => Err(DropReason::NotOurs),
+            Subject::Nobody => self.hand_back(frame),
         }
     }
 

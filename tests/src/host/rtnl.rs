@@ -92,6 +92,22 @@ impl Rtnl {
         self.ask(Message::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).map(drop)
     }
 
+    /// Makes the interface that the message describes.
+    pub fn make(&self, message: LinkMessage) {
+        self.ask(Message::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
+    }
+
+    /// Takes an address from the interface.
+    pub fn remove_address(&self, name: &str, address: impl Into<IpAddr>, prefix: u8) {
+        let address = address.into();
+        let mut message = AddressMessage::default();
+        message.header.family = family(address);
+        message.header.prefix_len = prefix;
+        message.header.index = if_nametoindex(name).unwrap();
+        message.attributes = vec![AddressAttribute::Local(address)];
+        self.ask(Message::DelAddress(message), 0).unwrap();
+    }
+
     /// Gives the interface an address, without a look for others that have it.
     pub fn add_address(&self, name: &str, address: impl Into<IpAddr>, prefix: u8) {
         let address = address.into();
