@@ -15,8 +15,8 @@
 //! Limits: a control for each flow to port 21, as many as there are flows; expectations as in
 //! [`crate::ftp`]. Without a control connection nothing here costs more than two looks at an empty table.
 //!
-//! Known gaps: those of [`crate::ftp`]. A control connection that was there before FTP was switched
-//! on is not listened to. An ICMP error about one quotes the numbers of the other side. A data
+//! Known gaps: those of [`crate::ftp`]. A control connection that is tracked when FTP is switched on
+//! is not listened to. An ICMP error about one quotes the numbers of the other side. A data
 //! connection between two namespaces by the host's address does not outlive a new configuration.
 
 use super::path::{Fate, Path};
@@ -117,13 +117,14 @@ impl<A: Address> Announced<A> {
 }
 
 impl<A: Routed> Path<'_, A> {
-    /// Turns what a segment acknowledges into numbers that their sender has sent. To be done before
-    /// the tracker sees it.
+    /// Turns what a segment acknowledges into numbers that their sender has sent. Returns what the
+    /// tracker is to see of it.
     #[cold]
-    pub(super) fn acknowledge(&self, frame: &mut Frame<'_>, hit: Hit) {
+    pub(super) fn acknowledge(&self, frame: &mut Frame<'_>, hit: Hit) -> Packet {
         if let Some(control) = self.family.announced.controls.get(&hit.id) {
             control.acknowledge(frame, hit.direction);
         }
+        Packet::of(frame)
     }
 
     /// A control connection that ended is opened anew: its numbers are others.

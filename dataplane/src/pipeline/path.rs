@@ -93,12 +93,12 @@ impl<A: Routed> Path<'_, A> {
     #[inline]
     fn fate(&mut self, frame: &mut Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
         nat::check(frame)?;
+        let mut packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let announces = self.family.announced.is_control(hit.id);
             if announces {
-                self.acknowledge(frame, hit);
+                packet = self.acknowledge(frame, hit);
             }
-            let packet = Packet::of(frame);
             let state = self.family.tracked.update(hit, &packet, self.now);
             if state == FlowState::Invalid {
                 return Err(DropReason::CtInvalid);
@@ -114,7 +114,6 @@ impl<A: Routed> Path<'_, A> {
             }
             return Ok(Fate::Announces(hit, becomes));
         }
-        let packet = Packet::of(frame);
         if frame.ingress() == HOST {
             self.begin_from_outside(frame, tuple, &packet)
         } else {

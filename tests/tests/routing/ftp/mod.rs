@@ -7,13 +7,13 @@
 )]
 
 mod control;
+mod endings;
 mod words;
 
 use crate::masquerade::{at, families};
 use control::*;
 use dataplane::config::{Action, Publish, PublishedPorts, RouterConfig, Rule};
 use dataplane::flow::FlowState;
-use dataplane::ftp::EXPECTATION_TIMEOUT;
 use std::net::IpAddr;
 use udp_bridge_tests::counts::{answered, received, sent};
 use udp_bridge_tests::network::*;
@@ -22,26 +22,30 @@ use words::*;
 
 /// A world where nothing may begin but connections to port 21 and what was announced.
 fn world(change: impl FnOnce(&mut RouterConfig)) -> World {
-    let rule =
-        |place: &str| Rule { place: place.into(), action: Action::Accept, ..Rule::default() };
     network(4, |router| {
-        router.conntrack.ftp = true;
-        router.filter.policy = Action::Drop;
-        router.filter.rules = vec![
-            Rule { states: vec![FlowState::Related], ..rule("announced") },
-            Rule { protocol: Some(6), destination_ports: vec![21..=21], ..rule("control") },
-        ];
-        router.published = PublishedPorts::new(vec![Publish {
-            protocol: 6,
-            address: None,
-            ports: 21..=21,
-            target_v4: inside(1),
-            target_v6: Some(inside6(1)),
-            target_port: 21,
-        }]);
+        configure(router);
         change(router);
     })
     .start()
+}
+
+fn configure(router: &mut RouterConfig) {
+    let rule =
+        |place: &str| Rule { place: place.into(), action: Action::Accept, ..Rule::default() };
+    router.conntrack.ftp = true;
+    router.filter.policy = Action::Drop;
+    router.filter.rules = vec![
+        Rule { states: vec![FlowState::Related], ..rule("announced") },
+        Rule { protocol: Some(6), destination_ports: vec![21..=21], ..rule("control") },
+    ];
+    router.published = PublishedPorts::new(vec![Publish {
+        protocol: 6,
+        address: None,
+        ports: 21..=21,
+        target_v4: inside(1),
+        target_v6: Some(inside6(1)),
+        target_port: 21,
+    }]);
 }
 
 /// Client, the address that it calls, and server.
@@ -220,62 +224,5 @@ fn a_mangled_segment_counts_once_as_come_and_once_as_sent() {
             |world| world.send(1, &frame),
             [received(1, [frame.len()]), answered(1, 1), sent(0, [length])],
         );
-    }
-}
-
-#[test]
-fn a_port_that_nobody_came_to_is_free_again() {
-    for (_, _, far) in families() {
-        // One port for each of the two control connections, and one more.
-        let mut world = world(|router| router.nat.ports = 61_000..=61_002);
-        let own = |port| if far.is_ipv4() { inside(port).into() } else { inside6(port).into() };
-        let of = |world: &mut World, port| {
-            open_control(world, ((namespace(port), own(port)), far, (outside(), far)))
-        };
-        let (mut first, mut second) = (of(&mut world, 1), of(&mut world, 2));
-        let (one, two) = (eprt(at(own(1), 5000)), eprt(at(own(2), 5000)));
-        assert_ne!(first.say(&mut world, CLIENT, &one), one);
-        assert_eq!(
-            second.say(&mut world, CLIENT, &two),
-            two,
-            "no port is left: it passes as it is"
-        );
-        // A connection of which something is not acknowledged is kept for a shorter time.
-        for control in [&mut first, &mut second] {
-            control.say(&mut world, SERVER, "200 Well.\r\n");
-            control.say(&mut world, CLIENT, "");
-        }
-
-        world.wait(EXPECTATION_TIMEOUT);
-        world.expire_router();
-        let told = second.say(&mut world, CLIENT, &two);
-        assert_ne!(told, two, "its time was over");
-        second.say(&mut world, SERVER, "200 Well.\r\n");
-        assert_eq!(first.say(&mut world, CLIENT, &one), one);
-
-        // The second goes, and what it announced with it.
-        assert_eq!(world.routed().flush(), 2);
-        let mut third = of(&mut world, 3);
-        let three = eprt(at(own(3), 5000));
-        assert_ne!(third.say(&mut world, CLIENT, &three), three);
-        let _ = of(&mut world, 1);
-    }
-}
-
-#[test]
-fn a_control_connection_that_is_opened_again_has_numbers_of_its_own() {
-    for (inside, _, far) in families() {
-        let mut world = world(|_| {});
-        let parties = ((namespace(1), inside), far, (outside(), far));
-        let line = eprt(at(inside, 5000));
-        for _ in 0..2 {
-            let mut control = open_control(&mut world, parties);
-            assert_ne!(control.say(&mut world, CLIENT, &line), line);
-            talk(&mut world, &mut control);
-            control.finish(&mut world, CLIENT);
-            control.finish(&mut world, SERVER);
-            control.say(&mut world, CLIENT, "");
-        }
-        assert_eq!(world.flows().len(), 1);
     }
 }
