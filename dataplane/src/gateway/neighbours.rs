@@ -101,11 +101,11 @@ impl Neighbours {
         if room {
             self.learned.insert(address, (at.0, at.1, now + MEMORY));
         }
-        for (_, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
+        for (ingress, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
             let frame = &mut bytes[vnet::HEADER_LEN..];
             frame[..6].copy_from_slice(&at.0.0);
             frame[6..12].copy_from_slice(&router.0);
-            outbox.put(Errand::Send(at.1), bytes);
+            outbox.put(Errand::Release { ingress, egress: at.1 }, bytes);
         }
     }
 

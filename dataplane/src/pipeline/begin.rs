@@ -30,7 +30,7 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
-        if is_link_local(tuple.destination) {
+        if is_not_routed(tuple.destination) {
             return self.begin_plain(frame, tuple, packet);
         }
         let own = self.family.routes.is_own(tuple.destination);
@@ -83,7 +83,7 @@ impl<A: Routed> Path<'_, A> {
         if !self.is_inside(tuple.source) {
             return Err(DropReason::SpoofedSource);
         }
-        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+        if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
         }
         self.family.tracked.judge_new(packet)?;
@@ -130,8 +130,11 @@ impl<A: Routed> Path<'_, A> {
         let published = self.published(tuple);
         let mapped = || self.family.nat.mapped(protocol, destination, destination_port);
         let Some((address, port)) = published.or_else(mapped) else { return Ok(Fate::HandBack) };
-        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+        if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
+        }
+        if self.is_inside(tuple.source) || self.family.routes.is_own(tuple.source) {
+            return Err(DropReason::SpoofedSource);
         }
         let mut lease = None;
         if published.is_none() {
@@ -209,10 +212,11 @@ impl<A: Routed> Path<'_, A> {
     }
 }
 
-/// Is it an address of the link alone, which no router passes on (RFC 4291 2.5.6, RFC 3927)?
-fn is_link_local(address: impl Into<IpAddr>) -> bool {
+/// Is it an address of the link or of the machine alone, which no router passes on (RFC 4291 2.5.3 and
+/// 2.5.6, RFC 3927, RFC 1122 3.2.1.3)?
+fn is_not_routed(address: impl Into<IpAddr>) -> bool {
     match address.into() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
+        IpAddr::V4(address) => address.is_link_local() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_loopback(),
     }
 }

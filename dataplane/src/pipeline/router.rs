@@ -302,8 +302,9 @@ fn contact<A: Address>(reply: &Tuple<A>) -> Contact<A> {
     (reply.protocol, reply.destination, reply.destination_port, reply.source)
 }
 
-/// May a flow that was begun under another configuration go on: is its external address still the
-/// host's, and does the published port it came by still lead there?
+/// May a flow that was begun under another configuration go on: does the network still reach the
+/// outside, is the flow's external address still the host's, and does the published port it came by
+/// still lead there?
 pub(super) fn is_allowed<A: Routed>(
     entry: &Entry<A, Option<Lease>>,
     config: &RouterConfig,
@@ -311,6 +312,11 @@ pub(super) fn is_allowed<A: Routed>(
     nat: &Nat<A>,
 ) -> bool {
     let (original, reply) = (entry.original(), entry.reply());
+    let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
+    let leaves = is_outside(original.source) || is_outside(reply.source);
+    if leaves && original.inverted() != *reply && !config.has_outside() {
+        return false;
+    }
     if original.source != reply.destination && !routes.is_own(reply.destination) {
         return false;
     }
