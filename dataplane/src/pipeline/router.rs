@@ -134,6 +134,16 @@ impl Router {
         self.v4.tracked.len() + self.v6.tracked.len()
     }
 
+    /// How many external ports are in use, all addresses and protocols together.
+    pub fn ports_in_use(&self) -> usize {
+        self.v4.nat.ports_in_use() + self.v6.nat.ports_in_use()
+    }
+
+    /// How many leases of flows on external addresses are out.
+    pub fn leases(&self) -> usize {
+        self.v4.nat.in_use() + self.v6.nat.in_use()
+    }
+
     /// A page of the flows: those in up to `slots` slots of the tables from `from` on, and where the
     /// next page begins.
     pub fn views(&self, from: Cursor, slots: usize, now: Time) -> (Vec<FlowView>, Option<Cursor>) {

@@ -1,4 +1,7 @@
 //! The router in a world in memory: packet stories, each in both address families.
 
+mod endings;
+mod limits;
 mod masquerade;
+mod neighbours;
 mod published;
