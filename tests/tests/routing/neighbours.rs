@@ -154,12 +154,7 @@ fn a_learned_address_moves_with_its_next_word_and_is_forgotten_in_silence() {
         let question = length(family);
         world.moves(
             |world| world.send(0, &replies[0]),
-            [
-                received(0, [replies[0].len()]),
-                held(0, 1),
-                sent(1, [question]),
-                sent(2, [question]),
-            ],
+            [received(0, [replies[0].len()]), held(0, 1), sent(1, [question]), sent(2, [question])],
         );
     }
 }

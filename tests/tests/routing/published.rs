@@ -39,3 +39,52 @@ fn a_call_from_a_sibling_comes_from_the_address_that_was_called() {
         }
     }
 }
+
+#[test]
+fn a_sibling_without_a_hop_left_is_told_and_nothing_is_kept() {
+    for family in FAMILIES {
+        let mut world = world();
+        let (caller, called) = (at(family.inside(2), 4000), at(family.host, 8003));
+        let told = through(&mut world, 2, &udp_with_hops(up(2), caller, called, b"hello", 1), 2);
+        assert_eq!(hear(&told).from.ip(), family.bridge);
+        assert!(world.flows().is_empty());
+        assert_eq!(world.routed().leases(), 0);
+    }
+}
+
+#[test]
+fn a_port_that_is_not_published_is_the_hosts_own() {
+    for family in FAMILIES {
+        let mut world = world();
+        for port in [7999, 8010] {
+            let call = udp(up(2), at(family.inside(2), 4000), at(family.host, port), b"hello");
+            assert_eq!(through(&mut world, 2, &call, 0), call);
+            let call = udp(down(), at(family.outside, 4000), at(family.host, port), b"hello");
+            assert_eq!(hear(&through(&mut world, 0, &call, 0)).to.port(), port);
+        }
+        assert!(world.flows().is_empty());
+    }
+}
+
+#[test]
+fn a_port_of_one_address_is_not_published_on_another() {
+    for family in FAMILIES {
+        for bound in [family.host, family.of(LOCALHOST.0, LOCALHOST.1)] {
+            let entry = dataplane::config::Publish { address: Some(bound), ..published(17) };
+            let mut world = network(3, |router| router.published = publishing([entry])).start();
+            for called in [family.host, family.bridge, family.of(LOCALHOST.0, LOCALHOST.1)] {
+                let call = udp(up(2), at(family.inside(2), 4000), at(called, 8000), b"hello");
+                let reaches = called == bound && bound == family.host;
+                through(&mut world, 2, &call, if reaches { 1 } else { 0 });
+            }
+            // From outside, loopback is nowhere.
+            let call = udp(down(), at(family.outside, 4000), at(family.host, 8000), b"hello");
+            through(&mut world, 0, &call, if bound == family.host { 1 } else { 0 });
+        }
+    }
+}
+
+const LOCALHOST: (std::net::IpAddr, std::net::IpAddr) = (
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+);
