@@ -3,9 +3,12 @@
 mod endings;
 mod errors;
 mod filtering;
+mod fragments;
 mod limits;
 mod masquerade;
+mod model;
 mod neighbours;
 mod published;
+mod reconfigure;
 mod rules;
 mod segments;
