@@ -1,5 +1,6 @@
 //! The router in a world in memory: packet stories, each in both address families.
 
+mod conservation;
 mod endings;
 mod errors;
 mod filtering;
