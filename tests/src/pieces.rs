@@ -55,7 +55,7 @@ pub fn fragments(frame: &[u8], size: usize, id: u16) -> Vec<Vec<u8>> {
             let more = if n < last { 0x2000 } else { 0 };
             header[16..18].copy_from_slice(&length.to_be_bytes());
             header[18..20].copy_from_slice(&id.to_be_bytes());
-            header[20..22].copy_from_slice(&(place / 8 | more).to_be_bytes());
+            header[20..22].copy_from_slice(&((place / 8) | more).to_be_bytes());
             finish(&mut header[ETHERNET..]);
         } else {
             let length = (8 + payload.len()) as u16;

@@ -81,8 +81,8 @@ fn headless(family: Family) -> Story {
         &[7; 8 * (MAX_WAITING_FRAMES + 2) - 8],
     );
     let mut pieces = fragments(&large, 8, 77).split_off(1);
-    let last = pieces.pop().unwrap();
-    assert_eq!(pieces.len(), MAX_WAITING_FRAMES);
+    assert_eq!(pieces.len(), MAX_WAITING_FRAMES + 1);
+    let last = pieces.remove(MAX_WAITING_FRAMES);
     Story::of(|_| {}, 1, last).after(pieces.into_iter().map(|piece| (1, piece)))
 }
 

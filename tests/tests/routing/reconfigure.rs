@@ -21,7 +21,7 @@ fn world() -> World {
 fn change(world: &mut World, change: impl FnOnce(&mut RouterConfig)) {
     let mut config = config();
     change(&mut config);
-    world.routed().reconfigure(config).expect("a valid configuration");
+    assert_eq!(world.routed().reconfigure(config), Ok(()));
 }
 
 /// The host's address becomes another one.

@@ -1,6 +1,7 @@
 //! What TCP agrees on, and what senders leave undone: segment sizes, checksums, super-frames.
 
 use dataplane::frame::Offloads;
+use std::net::SocketAddr;
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::pieces::unfinished;
 use udp_bridge_tests::talk::*;
@@ -68,29 +69,43 @@ fn flowing(family: Family, plain: u16) -> (World, [u16; 2]) {
 }
 
 /// A segment or datagram with so much payload.
-fn packet(
-    protocol: u8,
-    macs: Macs,
-    from: std::net::SocketAddr,
-    to: std::net::SocketAddr,
-    payload: &[u8],
-) -> Vec<u8> {
+fn packet(protocol: u8, macs: Macs, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Vec<u8> {
     // What `connect` left to be sent in each direction.
     let (sequence, acknowledgment) = if to.port() == 80 { (101, 901) } else { (901, 101) };
     let data = Tcp { flags: "A", sequence, acknowledgment, payload, mss: None };
     if protocol == 6 { tcp(macs, from, to, data) } else { udp(macs, from, to, payload) }
 }
 
-/// The two ways of a known flow: from which port, with which ends, to which port, with which.
-fn ways(
-    family: Family,
-    external: u16,
-) -> [(u16, Macs, [std::net::SocketAddr; 2], u16, Macs, [std::net::SocketAddr; 2]); 2] {
+/// One direction of a known flow: where its packets come in, where they come out, and as what.
+struct Way {
+    from: u16,
+    macs: Macs,
+    ends: [SocketAddr; 2],
+    to: u16,
+    macs_after: Macs,
+    ends_after: [SocketAddr; 2],
+}
+
+fn ways(family: Family, external: u16) -> [Way; 2] {
     let (inside, outside) = (at(family.inside(1), 5000), at(family.outside, 80));
     let host = at(family.host, external);
     [
-        (1, up(1), [inside, outside], 0, up(1), [host, outside]),
-        (0, down(), [outside, host], 1, across(0, 1), [outside, inside]),
+        Way {
+            from: 1,
+            macs: up(1),
+            ends: [inside, outside],
+            to: 0,
+            macs_after: up(1),
+            ends_after: [host, outside],
+        },
+        Way {
+            from: 0,
+            macs: down(),
+            ends: [outside, host],
+            to: 1,
+            macs_after: across(0, 1),
+            ends_after: [outside, inside],
+        },
     ]
 }
 
@@ -99,13 +114,14 @@ fn what_a_sender_left_undone_stays_so_under_other_addresses() {
     for family in FAMILIES {
         let (mut world, ports) = flowing(family, 2);
         for (protocol, external) in [(6, ports[0]), (17, ports[1])] {
-            for (from, macs, ends, to, new_macs, becomes) in ways(family, external) {
+            for Way { from, macs, ends, to, macs_after, ends_after } in ways(family, external) {
                 for (length, size) in [(100, 0), (9000, 1000)] {
                     let payload = vec![7; length];
                     let sent = packet(protocol, macs, ends[0], ends[1], &payload);
                     world.send_raw(from, unfinished(sent, size));
                     world.run();
-                    let expected = packet(protocol, new_macs, becomes[0], becomes[1], &payload);
+                    let expected =
+                        packet(protocol, macs_after, ends_after[0], ends_after[1], &payload);
                     assert_eq!(world.raw_received_by(to), [unfinished(expected, size)]);
                 }
             }
@@ -119,7 +135,7 @@ fn a_port_without_offloads_gets_whole_packets_with_right_checksums() {
         for plain in [0, 1] {
             let (mut world, ports) = flowing(family, plain);
             for (protocol, external) in [(6, ports[0]), (17, ports[1])] {
-                for (from, macs, ends, to, _, becomes) in ways(family, external) {
+                for Way { from, macs, ends, to, ends_after, .. } in ways(family, external) {
                     if to != plain {
                         continue;
                     }
@@ -131,7 +147,7 @@ fn a_port_without_offloads_gets_whole_packets_with_right_checksums() {
                         let heard: Vec<_> =
                             world.received_by(to).iter().map(|frame| hear(frame)).collect();
                         assert_eq!(heard.len(), if size == 0 { 1 } else { 9 });
-                        assert!(heard.iter().all(|one| [one.from, one.to] == becomes));
+                        assert!(heard.iter().all(|one| [one.from, one.to] == ends_after));
                         let all: Vec<u8> = heard.into_iter().flat_map(|one| one.payload).collect();
                         assert_eq!(all, payload);
                     }
@@ -144,11 +160,11 @@ fn a_port_without_offloads_gets_whole_packets_with_right_checksums() {
 #[test]
 fn a_datagram_without_a_checksum_stays_without() {
     let (mut world, ports) = flowing(V4, 2);
-    for (from, macs, ends, to, _, becomes) in ways(V4, ports[1]) {
+    for Way { from, macs, ends, to, ends_after, .. } in ways(V4, ports[1]) {
         let mut frame = udp(macs, ends[0], ends[1], b"who cares");
         frame[40..42].fill(0);
         let out = through(&mut world, from, &frame, to);
         assert_eq!(out[40..42], [0, 0]);
-        assert_eq!([hear(&out).from, hear(&out).to], becomes);
+        assert_eq!([hear(&out).from, hear(&out).to], ends_after);
     }
 }
