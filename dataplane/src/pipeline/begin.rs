@@ -48,7 +48,7 @@ impl<A: Routed> Path<'_, A> {
         awaited: Option<&Awaited<A>>,
     ) -> Result<Fate<A>, DropReason> {
         let state = state_of(awaited);
-        if is_link_local(tuple.destination) {
+        if is_not_routed(tuple.destination) {
             return self.begin_plain(frame, tuple, packet, state);
         }
         let own = self.family.routes.is_own(tuple.destination);
@@ -105,7 +105,7 @@ impl<A: Routed> Path<'_, A> {
         if !self.is_inside(tuple.source) {
             return Err(DropReason::SpoofedSource);
         }
-        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+        if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
         }
         self.family.tracked.judge_new(packet)?;
@@ -184,8 +184,11 @@ impl<A: Routed> Path<'_, A> {
 
     /// May anybody come in from outside, and may the sender, if it calls a mapping?
     fn may_come_in(&self, tuple: &Tuple<A>, is_known: bool) -> Result<(), DropReason> {
-        if self.shared.config.uplink.as_ref().is_some_and(|uplink| uplink.internal) {
+        if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
+        }
+        if self.is_inside(tuple.source) || self.family.routes.is_own(tuple.source) {
+            return Err(DropReason::SpoofedSource);
         }
         if is_known || self.may_enter(tuple) { Ok(()) } else { Err(DropReason::NatFiltered) }
     }
@@ -246,10 +249,11 @@ impl<A: Routed> Path<'_, A> {
     }
 }
 
-/// Is it an address of the link alone, which no router passes on (RFC 4291 2.5.6, RFC 3927)?
-fn is_link_local(address: impl Into<IpAddr>) -> bool {
+/// Is it an address of the link or of the machine alone, which no router passes on (RFC 4291 2.5.3 and
+/// 2.5.6, RFC 3927, RFC 1122 3.2.1.3)?
+fn is_not_routed(address: impl Into<IpAddr>) -> bool {
     match address.into() {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
+        IpAddr::V4(address) => address.is_link_local() || address.is_loopback(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_loopback(),
     }
 }

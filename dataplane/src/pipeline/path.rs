@@ -82,7 +82,7 @@ impl<A: Routed> Path<'_, A> {
             }
             Subject::Fragment(tuple) => self.follow_first(frame, &tuple),
             Subject::Error(inner) => self.error(frame, inner),
-            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame),
+            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame, FlowState::Untracked),
             // The host has it already: its ICMP does not come by the next hop, but is overheard.
             Subject::Nobody if frame.layout().protocol() == A::ICMP => Err(DropReason::NotOurs),
             Subject::Nobody => self.hand_back(frame),
@@ -104,6 +104,10 @@ impl<A: Routed> Path<'_, A> {
                 return Err(DropReason::CtInvalid);
             }
             let becomes = self.translated(hit).unwrap_or(*tuple);
+            if becomes != *tuple && self.is_inside(tuple.source) == (frame.ingress() == HOST) {
+                // A namespace in the name of somebody outside, or the other way round.
+                return Err(DropReason::SpoofedSource);
+            }
             self.pass(frame, hit, &becomes, state)?;
             self.refuse_last_hop(frame, &becomes)?;
             if !announces || frame.layout().piece() != Piece::Whole {
@@ -249,12 +253,7 @@ impl<A: Routed> Path<'_, A> {
     /// Is it an address of the network?
     #[inline]
     pub(super) fn is_inside(&self, address: A) -> bool {
-        match address.into() {
-            IpAddr::V4(address) => self.shared.config.ipv4.contains(&address),
-            IpAddr::V6(address) => {
-                self.shared.config.ipv6.is_some_and(|net| net.contains(&address))
-            }
-        }
+        self.shared.config.is_inside(address.into())
     }
 
     /// Tells the frame's sender why it does not go on: from the bridge's address, but to the outside
@@ -350,13 +349,16 @@ impl<A: Routed> Path<'_, A> {
     }
 
     /// What has no flow: only the host may want it.
-    fn unknown(&mut self, frame: &Frame<'_>) -> Outcome {
-        let destination = A::read(&frame.packet()[A::OFFSET + A::LEN..]);
-        if self.family.routes.is_own(destination) || self.is_inside(destination) {
-            Ok(Verdict::Unicast(HOST))
-        } else {
-            Err(DropReason::CtInvalid)
+    fn unknown(&mut self, frame: &Frame<'_>, state: FlowState) -> Outcome {
+        if is_discovery(frame) {
+            return Ok(Verdict::Unicast(HOST));
         }
+        let bare = self.bare(frame);
+        if !self.family.routes.is_own(bare.destination) && !self.is_inside(bare.destination) {
+            return Err(DropReason::CtInvalid);
+        }
+        self.judge(frame, &bare, state)?;
+        Ok(Verdict::Unicast(HOST))
     }
 
     /// Later fragments do what the first one did.
@@ -373,6 +375,7 @@ impl<A: Routed> Path<'_, A> {
         let datagram = Datagram::of(frame, tuple);
         match self.family.fragments.follow(&datagram) {
             Some(becomes) => {
+                self.refuse_last_hop(frame, &becomes)?;
                 nat::rewrite(frame, &becomes);
                 self.leave(frame, becomes.destination)
             }
@@ -389,7 +392,10 @@ impl<A: Routed> Path<'_, A> {
         nat::check(frame)?;
         let from_host = frame.ingress() == HOST;
         let Some(hit) = self.known(&inner.inverted()) else {
-            return if from_host { Err(DropReason::NotOurs) } else { self.unknown(frame) };
+            return match from_host {
+                true => Err(DropReason::NotOurs),
+                false => self.unknown(frame, FlowState::Invalid),
+            };
         };
         let Some(entry) = self.family.tracked.get(hit.id) else {
             return Err(DropReason::CtInvalid);
@@ -412,6 +418,7 @@ impl<A: Routed> Path<'_, A> {
             protocol: A::ICMP,
         };
         self.judge(frame, &seen, FlowState::Related)?;
+        self.refuse_last_hop(frame, &seen)?;
         nat::rewrite_error(frame, source, sent.source, &sent);
         self.leave(frame, sent.source)
     }

@@ -136,6 +136,16 @@ impl Router {
         self.v4.tracked.len() + self.v6.tracked.len()
     }
 
+    /// How many external ports are in use, all addresses and protocols together.
+    pub fn ports_in_use(&self) -> usize {
+        self.v4.nat.ports_in_use() + self.v6.nat.ports_in_use()
+    }
+
+    /// How many leases of flows on external addresses are out.
+    pub fn leases(&self) -> usize {
+        self.v4.nat.in_use() + self.v6.nat.in_use()
+    }
+
     /// A page of the flows: those in up to `slots` slots of the tables from `from` on, and where the
     /// next page begins.
     pub fn views(&self, from: Cursor, slots: usize, now: Time) -> (Vec<FlowView>, Option<Cursor>) {
@@ -322,8 +332,9 @@ fn contact<A: Address>(reply: &Tuple<A>) -> Contact<A> {
     (reply.protocol, reply.destination, reply.destination_port, reply.source)
 }
 
-/// May a flow that was begun under another configuration go on: is its external address still the
-/// host's, and does the published port it came by still lead there?
+/// May a flow that was begun under another configuration go on: does the network still reach the
+/// outside, is the flow's external address still the host's, and does the published port it came by
+/// still lead there?
 pub(super) fn is_allowed<A: Routed>(
     entry: &Entry<A, Option<Lease>>,
     config: &RouterConfig,
@@ -331,6 +342,11 @@ pub(super) fn is_allowed<A: Routed>(
     nat: &Nat<A>,
 ) -> bool {
     let (original, reply) = (entry.original(), entry.reply());
+    let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
+    let leaves = is_outside(original.source) || is_outside(reply.source);
+    if leaves && original.inverted() != *reply && !config.has_outside() {
+        return false;
+    }
     if original.source != reply.destination && !routes.is_own(reply.destination) {
         return false;
     }

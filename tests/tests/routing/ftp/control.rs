@@ -1,8 +1,8 @@
 //! Two ends that talk over TCP through the world, and trust in no number but their own.
 
-use crate::masquerade::{DOWN, up};
 use etherparse::{SlicedPacket, TransportSlice};
 use std::net::{IpAddr, SocketAddr};
+use udp_bridge_tests::network::{down, up};
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::{World, own_mac};
 
@@ -25,7 +25,7 @@ pub(super) fn neighbour(port: u16, of: u16) -> Place {
 
 /// Behind the host.
 pub(super) fn outside() -> Place {
-    Place { port: 0, macs: DOWN() }
+    Place { port: 0, macs: down() }
 }
 
 /// One end of a connection, in its own numbers.

@@ -4,7 +4,7 @@
 use super::control::*;
 use super::words::eprt;
 use super::{configure, open_control, talk, world};
-use crate::masquerade::{at, families};
+use crate::masquerade::families;
 use dataplane::ftp::{EXPECTATION_TIMEOUT, MAX_EXPECTATIONS};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::world::World;

@@ -10,7 +10,7 @@ mod control;
 mod endings;
 mod words;
 
-use crate::masquerade::{at, families};
+use crate::masquerade::families;
 use control::*;
 use dataplane::config::{Action, Publish, PublishedPorts, RouterConfig, Rule};
 use dataplane::flow::FlowState;
