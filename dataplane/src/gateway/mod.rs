@@ -19,6 +19,8 @@
 
 pub mod neighbours;
 pub mod refusals;
+#[cfg(test)]
+mod tests;
 
 pub use neighbours::{Neighbours, Resolved};
 pub use refusals::Refusal;

@@ -1,5 +1,6 @@
 //! The stages above layer 2, and what is asked of them beside packets.
 
+use super::announce::Announced;
 use super::path::Path;
 use crate::clock::Time;
 use crate::config::{ConfigError, Filtering, RouterConfig};
@@ -35,6 +36,7 @@ pub(super) struct Family<A: Routed> {
     pub(super) nat: Nat<A>,
     pub(super) fragments: Fragments<A>,
     pub(super) routes: Routes<A>,
+    pub(super) announced: Announced<A>,
     /// To whom mappings have sent, and how many flows did; kept for [`Filtering::Address`] alone.
     contacts: HashMap<Contact<A>, u32, RandomState>,
 }
@@ -134,6 +136,16 @@ impl Router {
         self.v4.tracked.len() + self.v6.tracked.len()
     }
 
+    /// How many external ports are in use, all addresses and protocols together.
+    pub fn ports_in_use(&self) -> usize {
+        self.v4.nat.ports_in_use() + self.v6.nat.ports_in_use()
+    }
+
+    /// How many leases of flows on external addresses are out.
+    pub fn leases(&self) -> usize {
+        self.v4.nat.in_use() + self.v6.nat.in_use()
+    }
+
     /// A page of the flows: those in up to `slots` slots of the tables from `from` on, and where the
     /// next page begins.
     pub fn views(&self, from: Cursor, slots: usize, now: Time) -> (Vec<FlowView>, Option<Cursor>) {
@@ -174,11 +186,12 @@ impl Router {
         self.v4.tracked.sweep_budget() + self.v6.tracked.sweep_budget()
     }
 
-    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first.
+    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first,
+    /// connections that were announced.
     pub fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
         self.shared.gateway.expire(outbox, now);
-        self.v4.fragments.expire(outbox, now);
-        self.v6.fragments.expire(outbox, now);
+        self.v4.give_up(outbox, now);
+        self.v6.give_up(outbox, now);
     }
 
     /// Is there anything that time will end?
@@ -214,6 +227,7 @@ impl<A: Routed> Family<A> {
             nat: Nat::new(&config.nat, seed),
             fragments: Fragments::new(),
             routes: Routes::new(&config.host),
+            announced: Announced::new(),
             contacts: HashMap::default(),
         }
     }
@@ -238,6 +252,9 @@ impl<A: Routed> Family<A> {
 
     /// Takes back what a flow held.
     pub(super) fn bury(&mut self, gone: Gone<A, Option<Lease>>) {
+        if let Some(awaited) = self.announced.end(gone.id) {
+            self.give_back(awaited.lease);
+        }
         let Some(lease) = gone.extra else { return };
         self.nat.release(lease);
         let contact = contact(&gone.reply);
@@ -247,6 +264,19 @@ impl<A: Routed> Family<A> {
                 self.contacts.remove(&contact);
             }
         }
+    }
+
+    /// Takes back a lease, if there is one.
+    pub(super) fn give_back(&mut self, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            self.nat.release(lease);
+        }
+    }
+
+    fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
+        self.fragments.expire(outbox, now);
+        let late = self.announced.expire(now).filter_map(|awaited| awaited.lease);
+        late.for_each(|lease| self.nat.release(lease));
     }
 
     fn remove_original(
@@ -302,8 +332,9 @@ fn contact<A: Address>(reply: &Tuple<A>) -> Contact<A> {
     (reply.protocol, reply.destination, reply.destination_port, reply.source)
 }
 
-/// May a flow that was begun under another configuration go on: is its external address still the
-/// host's, and does the published port it came by still lead there?
+/// May a flow that was begun under another configuration go on: does the network still reach the
+/// outside, is the flow's external address still the host's, and does the published port it came by
+/// still lead there?
 pub(super) fn is_allowed<A: Routed>(
     entry: &Entry<A, Option<Lease>>,
     config: &RouterConfig,
@@ -311,6 +342,11 @@ pub(super) fn is_allowed<A: Routed>(
     nat: &Nat<A>,
 ) -> bool {
     let (original, reply) = (entry.original(), entry.reply());
+    let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
+    let leaves = is_outside(original.source) || is_outside(reply.source);
+    if leaves && original.inverted() != *reply && !config.has_outside() {
+        return false;
+    }
     if original.source != reply.destination && !routes.is_own(reply.destination) {
         return false;
     }
