@@ -5,7 +5,8 @@
 //! frames wait.
 //!
 //! Limits: [`QUEUE`] frames for one address, [`MAX_WAITING_BYTES`] for all, [`PATIENCE`],
-//! [`MAX_LEARNED`] addresses; a learned one is asked for anew after [`MEMORY`]. Source: RFC 1122 2.3.2.2, RFC 4861 7.2.2; `net/core/neighbour.c`.
+//! [`MAX_LEARNED`] addresses in all and [`MAX_LEARNED_OF_PORT`]; a learned one is asked for anew after
+//! [`MEMORY`]. Source: RFC 1122 2.3.2.2, RFC 4861 7.2.2; `net/core/neighbour.c`.
 //! Known gap: an address of the network that moves to another port is noticed when that port next says
 //! something in ARP or neighbour discovery.
 
@@ -32,6 +33,9 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Most addresses that are learned or waited for: a namespace can make up any number of them.
 pub const MAX_LEARNED: usize = 1024;
+
+/// Most addresses that are learned of one port, so that one namespace leaves room to the others.
+pub const MAX_LEARNED_OF_PORT: usize = 256;
 
 /// How long a learned address is believed (`gc_stale_time`).
 pub const MEMORY: Duration = Duration::from_secs(60);
@@ -105,8 +109,7 @@ impl Neighbours {
             return;
         }
         let awaited = self.awaited.remove(&address);
-        let room = self.learned.len() < MAX_LEARNED || self.learned.contains_key(&address);
-        if room {
+        if self.has_room(address, at.1) {
             self.learned.insert(address, (at.0, at.1, now + MEMORY));
         }
         for (ingress, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
@@ -116,6 +119,15 @@ impl Neighbours {
             frame[6..12].copy_from_slice(&router.0);
             outbox.put(Errand::Release { ingress, egress: at.1 }, bytes);
         }
+    }
+
+    fn has_room(&self, address: IpAddr, at: PortId) -> bool {
+        if self.learned.get(&address).is_some_and(|&(_, port, _)| port == at) {
+            return true;
+        }
+        let of_port = || self.learned.values().filter(|(_, port, _)| *port == at).count();
+        let moves = self.learned.contains_key(&address);
+        (moves || self.learned.len() < MAX_LEARNED) && of_port() < MAX_LEARNED_OF_PORT
     }
 
     /// Keeps a frame for an address that is not known. True if the address is to be asked for now.

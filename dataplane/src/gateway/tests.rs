@@ -1,6 +1,8 @@
 //! The neighbour table at its limits, and who is told what.
 
-use super::neighbours::{MAX_LEARNED, MAX_WAITING_BYTES, MEMORY, Neighbours, PATIENCE, QUEUE};
+use super::neighbours::{
+    MAX_LEARNED, MAX_LEARNED_OF_PORT, MAX_WAITING_BYTES, MEMORY, Neighbours, PATIENCE, QUEUE,
+};
 use crate::clock::Time;
 use crate::frame::{Frame, with_plain_header};
 use crate::outbox::{Errand, Outbox, Parcel};
@@ -80,22 +82,43 @@ fn no_more_addresses_are_learned_than_may_but_frames_that_wait_still_go_on() {
     let mut neighbours = Neighbours::new(&[(address(5), ROUTER, PortId(3))]);
     let mut outbox = Outbox::default();
     let now = Time::START;
-    for n in 0..=MAX_LEARNED {
-        neighbours.learn(address(n), THERE, &mut outbox, ROUTER, now);
+    let port = |n: usize| PortId((n / MAX_LEARNED_OF_PORT) as u16);
+    for n in (0..=MAX_LEARNED).filter(|&n| n != 5) {
+        neighbours.learn(address(n), (THERE.0, port(n)), &mut outbox, ROUTER, now);
     }
+    neighbours.learn(address(5), THERE, &mut outbox, ROUTER, now);
     assert_eq!(neighbours.find(address(5), now), Some((ROUTER, PortId(3))), "it was given");
-    assert_eq!(neighbours.find(address(MAX_LEARNED), now), Some(THERE));
+    assert!(neighbours.find(address(MAX_LEARNED), now).is_some());
     let late = MAX_LEARNED + 1;
     assert_eq!(hold(&mut neighbours, late, 60), Ok(true));
     neighbours.learn(address(late), THERE, &mut outbox, ROUTER, now);
     assert_eq!(neighbours.find(address(late), now), None);
     assert_eq!(parcels(&mut outbox).len(), 1);
     // Whoever is known may move, and silence makes room.
-    let elsewhere = (THERE.0, PortId(2));
+    let elsewhere = (THERE.0, PortId(7));
     neighbours.learn(address(1), elsewhere, &mut outbox, ROUTER, now);
     assert_eq!(neighbours.find(address(1), now), Some(elsewhere));
     assert_eq!(neighbours.find(address(1), now + MEMORY), None);
     neighbours.expire(&mut outbox, now + MEMORY);
     neighbours.learn(address(late), THERE, &mut outbox, ROUTER, now + MEMORY);
     assert_eq!(neighbours.find(address(late), now + MEMORY), Some(THERE));
+}
+
+#[test]
+fn one_port_does_not_take_the_room_of_the_others() {
+    let mut neighbours = Neighbours::new(&[]);
+    let mut outbox = Outbox::default();
+    let now = Time::START;
+    for n in 0..MAX_LEARNED {
+        neighbours.learn(address(n), THERE, &mut outbox, ROUTER, now);
+    }
+    let known = (0..MAX_LEARNED).filter(|&n| neighbours.find(address(n), now).is_some());
+    assert_eq!(known.count(), MAX_LEARNED_OF_PORT);
+    let late = address(MAX_LEARNED);
+    neighbours.learn(late, (THERE.0, PortId(2)), &mut outbox, ROUTER, now);
+    assert!(neighbours.find(late, now).is_some());
+    // A known one is heard again.
+    let again = now + MEMORY / 2;
+    neighbours.learn(address(0), THERE, &mut outbox, ROUTER, again);
+    assert!(neighbours.find(address(0), now + MEMORY).is_some());
 }

@@ -95,6 +95,15 @@ impl<A: Routed> Path<'_, A> {
         nat::check(frame)?;
         let mut packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
+            let becomes = self.translated(hit).unwrap_or(*tuple);
+            if becomes != *tuple && self.is_inside(tuple.source) == (frame.ingress() == HOST) {
+                // A namespace in the name of somebody outside, or the other way round.
+                return Err(DropReason::SpoofedSource);
+            }
+            if becomes == *tuple && tuple.protocol == A::ICMP && frame.ingress() == HOST {
+                // The copy of a reply to the host, which was counted on its way there.
+                return Err(DropReason::NotOurs);
+            }
             let announces = self.family.announced.is_control(hit.id);
             if announces {
                 packet = self.acknowledge(frame, hit);
@@ -102,11 +111,6 @@ impl<A: Routed> Path<'_, A> {
             let state = self.family.tracked.update(hit, &packet, self.now);
             if state == FlowState::Invalid {
                 return Err(DropReason::CtInvalid);
-            }
-            let becomes = self.translated(hit).unwrap_or(*tuple);
-            if becomes != *tuple && self.is_inside(tuple.source) == (frame.ingress() == HOST) {
-                // A namespace in the name of somebody outside, or the other way round.
-                return Err(DropReason::SpoofedSource);
             }
             self.pass(frame, hit, &becomes, state)?;
             self.refuse_last_hop(frame, &becomes)?;
@@ -337,8 +341,12 @@ impl<A: Routed> Path<'_, A> {
         }
     }
 
-    /// The packet is for the host itself, which sent it here by its port: as if it had not.
+    /// The packet is for the host itself, which sent it here by its port: as if it had not. Not so
+    /// ICMP, of which we only get copies: handed back, it would be copied again, without end.
     fn hand_back(&mut self, frame: &mut Frame<'_>) -> Outcome {
+        if frame.layout().protocol() == A::ICMP {
+            return Err(DropReason::NotOurs);
+        }
         let gateway = &self.shared.gateway;
         let (host, Some(next_hop)) = (gateway.host_mac(), gateway.next_hop_mac()) else {
             return Err(DropReason::SamePort);

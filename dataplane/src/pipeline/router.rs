@@ -120,8 +120,14 @@ impl Router {
         shared.tracks_bridged = config.filter.needs_state_of_bridged();
         shared.judges = config.filter.decides();
         shared.epoch = shared.epoch.wrapping_add(1);
+        let filtering = config.nat.filtering;
+        let refilters = filtering != self.shared.config.nat.filtering;
         self.v4.configure(&config);
         self.v6.configure(&config);
+        if refilters {
+            self.v4.meet_all(filtering);
+            self.v6.meet_all(filtering);
+        }
         self.shared.config = config;
         Ok(())
     }
@@ -243,6 +249,27 @@ impl<A: Routed> Family<A> {
         if filtering == Filtering::Address {
             *self.contacts.entry(contact(reply)).or_default() += 1;
         }
+    }
+
+    /// Notes whom the mappings of all flows send to, as if they began now.
+    fn meet_all(&mut self, filtering: Filtering) {
+        self.contacts.clear();
+        // At the start of time none of them has expired: each will be buried once.
+        let (flows, _) = self.tracked.views(0, usize::MAX, Time::START);
+        let replies: Vec<_> = flows
+            .filter(|flow| flow.original.0 != flow.reply.1)
+            .filter_map(|flow| {
+                let (source, destination, source_port, destination_port) = flow.reply;
+                Some(Tuple {
+                    source: A::of(source)?,
+                    destination: A::of(destination)?,
+                    source_port,
+                    destination_port,
+                    protocol: flow.protocol,
+                })
+            })
+            .collect();
+        replies.iter().for_each(|reply| self.meet(reply, filtering));
     }
 
     /// Has the mapping behind this external address and port sent to `remote`?

@@ -167,3 +167,35 @@ fn a_traceroute_shows_the_bridge_and_then_the_routers_behind_it() {
         }
     }
 }
+
+#[test]
+fn what_the_host_has_heard_by_itself_is_not_handed_to_it_again() {
+    for family in FAMILIES {
+        // Where the flows of the segment are tracked, too.
+        let mut world = network(3, |router| router.filter.icc = false).start();
+        let (bridge, inside) = (family.bridge, family.inside(1));
+        let ping = echo(across(0, 1), bridge, inside, 7, false, 64);
+        assert_eq!(through(&mut world, 0, &ping, 1), ping);
+        let frame = udp(across(0, 1), at(bridge, 4000), at(inside, 9), b"hello");
+        let heard = through(&mut world, 0, &frame, 1);
+        let complaint = Complaint::PortUnreachable;
+        for macs in [up(1), down()] {
+            let reply = echo(macs, inside, bridge, 7, true, 64);
+            let error = complain(macs, inside, bridge, complaint, &heard);
+            for frame in [reply, error] {
+                if macs == up(1) {
+                    assert_eq!(through(&mut world, 1, &frame, 0), frame);
+                    continue;
+                }
+                // The copy of what came to the host.
+                world.moves(
+                    |world| world.send(0, &frame),
+                    [received(0, [frame.len()]), dropped(0, DropReason::NotOurs, 1)],
+                );
+            }
+        }
+        let flows = world.flows();
+        let ping = flows.iter().find(|flow| flow.protocol != 17).map(|flow| flow.packets);
+        assert_eq!(ping, Some([1, 1]));
+    }
+}

@@ -104,3 +104,20 @@ fn nobody_speaks_into_a_flow_from_where_he_cannot_be() {
         assert_eq!(world.flows().len(), 2);
     }
 }
+
+#[test]
+fn a_way_of_filtering_that_is_chosen_later_knows_whom_flows_have_met() {
+    for family in FAMILIES {
+        let (mut world, external) = mapped(family, Filtering::AddressAndPort);
+        let filter = |world: &mut World, filtering| {
+            let mut config = router(3);
+            config.nat.filtering = filtering;
+            assert_eq!(world.routed().reconfigure(config), Ok(()));
+        };
+        filter(&mut world, Filtering::Address);
+        assert!(enters(&mut world, at(family.outside, 54), external));
+        assert!(!enters(&mut world, at(family.stranger, 53), external));
+        filter(&mut world, Filtering::AddressAndPort);
+        assert!(!enters(&mut world, at(family.outside, 55), external));
+    }
+}
