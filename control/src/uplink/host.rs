@@ -29,6 +29,8 @@ pub struct Host {
 pub(super) const FORWARDING_ALL6: &str = "net/ipv6/conf/all/forwarding";
 /// Exists where IPv6 can be forwarded by some interfaces alone (Linux 6.17).
 pub(super) const FORCE_FORWARDING_ALL6: &str = "net/ipv6/conf/default/force_forwarding";
+/// Does the kernel look for a socket of its own before it routes a packet, of either family?
+pub(super) const EARLY_DEMUX: &str = "net/ipv4/ip_early_demux";
 const EPHEMERAL: &str = "net/ipv4/ip_local_port_range";
 /// The ports that the host gives to nobody who does not ask for them by number.
 pub(super) const RESERVED: &str = "net/ipv4/ip_local_reserved_ports";
@@ -58,9 +60,8 @@ impl Host {
         let own = interfaces.iter().flat_map(|one| {
             [key(true, &one.name, "forwarding"), key(false, &one.name, "force_forwarding")]
         });
-        for key in
-            [FORWARDING_ALL6, FORCE_FORWARDING_ALL6].map(str::to_owned).into_iter().chain(own)
-        {
+        let alone = [FORWARDING_ALL6, FORCE_FORWARDING_ALL6, EARLY_DEMUX];
+        for key in alone.map(str::to_owned).into_iter().chain(own) {
             if let Some(value) = value_of(&key)? {
                 settings.insert(key, value);
             }

@@ -7,7 +7,7 @@
 //! of interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other, for every packet that has
 //! no socket yet.
 
-use super::host::{Host, key};
+use super::host::{EARLY_DEMUX, Host, key};
 use super::ports::{self, Range};
 use super::{Entry, Refusal};
 use crate::netlink::{PROTOCOL_KERNEL, PROTOCOL_OURS, Rule};
@@ -192,6 +192,11 @@ pub(super) fn families(entry: &Entry) -> impl Iterator<Item = bool> + use<> {
 /// networks, which are no way to the outside.
 pub fn desired(entry: &Entry, host: &Host, taps: &BTreeSet<String>) -> Desired {
     let mut desired = Desired::default();
+    // A packet whose socket was found early is not forwarded any more (`ip_forward`, `ip6_forward`):
+    // what comes for a connection of the host on a port of ours would never be handed back to it.
+    if host.settings.contains_key(EARLY_DEMUX) {
+        desired.settings.push((EARLY_DEMUX.to_owned(), "0"));
+    }
     let mut pairs = BTreeSet::new();
     let anywhere: Vec<IpAddr> =
         host.interfaces.iter().filter(|one| one.loopback).flat_map(usable).collect();
