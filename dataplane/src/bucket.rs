@@ -39,3 +39,48 @@ impl Bucket {
         after.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn it_gives_a_burst_and_then_as_much_as_the_rate() {
+        let mut bucket = Bucket::new(1000, Duration::from_millis(50));
+        let mut now = Time::START;
+        let given = (0..100).filter(|_| bucket.take(1, now)).count();
+        assert_eq!(given, 50);
+        now = now + Duration::from_micros(999);
+        assert!(!bucket.take(1, now));
+        now = now + Duration::from_micros(1);
+        assert!(bucket.take(1, now) && !bucket.take(1, now));
+        now = now + Duration::from_secs(3600);
+        assert_eq!((0..100).filter(|_| bucket.take(1, now)).count(), 50, "it never overflows");
+    }
+
+    #[test]
+    fn a_full_one_gives_any_one_amount() {
+        let mut bucket = Bucket::new(1, Duration::from_millis(1));
+        assert!(bucket.take(u64::MAX, Time::START));
+        assert!(!bucket.take(1, Time::START + Duration::from_secs(1)));
+        assert!(Bucket::new(1, Duration::ZERO).spend(2, Time::START).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_gives_more_than_its_burst_and_rate(
+            asks in proptest::collection::vec((0u64..30, 1u64..20), 1..200),
+        ) {
+            let (rate, burst) = (1000, Duration::from_millis(40));
+            let mut bucket = Bucket::new(rate, burst);
+            let (mut now, mut given) = (Time::START, 0);
+            for (millis, amount) in asks {
+                now = now + Duration::from_millis(millis);
+                given += if bucket.take(amount, now) { amount } else { 0 };
+                let most = now.nanos() / 1_000_000 + 40;
+                prop_assert!(given <= most, "{given} of {most}");
+            }
+        }
+    }
+}

@@ -86,3 +86,60 @@ impl<A: Routed> Routes<A> {
         self.ways.get_lpm(&destination.host()).map(|(_, way)| *way)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Route;
+    use std::net::IpAddr;
+
+    fn route(destination: &str, source: Option<&str>, mtu: u16) -> Route {
+        let source = source.map(|source| source.parse().unwrap());
+        Route { destination: destination.parse().unwrap(), source, mtu }
+    }
+
+    fn view() -> HostView {
+        let addresses = ["192.0.2.1", "127.0.0.1", "2001:db8::1"];
+        HostView {
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            routes: vec![
+                route("0.0.0.0/0", Some("192.0.2.1"), 1500),
+                route("198.51.100.0/24", Some("192.0.2.2"), 1400),
+                route("198.51.100.7/32", None, 1400),
+                route("2001:db8:f::/48", Some("2001:db8::1"), 1300),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_also_that_there_is_no_way() {
+        let routes = Routes::<Ipv4Addr>::new(&view());
+        let source =
+            |text: &str| routes.way(text.parse().unwrap()).map(|way| (way.source, way.mtu));
+        assert_eq!(source("203.0.113.1"), Some((Some(Ipv4Addr::new(192, 0, 2, 1)), 1500)));
+        assert_eq!(source("198.51.100.8"), Some((Some(Ipv4Addr::new(192, 0, 2, 2)), 1400)));
+        assert_eq!(source("198.51.100.7"), Some((None, 1400)));
+    }
+
+    #[test]
+    fn each_family_has_its_own_addresses_and_ways() {
+        let (v4, v6) = (Routes::<Ipv4Addr>::new(&view()), Routes::<Ipv6Addr>::new(&view()));
+        for address in view().addresses {
+            let (own4, own6) = match address {
+                IpAddr::V4(address) => (v4.is_own(address), true),
+                IpAddr::V6(address) => (true, v6.is_own(address)),
+            };
+            assert!(own4 && own6);
+        }
+        assert!(!v4.is_own(Ipv4Addr::new(192, 0, 2, 2)));
+        assert_eq!(v6.way("2001:db8:e::1".parse().unwrap()), None);
+        assert_eq!(v6.way("2001:db8:f::1".parse().unwrap()).map(|way| way.mtu), Some(1300));
+    }
+
+    #[test]
+    fn a_source_of_the_other_family_is_none() {
+        let routes = vec![route("0.0.0.0/0", Some("2001:db8::1"), 1500)];
+        let routes = Routes::<Ipv4Addr>::new(&HostView { routes, ..HostView::default() });
+        assert_eq!(routes.way(Ipv4Addr::LOCALHOST), Some(Way { source: None, mtu: 1500 }));
+    }
+}

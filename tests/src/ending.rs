@@ -11,10 +11,56 @@
 use crate::counts::{Count, Moved};
 use crate::world::World;
 use dataplane::engine::Served;
-use dataplane::frame::Frame;
 use dataplane::frame::segment::Segments;
+use dataplane::frame::{Frame, Offloads};
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::wire::vnet;
+
+/// Lets `bytes` walk from `ingress` through a world with a router, and checks what is true there of every
+/// frame: it and each frame that it let go on ended once, what was counted arrived, and what arrived
+/// parses and leaves nothing undone that the port cannot take. Panics if the frame broke a rule.
+pub fn offer_routed(world: &mut World, ingress: u16, bytes: &[u8]) {
+    for port in world.ports() {
+        world.raw_received_by(port);
+    }
+    let before = world.counters();
+    world.send_raw(ingress, bytes.to_vec());
+    let served = world.step(ingress);
+    let moved = world.moved_since(&before);
+    if served == Served::Gone {
+        assert!(moved.is_empty(), "a port that is gone counted {moved:?}");
+        return;
+    }
+    let all = |count| world.ports().map(|port| of(&moved, port, count)).sum::<u64>();
+    let died = |at_egress| {
+        let reasons = DropReason::ALL.iter().filter(|&&reason| is_of_egress(reason) == at_egress);
+        reasons.map(|&reason| all(Count::Dropped(reason))).sum::<u64>()
+    };
+    assert_eq!((of(&moved, ingress, Count::Received), all(Count::Received)), (1, 1));
+    let came = 1 + all(Count::Released);
+    let ended = all(Count::Answered) + all(Count::Held) + died(false);
+    assert!(ended <= came, "{came} frames ended {ended} times: {moved:?}");
+    let left = all(Count::Sent) + died(true);
+    assert!(left >= came - ended, "{came} frames, {ended} ended, {left} left: {moved:?}");
+    for port in world.ports() {
+        let arrived = world.raw_received_by(port);
+        assert_eq!(arrived.len() as u64, of(&moved, port, Count::Sent));
+        for mut bytes in arrived {
+            let setup = world.setup(port);
+            match Frame::parse(PortId(port), &mut bytes) {
+                Ok(frame) => {
+                    assert!(setup.offloads.contains(frame.required_offloads()));
+                    assert!(frame.largest_packet() <= usize::from(setup.mtu));
+                }
+                // A sender may ask for its checksum to be put over its own headers.
+                Err(reason) => {
+                    let whole = !setup.offloads.contains(Offloads::CHECKSUM);
+                    assert!(whole, "what was sent does not parse: {reason}");
+                }
+            }
+        }
+    }
+}
 
 /// How a frame ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,10 +10,12 @@
 
 pub mod counts;
 pub mod ending;
+pub mod errors;
 pub mod fuzz;
 pub mod host;
 pub mod network;
 pub mod null;
 pub mod packets;
+pub mod pieces;
 pub mod talk;
 pub mod world;

@@ -11,15 +11,16 @@
 //! The test plays the host: what it receives on port 0 it would route; what comes back from outside it
 //! sends to the next hop.
 
-use crate::world::{PortSetup, Setup, own_mac};
+use crate::talk::Macs;
+use crate::world::{PortSetup, Setup, World, own_mac};
 use dataplane::config::{
-    ConntrackConfig, FilterConfig, HostView, NatConfig, NextHop, PublishedPorts, Route,
+    ConntrackConfig, FilterConfig, HostView, NatConfig, NextHop, Publish, PublishedPorts, Route,
     RouterConfig, UplinkConfig,
 };
 use dataplane::outcome::PortId;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The next hop's MAC.
 pub const NEXT_HOP_MAC: MacAddr = MacAddr([0x02, 0xff, 0, 0, 0, 0xfe]);
@@ -95,4 +96,130 @@ pub fn network(ports: u16, change: impl FnOnce(&mut RouterConfig)) -> Setup {
     change(&mut config);
     let checked = |port: &mut PortSetup| port.check_source = true;
     (0..ports).fold(Setup::of(ports).router(config), |setup, port| setup.port(port, checked))
+}
+
+/// Who talks with whom, in one address family.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The bridge's own address.
+    pub bridge: IpAddr,
+    /// The host's address towards the outside.
+    pub host: IpAddr,
+    /// Somebody outside.
+    pub outside: IpAddr,
+    /// Somebody else outside.
+    pub stranger: IpAddr,
+    /// A router on the way to the outside.
+    pub hop: IpAddr,
+}
+
+/// IPv4.
+pub const V4: Family = Family {
+    bridge: IpAddr::V4(BRIDGE),
+    host: IpAddr::V4(HOST),
+    outside: IpAddr::V4(OUTSIDE),
+    stranger: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 8)),
+    hop: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 9)),
+};
+
+/// IPv6.
+pub const V6: Family = Family {
+    bridge: IpAddr::V6(BRIDGE6),
+    host: IpAddr::V6(HOST6),
+    outside: IpAddr::V6(OUTSIDE6),
+    stranger: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 8)),
+    hop: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xe, 0, 0, 0, 0, 9)),
+};
+
+/// Both.
+pub const FAMILIES: [Family; 2] = [V4, V6];
+
+impl Family {
+    /// The namespace behind a port.
+    pub fn inside(&self, port: u16) -> IpAddr {
+        if self.is_v4() { inside(port).into() } else { inside6(port).into() }
+    }
+
+    /// An address of the network that was given to nobody; `n` below 40,000.
+    pub fn nobody(&self, n: u16) -> IpAddr {
+        if self.is_v4() {
+            let [high, low] = (n + 0x4000).to_be_bytes();
+            Ipv4Addr::new(10, 1, high, low).into()
+        } else {
+            Ipv6Addr::new(0xfd01, 0, 0, 0, 0, 0, 1, n).into()
+        }
+    }
+
+    /// Is it IPv4?
+    pub fn is_v4(&self) -> bool {
+        self.host.is_ipv4()
+    }
+
+    /// The one of two that is this family's.
+    pub fn of<T>(&self, v4: T, v6: T) -> T {
+        if self.is_v4() { v4 } else { v6 }
+    }
+}
+
+/// From a namespace to the host.
+pub fn up(port: u16) -> Macs {
+    (own_mac(0), own_mac(port))
+}
+
+/// From the host to the next hop.
+pub fn down() -> Macs {
+    (NEXT_HOP_MAC, own_mac(0))
+}
+
+/// From one port's MAC to another's.
+pub fn across(from: u16, to: u16) -> Macs {
+    (own_mac(to), own_mac(from))
+}
+
+/// An address and port.
+pub fn at(address: impl Into<IpAddr>, port: u16) -> SocketAddr {
+    SocketAddr::new(address.into(), port)
+}
+
+/// Port 8000 to 8009 of all the host's addresses lead to ports from 80 on of port 1's namespace.
+pub fn published(protocol: u8) -> Publish {
+    Publish {
+        protocol,
+        address: None,
+        ports: 8000..=8009,
+        target_v4: inside(1),
+        target_v6: Some(inside6(1)),
+        target_port: 80,
+    }
+}
+
+/// These of them.
+pub fn publishing(entries: impl IntoIterator<Item = Publish>) -> PublishedPorts {
+    PublishedPorts::new(entries.into_iter().collect())
+}
+
+/// Sends one frame in at a port and returns the one frame that came out at another. Panics if more or
+/// none did.
+#[track_caller]
+pub fn through(world: &mut World, from: u16, frame: &[u8], to: u16) -> Vec<u8> {
+    world.send(from, frame);
+    world.run();
+    only(world, to)
+}
+
+/// The one frame that came out at a port. Panics if more or none did.
+#[track_caller]
+pub fn only(world: &World, port: u16) -> Vec<u8> {
+    let mut out = world.received_by(port);
+    assert_eq!(out.len(), 1, "one frame comes out of port {port}: {out:x?}");
+    out.remove(0)
+}
+
+/// Nothing has come out of any port. Panics otherwise.
+#[track_caller]
+pub fn silence(world: &World) {
+    for port in world.ports() {
+        let out = world.received_by(port);
+        assert!(out.is_empty(), "nothing comes out of port {port}: {out:x?}");
+    }
 }

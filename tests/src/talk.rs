@@ -4,9 +4,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot build its packets has failed")]
 
 use dataplane::wire::ethernet::MacAddr;
-use etherparse::{
-    IpNumber, NetSlice, PacketBuilder, SlicedPacket, TransportSlice, icmpv4, icmpv6, ip_number,
-};
+use etherparse::{IpNumber, NetSlice, PacketBuilder, SlicedPacket, TransportSlice, ip_number};
 use std::net::{IpAddr, SocketAddr};
 
 /// The two MACs of a frame: to whom, from whom.
@@ -114,30 +112,6 @@ pub fn echo(macs: Macs, from: IpAddr, to: IpAddr, id: u16, reply: bool, hops: u8
     bytes
 }
 
-/// The ICMP error that a port is unreachable, about the packet in `frame`.
-pub fn port_unreachable(macs: Macs, from: IpAddr, to: IpAddr, frame: &[u8]) -> Vec<u8> {
-    let quoted = &frame[14..frame.len().min(14 + 128)];
-    let mut bytes = Vec::new();
-    let ethernet = PacketBuilder::ethernet2(macs.1.0, macs.0.0);
-    match (from, to) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => ethernet
-            .ipv4(from.octets(), to.octets(), 60)
-            .icmpv4(etherparse::Icmpv4Type::DestinationUnreachable(
-                icmpv4::DestUnreachableHeader::Port,
-            ))
-            .write(&mut bytes, quoted),
-        (IpAddr::V6(from), IpAddr::V6(to)) => ethernet
-            .ipv6(from.octets(), to.octets(), 60)
-            .icmpv6(etherparse::Icmpv6Type::DestinationUnreachable(
-                icmpv6::DestUnreachableCode::Port,
-            ))
-            .write(&mut bytes, quoted),
-        _ => panic!("two families in one packet"),
-    }
-    .expect("an error that fits");
-    bytes
-}
-
 /// What an arrived packet says of itself. All its checksums have been found right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
@@ -155,8 +129,23 @@ pub struct Heard {
     pub icmp: (u8, u8),
     /// Of an ICMP query: its identifier.
     pub id: u16,
+    /// Of a TCP segment: what it says.
+    pub tcp: Option<Said>,
     /// What follows the layer-4 header.
     pub payload: Vec<u8>,
+}
+
+/// What an arrived TCP segment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The flags byte.
+    pub flags: u8,
+    /// Sequence number.
+    pub sequence: u32,
+    /// Acknowledgment number.
+    pub acknowledgment: u32,
+    /// The MSS option.
+    pub mss: Option<u16>,
 }
 
 /// Reads a frame from its Ethernet header on. Panics if it is no IP packet, or a checksum is wrong.
@@ -186,6 +175,7 @@ pub fn hear(frame: &[u8]) -> Heard {
         hops,
         icmp: (0, 0),
         id: 0,
+        tcp: None,
         payload: Vec::new(),
     };
     read_transport(&mut heard, sliced.transport.as_ref());
@@ -204,6 +194,16 @@ fn read_transport(heard: &mut Heard, transport: Option<&TransportSlice<'_>>) {
             heard.from.set_port(tcp.source_port());
             heard.to.set_port(tcp.destination_port());
             heard.payload = tcp.payload().to_vec();
+            let mss = tcp.options_iterator().find_map(|option| match option {
+                Ok(etherparse::TcpOptionElement::MaximumSegmentSize(mss)) => Some(mss),
+                _ => None,
+            });
+            heard.tcp = Some(Said {
+                flags: tcp.slice()[13],
+                sequence: tcp.sequence_number(),
+                acknowledgment: tcp.acknowledgment_number(),
+                mss,
+            });
             tcp.slice()
         }
         Some(TransportSlice::Icmpv4(icmp)) => {

@@ -1,17 +1,25 @@
-//! Does a frame cost an allocation on its way? Never.
+//! Does a frame cost an allocation on its way? Never, but where it has to wait, or is answered.
+//!
+//! A new flow allocates where a table of mappings grows: never once as many have been there.
 #![allow(clippy::unwrap_used, reason = "a forwarder that cannot be made is a failed test")]
 
 use allocation_counter::measure;
 use dataplane::clock::Time;
 use dataplane::config::{Config, PortConfig, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
-use dataplane::outcome::PortId;
-use dataplane::port::{Offloads, Port};
+use dataplane::frame::FrameBuffer;
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::port::{Offloads, Port, Received};
 use dataplane::wire::ethernet::MacAddr;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use udp_bridge_tests::fuzz::tight;
+use udp_bridge_tests::network::*;
 use udp_bridge_tests::null::NullPort;
 use udp_bridge_tests::packets::{Kind, plain};
+use udp_bridge_tests::talk::{Tcp, tcp, udp};
 use udp_bridge_tests::world::{own_mac, strange_mac};
 
 const FRAMES: usize = 1000;
@@ -102,4 +110,117 @@ fn learning_moving_and_evicting_allocate_nothing() {
         }
     });
     assert_eq!(allocations.count_total, 0, "{allocations:?}");
+}
+
+/// A router between the host, which gives `down` for ever, and a namespace, which gives `up`. Mappings
+/// may have the ports from 61000 on; a sender that uses one of them keeps it.
+fn router(up: Box<dyn Port>, down: Vec<u8>, with_rules: bool) -> Forwarder {
+    let mut config = udp_bridge_tests::network::router(2);
+    if with_rules {
+        tight(&mut config);
+    }
+    (config.conntrack.limit, config.conntrack.port_limit) = (10_000, 10_000);
+    config.published = publishing([published(17)]);
+    let switch = SwitchConfig { storm: None, ..SwitchConfig::default() };
+    let port = |id| PortConfig {
+        name: format!("port-{id}"),
+        mac: own_mac(id),
+        mtu: 1500,
+        isolated: false,
+        check_source: true,
+    };
+    let ports = vec![port(0), port(1)];
+    let config = Config::new(switch, ports).unwrap().with_router(config).unwrap();
+    Forwarder::new(&config, vec![Box::new(NullPort::new(Offloads::ALL, Some(down))), up])
+}
+
+/// Serves a port for some frames, none of which dies.
+fn serve(forwarder: &mut Forwarder, port: u16, frames: usize, now: Time) {
+    assert_eq!(forwarder.serve(PortId(port), frames, now), Served::More);
+    let dropped: u64 =
+        forwarder.counters().iter().map(|port| port.snapshot().dropped_total()).sum();
+    assert_eq!(dropped, 0);
+}
+
+#[test]
+fn a_known_flow_allocates_nothing_in_either_direction() {
+    for family in FAMILIES {
+        for (with_rules, is_tcp) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (inside, outside) = (at(family.inside(1), 61_000), at(family.outside, 80));
+            let host = at(family.host, 61_000);
+            let says =
+                Tcp { flags: "A", sequence: 7, acknowledgment: 7, payload: &[1; 64], mss: None };
+            let (out, back) = match is_tcp {
+                true => (tcp(up(1), inside, outside, says), tcp(down(), outside, host, says)),
+                false => {
+                    (udp(up(1), inside, outside, &[1; 64]), udp(down(), outside, host, &[1; 64]))
+                }
+            };
+            let port = NullPort::new(Offloads::ALL, Some(behind_plain_header(out)));
+            let heard = port.swallowed();
+            let mut forwarder = router(Box::new(port), behind_plain_header(back), with_rules);
+            let now = Time::START;
+            [1, 0, 1, 0].iter().for_each(|&port| serve(&mut forwarder, port, 1, now));
+            assert_eq!(heard.load(Relaxed), 2, "replies arrive");
+            let allocations = measure(|| {
+                serve(&mut forwarder, 1, FRAMES, now);
+                serve(&mut forwarder, 0, FRAMES, now);
+            });
+            assert_eq!(heard.load(Relaxed), 2 + FRAMES as u64);
+            assert_eq!(allocations.count_total, 0, "{allocations:?}");
+        }
+    }
+}
+
+/// A namespace whose datagrams each come from another port, without a checksum.
+struct Caller {
+    bytes: Vec<u8>,
+    /// Where in the bytes the source port is.
+    at: usize,
+    next: u16,
+}
+
+impl Port for Caller {
+    fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
+        self.bytes[self.at..self.at + 2].copy_from_slice(&self.next.to_be_bytes());
+        self.next = self.next.wrapping_add(1);
+        buffer.space()[..self.bytes.len()].copy_from_slice(&self.bytes);
+        Received::Frame(self.bytes.len())
+    }
+
+    fn send(&mut self, _: &[u8]) -> Result<(), DropReason> {
+        Ok(())
+    }
+
+    fn offloads(&self) -> Offloads {
+        Offloads::ALL
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        None
+    }
+}
+
+#[test]
+fn a_new_flow_allocates_nothing_where_as_many_have_been() {
+    for family in FAMILIES {
+        for to in [at(family.outside, 53), at(family.host, 8000)] {
+            let frame = behind_plain_header(udp(up(1), at(family.inside(1), 1), to, &[1; 64]));
+            let at = family.of(10 + 34, 10 + 54);
+            let caller = Caller { bytes: frame, at, next: 1024 };
+            let down = behind_plain_header(udp(down(), to, to, b""));
+            let mut forwarder = router(Box::new(caller), down, false);
+            let mut now = Time::START;
+            serve(&mut forwarder, 1, 2 * FRAMES, now);
+            now = now + Duration::from_secs(60);
+            let router = forwarder.pipeline_mut().router.as_mut().unwrap();
+            assert_eq!(router.ports_in_use(), 2 * FRAMES);
+            router.expire(now, usize::MAX);
+            assert_eq!(router.ports_in_use(), 0);
+            let allocations = measure(|| serve(&mut forwarder, 1, FRAMES / 2, now));
+            assert_eq!(allocations.count_total, 0, "{allocations:?}");
+            let router = forwarder.pipeline_mut().router.as_mut().unwrap();
+            assert_eq!((router.flows(), router.ports_in_use()), (FRAMES / 2, FRAMES / 2));
+        }
+    }
 }

@@ -127,13 +127,12 @@ impl Living {
         for caveat in caveats {
             tracing::warn!("{caveat}");
         }
-        tracing::debug!("the host's addresses or routes have changed");
-        // It is told again after the next change.
-        if let Err(error) = self.handle.reconfigure(router.clone()) {
-            tracing::warn!("the router works on as the host was before: {error}");
-            return;
+        match self.handle.reconfigure(router.clone()) {
+            Ok(()) => *told = Some(router),
+            Err(error) => {
+                tracing::warn!("the router does not follow a change of the host: {error}");
+            }
         }
-        *told = Some(router);
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.

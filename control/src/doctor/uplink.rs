@@ -97,7 +97,9 @@ pub(super) fn firewalls() -> Finding {
     const ADVICE: &str = "where their FORWARD policy is DROP (Docker sets that) nothing reaches the \
         outside: let the host interface's traffic pass, as `iptables -I DOCKER-USER -i ub0 -j ACCEPT` \
         and the same with -o";
-    let there = FIREWALLS.iter().filter(|(sign, _)| Path::new(sign).exists());
+    // The list of iptables is there but empty while nobody uses any table.
+    let is_sign = |path: &str| !fs::read(path).is_ok_and(|bytes| bytes.is_empty());
+    let there = FIREWALLS.iter().filter(|(sign, _)| Path::new(sign).exists() && is_sign(sign));
     let names: Vec<&str> = there.map(|(_, name)| *name).collect();
     if names.is_empty() {
         return Finding::ok(SUBJECT, "no sign of one that drops forwarded packets");

@@ -181,10 +181,11 @@ fn build_port(port: &Blueprint, mark: &str) -> Result<Endpoint, StepError> {
 /// What is to be made: the host's interface, and the ports' in order.
 fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
     let Interfaces { host, ports } = interfaces(network);
-    let bridge = [Some(IpAddr::from(host.ipv4.addr())), host.ipv6.map(|ipv6| ipv6.addr().into())];
-    // An internal network leads nowhere.
-    let gateways: Vec<IpAddr> =
-        bridge.into_iter().flatten().filter(|_| !network.is_internal()).collect();
+    let gateways: Vec<IpAddr> = std::iter::once(host.ipv4.addr().into())
+        .chain(host.ipv6.map(|ipv6| ipv6.addr().into()))
+        // Who cannot reach the outside shall know at once.
+        .filter(|_| !network.is_internal())
+        .collect();
     let offloads = |number| if network.is_plain(number) { Offloads::NONE } else { Offloads::ALL };
     let name = network.host_interface().to_string();
     let host = Blueprint {

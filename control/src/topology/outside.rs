@@ -11,14 +11,16 @@ use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind};
 use crate::publish::for_dataplane;
 use crate::uplink::{self, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
-use dataplane::config::{HostView, RouterConfig};
+use dataplane::config::{HostView, NatConfig, RouterConfig};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 /// What a network asks of its uplink; `None` if it is to have none.
 pub(super) fn wanted(network: &Network) -> Option<Wanted> {
     let router = network.router();
-    (router.uplink != Some(UplinkKind::None)).then(|| Wanted {
+    // An internal network needs no replies from outside.
+    let goes_out = router.uplink != Some(UplinkKind::None) && !network.is_internal();
+    goes_out.then(|| Wanted {
         interface: network.host_interface().to_string(),
         ipv6: network.subnets().v6.is_some(),
         ports: router.nat_ports.as_ref().map(|ports| (*ports.start(), *ports.end())),
@@ -141,19 +143,16 @@ impl Topology {
 
     /// What the router is told while the host looks like this.
     fn router(&self, host: HostView) -> Option<RouterConfig> {
+        let (network, internal) = (&self.network, self.network.is_internal());
         let way = |uplink: &Uplink| {
             let (first, last) = uplink.entry().ports;
             (uplink.next_hop(), first..=last)
         };
-        let uplink = self.uplink.as_ref().map(way);
-        let network = &self.network;
-        let parts = compile::Parts {
-            uplink,
-            host,
-            published: for_dataplane(network),
-            filter: network.filter().clone(),
-            internal: network.is_internal(),
-        };
-        compile::router(network, parts)
+        // What keeps the outside out has a next hop like any other, though no route leads there.
+        let shut = || (next_hop(network, &HashSet::new()), NatConfig::DEFAULT_PORTS);
+        let uplink = self.uplink.as_ref().map(way).or_else(|| internal.then(shut));
+        let filter = network.filter().clone();
+        let published = for_dataplane(network);
+        compile::router(network, compile::Parts { uplink, host, published, filter, internal })
     }
 }

@@ -95,13 +95,18 @@ impl Ledger {
 
     fn save(&self) -> Result<(), UplinkError> {
         let failed = |source| UplinkError::Ledger { path: self.path.clone(), source };
-        if self.changes.is_empty() {
-            return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(error)),
-                _ => Ok(()),
-            };
+        if self.changes.is_empty() { self.remove() } else { self.replace() }.map_err(failed)
+    }
+
+    /// With what a killed process had not finished.
+    fn remove(&self) -> io::Result<()> {
+        for path in [self.path.with_file_name(NEW_LEDGER), self.path.clone()] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
-        self.replace().map_err(failed)
+        Ok(())
     }
 
     /// Whole or not at all.

@@ -98,8 +98,9 @@ mod tests {
 
     fn any_ranges() -> impl Strategy<Value = Vec<Range>> {
         // Few ports, so that ranges meet; both ends of the space, where sums overflow.
-        let port = prop_oneof![0..60_u16, 65_500..=65_535_u16];
-        proptest::collection::vec((port.clone(), port), 0..24)
+        let low = (0..60_u16, 0..60_u16);
+        let high = (65_500..=65_535_u16, 65_500..=65_535_u16);
+        proptest::collection::vec(prop_oneof![low, high], 0..24)
             .prop_map(|pairs| pairs.into_iter().map(|(a, b)| (a.min(b), a.max(b))).collect())
     }
 

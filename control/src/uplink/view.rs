@@ -234,6 +234,51 @@ mod tests {
         assert!(few.contains(&net("192.0.2.0/24")) && few.contains(&net("0.0.0.0/0")));
     }
 
+    /// A host with one way out and one network, as its own kernel sees it.
+    fn view_of_a_host() -> HostView {
+        use crate::netlink::LinkChange;
+        let mut netlink = Netlink::open().unwrap();
+        for (name, peer, mtu, address) in
+            [("u0", "o0", 1400, "192.0.2.1/24"), ("ub0", "t0", 1500, "172.16.1.1/24")]
+        {
+            let here = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+            netlink.add_veth(name, mtu, peer, std::os::fd::AsFd::as_fd(&here)).unwrap();
+            for end in [name, peer] {
+                let link = netlink.link(end).unwrap();
+                let up = LinkChange { up: true, ..LinkChange::default() };
+                netlink.change_link(&link, &up).unwrap();
+            }
+            let link = netlink.link(name).unwrap();
+            netlink.add_address(&link, net(address)).unwrap();
+        }
+        let link = netlink.link("u0").unwrap();
+        netlink.add_default_route(&link, "192.0.2.2".parse().unwrap()).unwrap();
+        let taps = BTreeSet::from(["ub0".to_owned()]);
+        let (view, all) = host_view(&Host::observe().unwrap(), &taps, false).unwrap();
+        assert!(all);
+        view
+    }
+
+    #[test]
+    fn the_view_is_what_the_kernel_answers_and_leads_into_no_network() {
+        if !crate::netns::rootless::is_privileged() {
+            return;
+        }
+        let view = crate::netns::run_in_new(view_of_a_host).unwrap();
+        let route = |text: &str| view.routes.iter().find(|route| route.destination == net(text));
+        let source = Some("192.0.2.1".parse().unwrap());
+        let default = route("0.0.0.0/0").unwrap();
+        assert_eq!((default.source, default.mtu), (source, 1400));
+        // The same as the default.
+        assert_eq!(route("192.0.2.0/24"), None);
+        for refused in ["172.16.1.0/24", "127.0.0.0/8", "::/0"] {
+            assert_eq!(route(refused).unwrap().source, None, "{refused}");
+        }
+        for own in ["192.0.2.1", "172.16.1.1"] {
+            assert!(view.addresses.contains(&own.parse().unwrap()), "{own}");
+        }
+    }
+
     #[test]
     fn routes_that_say_the_same_as_the_one_around_them_are_left_out() {
         let source = Some("192.0.2.7".parse().unwrap());

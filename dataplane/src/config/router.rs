@@ -72,6 +72,20 @@ pub struct Route {
 }
 
 impl RouterConfig {
+    /// Is it an address of the network?
+    #[inline]
+    pub fn is_inside(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.ipv4.contains(&address),
+            IpAddr::V6(address) => self.ipv6.is_some_and(|net| net.contains(&address)),
+        }
+    }
+
+    /// Does the network reach the outside through us?
+    pub fn has_outside(&self) -> bool {
+        self.uplink.as_ref().is_some_and(|uplink| !uplink.internal)
+    }
+
     /// Proves the configuration consistent.
     ///
     /// # Errors

@@ -209,6 +209,10 @@ impl Desk {
                 Errand::Drop(ingress, reason) => {
                     self.counters[ingress.index()].dropped(reason).add(1);
                 }
+                Errand::Release { ingress, egress } => {
+                    self.counters[ingress.index()].released.add(1);
+                    self.send(&mut bytes, egress..=egress);
+                }
                 Errand::Send(egress) => self.send(&mut bytes, egress..=egress),
                 Errand::FloodNamespaces => {
                     let last = PortId(self.counters.len() as u16 - 1);

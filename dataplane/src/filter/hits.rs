@@ -11,7 +11,7 @@ use crate::config::FilterConfig;
 pub struct Count {
     /// Packets.
     pub packets: u64,
-    /// Their bytes, headers of layer 2 included.
+    /// Their bytes, from the IP header on.
     pub bytes: u64,
 }
 

@@ -17,6 +17,9 @@
 //! a datagram is forgotten after 30 s (IPv4) or 60 s (IPv6). Source: RFC 791, RFC 8200 4.5;
 //! `net/ipv4/ip_fragment.c`.
 
+#[cfg(test)]
+mod tests;
+
 use crate::clock::Time;
 use crate::flow::{Address, Tuple};
 use crate::frame::Frame;

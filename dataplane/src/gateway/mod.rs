@@ -19,6 +19,8 @@
 
 pub mod neighbours;
 pub mod refusals;
+#[cfg(test)]
+mod tests;
 
 pub use neighbours::{Neighbours, Resolved};
 pub use refusals::Refusal;
@@ -34,7 +36,8 @@ use crate::wire::arp::{self, ArpPacket};
 use crate::wire::ethernet::{EthernetHeader, MacAddr, ethertype};
 use crate::wire::ndisc::{self, NeighborMessage};
 use crate::wire::{icmp, ipv6};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 
@@ -51,8 +54,8 @@ pub const HOST: PortId = PortId(0);
 #[derive(Debug)]
 pub struct Gateway {
     host_mac: MacAddr,
-    ipv4: Ipv4Addr,
-    ipv6: Option<Ipv6Addr>,
+    ipv4: Ipv4Net,
+    ipv6: Option<Ipv6Net>,
     next_hop: Option<NextHop>,
     neighbours: Neighbours,
     errors: Bucket,
@@ -63,8 +66,8 @@ impl Gateway {
     pub fn new(config: &RouterConfig, host_mac: MacAddr) -> Self {
         Self {
             host_mac,
-            ipv4: config.ipv4.addr(),
-            ipv6: config.ipv6.map(|net| net.addr()),
+            ipv4: config.ipv4,
+            ipv6: config.ipv6,
             next_hop: config.uplink.as_ref().map(|uplink| uplink.next_hop),
             neighbours: Neighbours::new(&config.hosts),
             errors: Bucket::new(ERRORS_PER_SECOND, ERROR_BURST),
@@ -73,8 +76,7 @@ impl Gateway {
 
     /// Takes another configuration; learned neighbours stay.
     pub fn configure(&mut self, config: &RouterConfig) {
-        self.ipv4 = config.ipv4.addr();
-        self.ipv6 = config.ipv6.map(|net| net.addr());
+        (self.ipv4, self.ipv6) = (config.ipv4, config.ipv6);
         self.next_hop = config.uplink.as_ref().map(|uplink| uplink.next_hop);
         self.neighbours.configure(&config.hosts);
     }
@@ -93,7 +95,7 @@ impl Gateway {
 
     /// The bridge's own address of a family.
     pub fn address<A: Address>(&self) -> Option<A> {
-        A::of(self.ipv4.into()).or_else(|| A::of(self.ipv6?.into()))
+        A::of(self.ipv4.addr().into()).or_else(|| A::of(self.ipv6?.addr().into()))
     }
 
     /// Looks into ARP and neighbour discovery: notes who is where, and answers the host when it asks
@@ -116,7 +118,9 @@ impl Gateway {
         let Some(packet) = ArpPacket::parse(&frame.ethernet()[at..]) else { return false };
         if frame.ingress() != HOST {
             let at = (frame.source(), frame.ingress());
-            self.neighbours.learn(packet.sender().into(), at, outbox, self.host_mac, now);
+            if self.ipv4.contains(&packet.sender()) {
+                self.neighbours.learn(packet.sender().into(), at, outbox, self.host_mac, now);
+            }
             return false;
         }
         let asked = self.next_hop.filter(|next_hop| {
@@ -144,7 +148,8 @@ impl Gateway {
             let at = (frame.source(), frame.ingress());
             let tells = kind == icmp::v6::NEIGHBOR_ADVERTISEMENT;
             let who = if tells { target } else { source };
-            if mac.is_some() || tells {
+            let inside = self.ipv6.is_some_and(|net| net.contains(&who));
+            if inside && (mac.is_some() || tells) {
                 self.neighbours.learn(who.into(), at, outbox, self.host_mac, now);
             }
             return false;
@@ -191,11 +196,11 @@ impl Gateway {
         let bytes = match address {
             IpAddr::V4(target) => {
                 let question =
-                    ArpPacket::new(arp::REQUEST, (mac, self.ipv4), (MacAddr::ZERO, target));
+                    ArpPacket::new(arp::REQUEST, (mac, self.ipv4.addr()), (MacAddr::ZERO, target));
                 ethernet(MacAddr::BROADCAST, mac, ethertype::ARP, question.as_bytes())
             }
             IpAddr::V6(target) => {
-                let Some(source) = self.ipv6 else { return };
+                let Some(source) = self.ipv6.map(|net| net.addr()) else { return };
                 let group = ndisc::solicited_node(target);
                 let question = NeighborMessage::solicitation(target, mac, [source, group]);
                 let packet = ipv6_packet(source, group, ndisc::HOP_LIMIT, question.as_bytes());

@@ -4,8 +4,9 @@
 //! itself, are learned from what it says in ARP and neighbour discovery, or asked for; meanwhile a few
 //! frames wait.
 //!
-//! Limits: [`QUEUE`] frames for one address, [`PATIENCE`], [`MAX_LEARNED`] addresses; a learned one is
-//! asked for anew after [`MEMORY`]. Source: RFC 1122 2.3.2.2, RFC 4861 7.2.2; `net/core/neighbour.c`.
+//! Limits: [`QUEUE`] frames for one address, [`MAX_WAITING_BYTES`] for all, [`PATIENCE`],
+//! [`MAX_LEARNED`] addresses in all and [`MAX_LEARNED_OF_PORT`]; a learned one is asked for anew after
+//! [`MEMORY`]. Source: RFC 1122 2.3.2.2, RFC 4861 7.2.2; `net/core/neighbour.c`.
 //! Known gap: an address of the network that moves to another port is noticed when that port next says
 //! something in ARP or neighbour discovery.
 
@@ -24,11 +25,17 @@ use std::time::Duration;
 /// Most frames that wait for one address (`unres_qlen` of the kernel was 3 packets).
 pub const QUEUE: usize = 3;
 
+/// Most bytes that wait in all: a super-frame is 64 KiB (`unres_qlen_bytes` is 208 KiB for each).
+pub const MAX_WAITING_BYTES: usize = 4 << 20;
+
 /// How long they wait.
 pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Most addresses that are learned or waited for: a namespace can make up any number of them.
 pub const MAX_LEARNED: usize = 1024;
+
+/// Most addresses that are learned of one port, so that one namespace leaves room to the others.
+pub const MAX_LEARNED_OF_PORT: usize = 256;
 
 /// How long a learned address is believed (`gc_stale_time`).
 pub const MEMORY: Duration = Duration::from_secs(60);
@@ -50,6 +57,7 @@ pub struct Neighbours {
     given: Map<(MacAddr, PortId)>,
     learned: Map<(MacAddr, PortId, Time)>,
     awaited: Map<Awaited>,
+    waiting_bytes: usize,
 }
 
 /// An address that was asked for.
@@ -62,8 +70,12 @@ struct Awaited {
 impl Neighbours {
     /// Knows the addresses that were given.
     pub fn new(hosts: &[(IpAddr, MacAddr, PortId)]) -> Self {
-        let mut neighbours =
-            Self { given: Map::default(), learned: Map::default(), awaited: Map::default() };
+        let mut neighbours = Self {
+            given: Map::default(),
+            learned: Map::default(),
+            awaited: Map::default(),
+            waiting_bytes: 0,
+        };
         neighbours.configure(hosts);
         neighbours
     }
@@ -97,22 +109,31 @@ impl Neighbours {
             return;
         }
         let awaited = self.awaited.remove(&address);
-        let room = self.learned.len() < MAX_LEARNED || self.learned.contains_key(&address);
-        if room {
+        if self.has_room(address, at.1) {
             self.learned.insert(address, (at.0, at.1, now + MEMORY));
         }
-        for (_, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
+        for (ingress, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
+            self.waiting_bytes -= bytes.len();
             let frame = &mut bytes[vnet::HEADER_LEN..];
             frame[..6].copy_from_slice(&at.0.0);
             frame[6..12].copy_from_slice(&router.0);
-            outbox.put(Errand::Send(at.1), bytes);
+            outbox.put(Errand::Release { ingress, egress: at.1 }, bytes);
         }
+    }
+
+    fn has_room(&self, address: IpAddr, at: PortId) -> bool {
+        if self.learned.get(&address).is_some_and(|&(_, port, _)| port == at) {
+            return true;
+        }
+        let of_port = || self.learned.values().filter(|(_, port, _)| *port == at).count();
+        let moves = self.learned.contains_key(&address);
+        (moves || self.learned.len() < MAX_LEARNED) && of_port() < MAX_LEARNED_OF_PORT
     }
 
     /// Keeps a frame for an address that is not known. True if the address is to be asked for now.
     ///
     /// # Errors
-    /// `Unresolved` if the queue is full.
+    /// `Unresolved` if the address's queue is full, or all that may wait does.
     pub fn hold(
         &mut self,
         address: IpAddr,
@@ -120,7 +141,10 @@ impl Neighbours {
         now: Time,
     ) -> Result<bool, DropReason> {
         let known = self.awaited.contains_key(&address);
-        if !known && self.awaited.len() >= MAX_LEARNED {
+        let bytes = frame.with_vnet_header();
+        if (!known && self.awaited.len() >= MAX_LEARNED)
+            || self.waiting_bytes + bytes.len() > MAX_WAITING_BYTES
+        {
             return Err(DropReason::Unresolved);
         }
         let awaited = self
@@ -130,7 +154,8 @@ impl Neighbours {
         if awaited.frames.len() == QUEUE {
             return Err(DropReason::Unresolved);
         }
-        awaited.frames.push_back((frame.ingress(), frame.with_vnet_header().to_vec()));
+        self.waiting_bytes += bytes.len();
+        awaited.frames.push_back((frame.ingress(), bytes.to_vec()));
         Ok(!known)
     }
 
@@ -140,7 +165,8 @@ impl Neighbours {
         self.awaited.retain(|_, awaited| {
             let patient = now - awaited.since < PATIENCE;
             if !patient {
-                for (ingress, _) in awaited.frames.drain(..) {
+                for (ingress, bytes) in awaited.frames.drain(..) {
+                    self.waiting_bytes -= bytes.len();
                     outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
                 }
             }

@@ -47,6 +47,8 @@ pub(super) struct Path<'r, A: Routed> {
 pub(super) enum Fate<A> {
     /// It wears this tuple from here on.
     Becomes(Tuple<A>),
+    /// So does this one, of a control connection of FTP.
+    Announces(Hit, Tuple<A>),
     /// It goes to the host as it is.
     Plain,
     /// It came from the host and is the host's own.
@@ -80,7 +82,7 @@ impl<A: Routed> Path<'_, A> {
             }
             Subject::Fragment(tuple) => self.follow_first(frame, &tuple),
             Subject::Error(inner) => self.error(frame, inner),
-            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame),
+            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame, FlowState::Untracked),
             // The host has it already: its ICMP does not come by the next hop, but is overheard.
             Subject::Nobody if frame.layout().protocol() == A::ICMP => Err(DropReason::NotOurs),
             Subject::Nobody => self.hand_back(frame),
@@ -89,18 +91,36 @@ impl<A: Routed> Path<'_, A> {
 
     /// Known flow, or a new one?
     #[inline]
-    fn fate(&mut self, frame: &Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
+    fn fate(&mut self, frame: &mut Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
         nat::check(frame)?;
-        let packet = Packet::of(frame);
+        let mut packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
+            let becomes = self.translated(hit).unwrap_or(*tuple);
+            if becomes != *tuple && self.is_inside(tuple.source) == (frame.ingress() == HOST) {
+                // A namespace in the name of somebody outside, or the other way round.
+                return Err(DropReason::SpoofedSource);
+            }
+            if becomes == *tuple && tuple.protocol == A::ICMP && frame.ingress() == HOST {
+                // The copy of a reply to the host, which was counted on its way there.
+                return Err(DropReason::NotOurs);
+            }
+            let announces = self.family.announced.is_control(hit.id);
+            if announces {
+                packet = self.acknowledge(frame, hit);
+            }
             let state = self.family.tracked.update(hit, &packet, self.now);
             if state == FlowState::Invalid {
                 return Err(DropReason::CtInvalid);
             }
-            let becomes = self.translated(hit).unwrap_or(*tuple);
             self.pass(frame, hit, &becomes, state)?;
             self.refuse_last_hop(frame, &becomes)?;
-            return Ok(Fate::Becomes(becomes));
+            if !announces || frame.layout().piece() != Piece::Whole {
+                return Ok(Fate::Becomes(becomes));
+            }
+            if state == FlowState::New {
+                self.reopen_control(hit, &packet);
+            }
+            return Ok(Fate::Announces(hit, becomes));
         }
         if frame.ingress() == HOST {
             self.begin_from_outside(frame, tuple, &packet)
@@ -133,7 +153,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// What a packet of a known flow becomes: what the flow's other side knows it as.
     #[inline]
-    fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
+    pub(super) fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
         let entry = self.family.tracked.get(hit.id)?;
         Some(match hit.direction {
             Direction::Original => entry.reply().inverted(),
@@ -237,12 +257,7 @@ impl<A: Routed> Path<'_, A> {
     /// Is it an address of the network?
     #[inline]
     pub(super) fn is_inside(&self, address: A) -> bool {
-        match address.into() {
-            IpAddr::V4(address) => self.shared.config.ipv4.contains(&address),
-            IpAddr::V6(address) => {
-                self.shared.config.ipv6.is_some_and(|net| net.contains(&address))
-            }
-        }
+        self.shared.config.is_inside(address.into())
     }
 
     /// Tells the frame's sender why it does not go on: from the bridge's address, but to the outside
@@ -275,13 +290,14 @@ impl<A: Routed> Path<'_, A> {
 
     /// Does to the packet what was decided, and finds its way out.
     #[inline]
-    fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
+    pub(super) fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
         match fate {
             Fate::Becomes(tuple) => {
                 self.clamp(frame, &tuple);
                 nat::rewrite(frame, &tuple);
                 self.leave(frame, tuple.destination)
             }
+            Fate::Announces(hit, tuple) => self.carry_control(frame, hit, tuple),
             Fate::Plain => Ok(Verdict::Unicast(HOST)),
             Fate::HandBack => self.hand_back(frame),
         }
@@ -303,7 +319,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// Sends a packet, its addresses translated, to the next host on its way.
     #[inline]
-    fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
+    pub(super) fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
         let inside = self.is_inside(destination) && !self.family.routes.is_own(destination);
         if !inside {
             return match frame.ingress() {
@@ -325,8 +341,12 @@ impl<A: Routed> Path<'_, A> {
         }
     }
 
-    /// The packet is for the host itself, which sent it here by its port: as if it had not.
+    /// The packet is for the host itself, which sent it here by its port: as if it had not. Not so
+    /// ICMP, of which we only get copies: handed back, it would be copied again, without end.
     fn hand_back(&mut self, frame: &mut Frame<'_>) -> Outcome {
+        if frame.layout().protocol() == A::ICMP {
+            return Err(DropReason::NotOurs);
+        }
         let gateway = &self.shared.gateway;
         let (host, Some(next_hop)) = (gateway.host_mac(), gateway.next_hop_mac()) else {
             return Err(DropReason::SamePort);
@@ -337,13 +357,16 @@ impl<A: Routed> Path<'_, A> {
     }
 
     /// What has no flow: only the host may want it.
-    fn unknown(&mut self, frame: &Frame<'_>) -> Outcome {
-        let destination = A::read(&frame.packet()[A::OFFSET + A::LEN..]);
-        if self.family.routes.is_own(destination) || self.is_inside(destination) {
-            Ok(Verdict::Unicast(HOST))
-        } else {
-            Err(DropReason::CtInvalid)
+    fn unknown(&mut self, frame: &Frame<'_>, state: FlowState) -> Outcome {
+        if is_discovery(frame) {
+            return Ok(Verdict::Unicast(HOST));
         }
+        let bare = self.bare(frame);
+        if !self.family.routes.is_own(bare.destination) && !self.is_inside(bare.destination) {
+            return Err(DropReason::CtInvalid);
+        }
+        self.judge(frame, &bare, state)?;
+        Ok(Verdict::Unicast(HOST))
     }
 
     /// Later fragments do what the first one did.
@@ -360,6 +383,7 @@ impl<A: Routed> Path<'_, A> {
         let datagram = Datagram::of(frame, tuple);
         match self.family.fragments.follow(&datagram) {
             Some(becomes) => {
+                self.refuse_last_hop(frame, &becomes)?;
                 nat::rewrite(frame, &becomes);
                 self.leave(frame, becomes.destination)
             }
@@ -376,7 +400,10 @@ impl<A: Routed> Path<'_, A> {
         nat::check(frame)?;
         let from_host = frame.ingress() == HOST;
         let Some(hit) = self.known(&inner.inverted()) else {
-            return if from_host { Err(DropReason::NotOurs) } else { self.unknown(frame) };
+            return match from_host {
+                true => Err(DropReason::NotOurs),
+                false => self.unknown(frame, FlowState::Invalid),
+            };
         };
         let Some(entry) = self.family.tracked.get(hit.id) else {
             return Err(DropReason::CtInvalid);
@@ -399,6 +426,7 @@ impl<A: Routed> Path<'_, A> {
             protocol: A::ICMP,
         };
         self.judge(frame, &seen, FlowState::Related)?;
+        self.refuse_last_hop(frame, &seen)?;
         nat::rewrite_error(frame, source, sent.source, &sent);
         self.leave(frame, sent.source)
     }
@@ -495,21 +523,26 @@ impl<A: Routed> Path<'_, A> {
         let packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let state = self.family.tracked.update(hit, &packet, self.now);
-            if state != FlowState::Invalid {
-                return self.pass(frame, hit, tuple, state);
+            if state == FlowState::Invalid {
+                return self.judge_between(frame, tuple, between, state);
             }
-            return self.judge_between(frame, tuple, between, state);
+            self.pass(frame, hit, tuple, state)?;
+            if self.family.announced.is_control(hit.id) {
+                self.overhear(frame, hit, tuple);
+            }
+            return Ok(());
         }
         if self.family.tracked.judge_new(&packet).is_err() {
             return self.judge_between(frame, tuple, between, FlowState::Invalid);
         }
-        self.judge_between(frame, tuple, between, FlowState::New)?;
+        let state = self.first_state(tuple, &packet);
+        self.judge_between(frame, tuple, between, state)?;
         let owner = match between {
             (Zone::Port(port), _) => port,
             (_, Zone::Port(port)) if port.index() < self.switch.ports() => port,
             _ => HOST,
         };
-        self.track(tuple, tuple.inverted(), owner, None, &packet)
+        self.track(tuple, tuple.inverted(), owner, None, &packet, state)
     }
 
     /// Addresses and protocol of a packet that has no ports to be judged by.

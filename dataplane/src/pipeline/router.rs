@@ -1,5 +1,6 @@
 //! The stages above layer 2, and what is asked of them beside packets.
 
+use super::announce::Announced;
 use super::path::Path;
 use crate::clock::Time;
 use crate::config::{ConfigError, Filtering, RouterConfig};
@@ -35,6 +36,7 @@ pub(super) struct Family<A: Routed> {
     pub(super) nat: Nat<A>,
     pub(super) fragments: Fragments<A>,
     pub(super) routes: Routes<A>,
+    pub(super) announced: Announced<A>,
     /// To whom mappings have sent, and how many flows did; kept for [`Filtering::Address`] alone.
     contacts: HashMap<Contact<A>, u32, RandomState>,
 }
@@ -118,8 +120,14 @@ impl Router {
         shared.tracks_bridged = config.filter.needs_state_of_bridged();
         shared.judges = config.filter.decides();
         shared.epoch = shared.epoch.wrapping_add(1);
+        let filtering = config.nat.filtering;
+        let refilters = filtering != self.shared.config.nat.filtering;
         self.v4.configure(&config);
         self.v6.configure(&config);
+        if refilters {
+            self.v4.meet_all(filtering);
+            self.v6.meet_all(filtering);
+        }
         self.shared.config = config;
         Ok(())
     }
@@ -132,6 +140,16 @@ impl Router {
     /// How many flows are tracked, expired ones that nobody has looked at since included.
     pub fn flows(&self) -> usize {
         self.v4.tracked.len() + self.v6.tracked.len()
+    }
+
+    /// How many external ports are in use, all addresses and protocols together.
+    pub fn ports_in_use(&self) -> usize {
+        self.v4.nat.ports_in_use() + self.v6.nat.ports_in_use()
+    }
+
+    /// How many leases of flows on external addresses are out.
+    pub fn leases(&self) -> usize {
+        self.v4.nat.in_use() + self.v6.nat.in_use()
     }
 
     /// A page of the flows: those in up to `slots` slots of the tables from `from` on, and where the
@@ -174,11 +192,12 @@ impl Router {
         self.v4.tracked.sweep_budget() + self.v6.tracked.sweep_budget()
     }
 
-    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first.
+    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first,
+    /// connections that were announced.
     pub fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
         self.shared.gateway.expire(outbox, now);
-        self.v4.fragments.expire(outbox, now);
-        self.v6.fragments.expire(outbox, now);
+        self.v4.give_up(outbox, now);
+        self.v6.give_up(outbox, now);
     }
 
     /// Is there anything that time will end?
@@ -214,6 +233,7 @@ impl<A: Routed> Family<A> {
             nat: Nat::new(&config.nat, seed),
             fragments: Fragments::new(),
             routes: Routes::new(&config.host),
+            announced: Announced::new(),
             contacts: HashMap::default(),
         }
     }
@@ -231,6 +251,27 @@ impl<A: Routed> Family<A> {
         }
     }
 
+    /// Notes whom the mappings of all flows send to, as if they began now.
+    fn meet_all(&mut self, filtering: Filtering) {
+        self.contacts.clear();
+        // At the start of time none of them has expired: each will be buried once.
+        let (flows, _) = self.tracked.views(0, usize::MAX, Time::START);
+        let replies: Vec<_> = flows
+            .filter(|flow| flow.original.0 != flow.reply.1)
+            .filter_map(|flow| {
+                let (source, destination, source_port, destination_port) = flow.reply;
+                Some(Tuple {
+                    source: A::of(source)?,
+                    destination: A::of(destination)?,
+                    source_port,
+                    destination_port,
+                    protocol: flow.protocol,
+                })
+            })
+            .collect();
+        replies.iter().for_each(|reply| self.meet(reply, filtering));
+    }
+
     /// Has the mapping behind this external address and port sent to `remote`?
     pub(super) fn has_met(&self, from_outside: &Tuple<A>) -> bool {
         self.contacts.contains_key(&contact(from_outside))
@@ -238,6 +279,9 @@ impl<A: Routed> Family<A> {
 
     /// Takes back what a flow held.
     pub(super) fn bury(&mut self, gone: Gone<A, Option<Lease>>) {
+        if let Some(awaited) = self.announced.end(gone.id) {
+            self.give_back(awaited.lease);
+        }
         let Some(lease) = gone.extra else { return };
         self.nat.release(lease);
         let contact = contact(&gone.reply);
@@ -247,6 +291,19 @@ impl<A: Routed> Family<A> {
                 self.contacts.remove(&contact);
             }
         }
+    }
+
+    /// Takes back a lease, if there is one.
+    pub(super) fn give_back(&mut self, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            self.nat.release(lease);
+        }
+    }
+
+    fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
+        self.fragments.expire(outbox, now);
+        let late = self.announced.expire(now).filter_map(|awaited| awaited.lease);
+        late.for_each(|lease| self.nat.release(lease));
     }
 
     fn remove_original(
@@ -302,8 +359,9 @@ fn contact<A: Address>(reply: &Tuple<A>) -> Contact<A> {
     (reply.protocol, reply.destination, reply.destination_port, reply.source)
 }
 
-/// May a flow that was begun under another configuration go on: is its external address still the
-/// host's, and does the published port it came by still lead there?
+/// May a flow that was begun under another configuration go on: does the network still reach the
+/// outside, is the flow's external address still the host's, and does the published port it came by
+/// still lead there?
 pub(super) fn is_allowed<A: Routed>(
     entry: &Entry<A, Option<Lease>>,
     config: &RouterConfig,
@@ -311,6 +369,11 @@ pub(super) fn is_allowed<A: Routed>(
     nat: &Nat<A>,
 ) -> bool {
     let (original, reply) = (entry.original(), entry.reply());
+    let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
+    let leaves = is_outside(original.source) || is_outside(reply.source);
+    if leaves && original.inverted() != *reply && !config.has_outside() {
+        return false;
+    }
     if original.source != reply.destination && !routes.is_own(reply.destination) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! Frames of all kinds through a small world; see `udp_bridge_tests::fuzz`.
+//! Frames of all kinds through small worlds; see `udp_bridge_tests::fuzz`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

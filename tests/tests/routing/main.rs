@@ -1,4 +1,16 @@
 //! The router in a world in memory: packet stories, each in both address families.
 
+mod conservation;
+mod endings;
+mod errors;
+mod filtering;
+mod fragments;
+mod ftp;
+mod limits;
 mod masquerade;
+mod model;
+mod neighbours;
 mod published;
+mod reconfigure;
+mod rules;
+mod segments;

@@ -1,38 +1,16 @@
 //! A namespace speaks to the outside under the host's address.
 
 use dataplane::outcome::DropReason;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use udp_bridge_tests::counts::{dropped, received, sent};
+use udp_bridge_tests::errors::{Complaint, complain};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
-use udp_bridge_tests::world::{World, own_mac};
-
-/// Up: from a namespace to the host. Down: from the host to the next hop.
-pub(crate) fn up(port: u16) -> Macs {
-    (own_mac(0), own_mac(port))
-}
-
-pub(crate) const DOWN: fn() -> Macs = || (NEXT_HOP_MAC, own_mac(0));
+use udp_bridge_tests::world::own_mac;
 
 /// The ends of both families: inside (behind port 1), the host's address, outside.
 pub(crate) fn families() -> [(IpAddr, IpAddr, IpAddr); 2] {
-    [
-        (inside(1).into(), HOST.into(), OUTSIDE.into()),
-        (inside6(1).into(), HOST6.into(), OUTSIDE6.into()),
-    ]
-}
-
-pub(crate) fn at(address: impl Into<IpAddr>, port: u16) -> SocketAddr {
-    SocketAddr::new(address.into(), port)
-}
-
-/// Sends one frame in at a port and returns the one frame that came out at another.
-pub(crate) fn through(world: &mut World, from: u16, frame: &[u8], to: u16) -> Vec<u8> {
-    world.send(from, frame);
-    world.run();
-    let mut out = world.received_by(to);
-    assert_eq!(out.len(), 1, "one frame comes out of port {to}: {out:x?}");
-    out.remove(0)
+    FAMILIES.map(|family| (family.inside(1), family.host, family.outside))
 }
 
 #[test]
@@ -45,7 +23,7 @@ fn a_datagram_leaves_under_the_hosts_address_and_its_reply_comes_back() {
         assert!((61_000..=65_535).contains(&out.from.port()), "{out:?}");
         assert_eq!((out.hops, out.payload.as_slice()), (64, &b"question"[..]));
 
-        let reply = udp(DOWN(), at(outside, 53), out.from, b"answer");
+        let reply = udp(down(), at(outside, 53), out.from, b"answer");
         let back = hear(&through(&mut world, 0, &reply, 1));
         assert_eq!((back.from, back.to), (at(outside, 53), at(inside, 5000)));
         assert_eq!(back.macs, (own_mac(1), own_mac(0)));
@@ -60,7 +38,7 @@ fn a_ping_leaves_with_an_identifier_of_ours_and_its_reply_comes_back() {
         let mut world = network(3, |_| {}).start();
         let out = hear(&through(&mut world, 1, &echo(up(1), inside, outside, 7, false, 64), 0));
         assert_eq!((out.from.ip(), out.to.ip()), (host, outside));
-        let reply = echo(DOWN(), outside, host, out.id, true, 60);
+        let reply = echo(down(), outside, host, out.id, true, 60);
         let back = hear(&through(&mut world, 0, &reply, 1));
         assert_eq!((back.from.ip(), back.to.ip(), back.id), (outside, inside, 7));
     }
@@ -72,7 +50,7 @@ fn an_icmp_error_reaches_the_sender_as_about_its_own_packet() {
         let mut world = network(3, |_| {}).start();
         let frame = udp(up(1), at(inside, 5000), at(outside, 53), b"question");
         let out = through(&mut world, 1, &frame, 0);
-        let error = port_unreachable(DOWN(), outside, host, &out);
+        let error = complain(down(), outside, host, Complaint::PortUnreachable, &out);
         let back = hear(&through(&mut world, 0, &error, 1));
         assert_eq!((back.from.ip(), back.to.ip()), (outside, inside));
         // What it quotes is what was sent, but for the checksum of IP: hops were not touched.
@@ -98,7 +76,7 @@ fn the_last_hop_is_told_from_the_bridges_address() {
 fn what_nobody_asked_for_goes_back_to_the_host_as_if_it_had_not_come() {
     for (_, host, outside) in families() {
         let mut world = network(3, |_| {}).start();
-        let frame = udp_with_hops(DOWN(), at(outside, 53), at(host, 62_000), b"hello", 63);
+        let frame = udp_with_hops(down(), at(outside, 53), at(host, 62_000), b"hello", 63);
         let length = frame.len();
         let out = hear(&through(&mut world, 0, &frame, 0));
         assert_eq!((out.from, out.to, out.hops), (at(outside, 53), at(host, 62_000), 64));

@@ -1,28 +1,20 @@
 //! Published ports: from outside, from a sibling, from the namespace itself.
 
-use crate::masquerade::{DOWN, at, families, through, up};
-use dataplane::config::{Publish, PublishedPorts};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::World;
 
-fn published() -> World {
-    let publish = Publish {
-        protocol: 17,
-        address: None,
-        ports: 8000..=8009,
-        target_v4: inside(1),
-        target_v6: Some(inside6(1)),
-        target_port: 80,
-    };
-    network(4, |router| router.published = PublishedPorts::new(vec![publish])).start()
+fn world() -> World {
+    network(4, |router| router.published = publishing([published(17)])).start()
 }
 
 #[test]
 fn a_call_from_outside_reaches_the_namespace_with_its_source() {
-    for (inside, host, outside) in families() {
-        let mut world = published();
-        let call = udp(DOWN(), at(outside, 4000), at(host, 8003), b"hello");
+    for family in FAMILIES {
+        let Family { host, outside, .. } = family;
+        let inside = family.inside(1);
+        let mut world = world();
+        let call = udp(down(), at(outside, 4000), at(host, 8003), b"hello");
         let heard = hear(&through(&mut world, 0, &call, 1));
         assert_eq!((heard.from, heard.to), (at(outside, 4000), at(inside, 83)));
         let answer = udp(up(1), heard.to, heard.from, b"welcome");
@@ -33,10 +25,10 @@ fn a_call_from_outside_reaches_the_namespace_with_its_source() {
 
 #[test]
 fn a_call_from_a_sibling_comes_from_the_address_that_was_called() {
-    for (inside, host, _) in families() {
-        let sibling = if host.is_ipv4() { inside_of(2).0 } else { inside_of(2).1 };
+    for family in FAMILIES {
+        let (host, inside, sibling) = (family.host, family.inside(1), family.inside(2));
         for (caller, port) in [(sibling, 2), (inside, 1)] {
-            let mut world = published();
+            let mut world = world();
             let call = udp(up(port), at(caller, 4000), at(host, 8003), b"hello");
             let heard = hear(&through(&mut world, port, &call, 1));
             assert_eq!((heard.from.ip(), heard.to), (host, at(inside, 83)));
@@ -48,6 +40,51 @@ fn a_call_from_a_sibling_comes_from_the_address_that_was_called() {
     }
 }
 
-fn inside_of(port: u16) -> (std::net::IpAddr, std::net::IpAddr) {
-    (inside(port).into(), inside6(port).into())
+#[test]
+fn a_sibling_without_a_hop_left_is_told_and_nothing_is_kept() {
+    for family in FAMILIES {
+        let mut world = world();
+        let (caller, called) = (at(family.inside(2), 4000), at(family.host, 8003));
+        let told = through(&mut world, 2, &udp_with_hops(up(2), caller, called, b"hello", 1), 2);
+        assert_eq!(hear(&told).from.ip(), family.bridge);
+        assert!(world.flows().is_empty());
+        assert_eq!(world.routed().leases(), 0);
+    }
 }
+
+#[test]
+fn a_port_that_is_not_published_is_the_hosts_own() {
+    for family in FAMILIES {
+        let mut world = world();
+        for port in [7999, 8010] {
+            let call = udp(up(2), at(family.inside(2), 4000), at(family.host, port), b"hello");
+            assert_eq!(through(&mut world, 2, &call, 0), call);
+            let call = udp(down(), at(family.outside, 4000), at(family.host, port), b"hello");
+            assert_eq!(hear(&through(&mut world, 0, &call, 0)).to.port(), port);
+        }
+        assert!(world.flows().is_empty());
+    }
+}
+
+#[test]
+fn a_port_of_one_address_is_not_published_on_another() {
+    for family in FAMILIES {
+        for bound in [family.host, family.of(LOCALHOST.0, LOCALHOST.1)] {
+            let entry = dataplane::config::Publish { address: Some(bound), ..published(17) };
+            let mut world = network(3, |router| router.published = publishing([entry])).start();
+            for called in [family.host, family.bridge, family.of(LOCALHOST.0, LOCALHOST.1)] {
+                let call = udp(up(2), at(family.inside(2), 4000), at(called, 8000), b"hello");
+                let reaches = called == bound && bound == family.host;
+                through(&mut world, 2, &call, if reaches { 1 } else { 0 });
+            }
+            // From outside, loopback is nowhere.
+            let call = udp(down(), at(family.outside, 4000), at(family.host, 8000), b"hello");
+            through(&mut world, 0, &call, if bound == family.host { 1 } else { 0 });
+        }
+    }
+}
+
+const LOCALHOST: (std::net::IpAddr, std::net::IpAddr) = (
+    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+    std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+);

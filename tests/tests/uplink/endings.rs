@@ -2,6 +2,7 @@
 
 use super::world::{HOST4, OUTSIDE4, add_outside, rules, set, setting};
 use nix::sys::signal::Signal;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("down_repairs_what_kill_9_left", down_after_kill);
     suite.add("up_repairs_what_kill_9_left", up_after_kill);
     suite.add("of_two_networks_one_killed_the_other_undoes_the_rest", killed_beside);
+    suite.add("kill_9_at_any_step_of_the_uplink_leaves_nothing_that_down_cannot_undo", kill_early);
     suite.add("settings_that_were_as_they_should_be_stay", stays_forwarding);
     suite.add_needing(
         &[Need::IpCommand],
@@ -72,6 +74,28 @@ fn killed_beside(host: &Host) {
     assert_eq!(setting("ipv4/conf/u0/forwarding"), "0");
     host.udp_bridge("down ub0").ok();
     before.assert_same(&host.snapshot());
+}
+
+/// Killed at the first sight of one step after the other.
+fn kill_early(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    let has = |text: &str| rules().iter().any(|rule| rule.contains(text));
+    let steps: [&dyn Fn() -> bool; 5] = [
+        &|| Path::new("/run/udp-bridge/.uplink.json").exists(),
+        &|| setting("ipv4/conf/u0/forwarding") == "1",
+        &|| has("v4 2 lookup local"),
+        &|| !has("v4 0 lookup local"),
+        &|| has("iif u0"),
+    ];
+    for step in steps {
+        let starting = host.start(&mut host.command("up --ports 1"));
+        wait::for_yes("that step", step);
+        starting.signal(Signal::SIGKILL);
+        starting.wait();
+        host.udp_bridge("down").ok();
+        before.assert_same(&host.snapshot());
+    }
 }
 
 fn stays_forwarding(host: &Host) {

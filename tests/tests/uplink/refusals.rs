@@ -1,11 +1,13 @@
 //! What is refused before anything is touched?
 
-use super::world::add_outside;
+use super::world::{add_outside, rules};
+use nix::mount::{MsFlags, mount};
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("what_cannot_be_is_refused_by_its_option_and_nothing_is_touched", refused);
+    suite.add("where_settings_cannot_be_written_only_who_asks_is_refused", read_only);
     suite.add("ports_of_another_network_are_refused", taken);
 }
 
@@ -28,6 +30,27 @@ fn refused(host: &Host) {
         }
         before.assert_same(&host.snapshot());
     }
+}
+
+/// As in many containers.
+fn read_only(host: &Host) {
+    add_outside(host);
+    let sys = "/proc/sys";
+    let bind = MsFlags::MS_BIND;
+    mount(Some(sys), sys, None::<&str>, bind, None::<&str>).unwrap();
+    let flags = bind | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(None::<&str>, sys, None::<&str>, flags, None::<&str>).unwrap();
+    let before = host.snapshot();
+    let refused = host.udp_bridge("up --ports 1 --uplink route");
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("is /proc/sys writable here?"), "{refused:?}");
+    before.assert_same(&host.snapshot());
+    // Who did not ask for it gets the network without.
+    let shown = host.udp_bridge("up --ports 1 --detach").ok().stdout;
+    assert!(shown.contains("no way to the outside"), "{shown}");
+    assert_eq!(rules(), ["v4 0 lookup local", "v6 0 lookup local"]);
+    host.udp_bridge("down").ok();
+    before.assert_same(&host.snapshot());
 }
 
 fn taken(host: &Host) {
