@@ -1,6 +1,6 @@
 //! The host's own connectivity and services.
 
-use super::call::{Call, Protocol, assert_refused};
+use super::call::{Call, Protocol, assert_refused, udp};
 use super::world::{MTU, NEEDS, World, outside};
 use nix::sys::signal::Signal;
 use socket2::{Domain, Protocol as IpProtocol, SockAddr, Socket, Type};
@@ -20,7 +20,8 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "a_service_of_the_host_sees_the_namespaces_own_address", own_service);
     suite.add_needing(NEEDS, "the_hosts_service_on_a_port_of_the_nat_is_reached", handed_back);
     suite.add_needing(NEEDS, "a_port_of_the_nat_without_a_service_is_refused", handed_back_refused);
-    suite.add_needing(NEEDS, "the_host_goes_out_as_before", goes_out);
+    suite.add_needing(NEEDS, "the_hosts_own_connection_from_a_port_of_the_nat_works", own_port);
+    suite.add_needing(NEEDS, "the_host_goes_out_and_is_reached_as_before", goes_out);
 }
 
 /// The time between two pings. A host that loses the outside for longer than this is found out.
@@ -126,6 +127,29 @@ fn handed_back_refused(host: &Host) {
     }
 }
 
+/// Replies to it come by the dataplane, which has no flow of that kind.
+fn own_port(host: &Host) {
+    let world = World::up(host, "--ports 1");
+    for family in Family::BOTH {
+        let there: SocketAddr = (family.of(&world.outside), 7000).into();
+        let server = udp(host, &world.outside, there);
+        let client = udp(host, &world.bridge, (family.host(), NAT_PORT).into());
+        // The kernel looks for the socket of a connected one before it asks any rule.
+        client.connect(there).unwrap();
+        let (mut buffer, own) = ([0; 100], client.local_addr().unwrap());
+        let from = wait::for_some("a question", || {
+            client.send(b"question").unwrap();
+            Some(server.recv_from(&mut buffer).ok()?.1)
+        });
+        assert_eq!(from, own);
+        let got = wait::for_some("an answer", || {
+            server.send_to(b"answer", from).unwrap();
+            client.recv(&mut buffer).ok()
+        });
+        assert_eq!(buffer[..got], *b"answer");
+    }
+}
+
 fn goes_out(host: &Host) {
     let world = World::up(host, "--ports 1");
     for family in Family::BOTH {
@@ -133,6 +157,11 @@ fn goes_out(host: &Host) {
             let there = (family.of(&world.outside), 7000).into();
             let seen = Call::direct(&world.bridge, &world.outside, there).make(host, protocol);
             assert_eq!((seen.source, seen.own.ip()), (seen.own, family.host()));
+            let at = (family.host(), 7000).into();
+            let seen = Call::direct(&world.outside, &world.bridge, at).make(host, protocol);
+            assert_eq!(seen.source, seen.own);
         }
+        world.outside.ping(host, family.host());
+        world.ends[0].ping(host, family.host());
     }
 }

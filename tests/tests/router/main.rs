@@ -11,6 +11,7 @@
 //! | [`world`] | the host with its outside and a network |
 //! | [`call`] | a conversation, and the addresses that both sides see |
 //! | [`out`] | ping, TCP, UDP, fragments from a namespace to the outside |
+//! | [`mapping`] | under which address and port, and who may answer there |
 //! | [`hops`] | traceroute |
 //! | [`published`] | published ports from everywhere |
 //! | [`errors`] | ICMP errors reach the socket that they are about; path MTU |
@@ -33,6 +34,7 @@ mod errors;
 mod hops;
 mod host;
 mod kernel;
+mod mapping;
 mod out;
 mod policy;
 mod published;
@@ -45,6 +47,7 @@ use udp_bridge_tests::host::product;
 fn main() -> ExitCode {
     let mut suite = Suite::with(product::build);
     out::add_to(&mut suite);
+    mapping::add_to(&mut suite);
     hops::add_to(&mut suite);
     published::add_to(&mut suite);
     errors::add_to(&mut suite);

@@ -3,7 +3,7 @@
 use super::call::{Call, Protocol, connected, udp};
 use super::world::{NEEDS, World};
 use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::outside::Family;
 use udp_bridge_tests::host::traffic::{End, pings, pings_with};
@@ -16,9 +16,8 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "a_ping_goes_out_under_the_hosts_address", ping);
     suite.add_needing(NEEDS, "a_large_ping_goes_out_and_back", large_ping);
     suite.add_needing(NEEDS, "tcp_and_udp_go_out_under_the_hosts_address_and_ports", tcp_and_udp);
-    suite.add_needing(NEEDS, "two_namespaces_share_the_address_and_not_the_ports", two);
-    suite.add_needing(NEEDS, "one_socket_has_one_port_towards_everybody", one_port);
     suite.add_needing(NEEDS, "a_datagram_in_fragments_arrives_whole_outside", fragments);
+    suite.add_needing(NEEDS, "two_networks_go_out_side_by_side", two_networks);
     suite.add_needing(NEEDS, "without_an_uplink_nothing_is_translated", without);
 }
 
@@ -72,56 +71,6 @@ fn tcp_and_udp(host: &Host) {
     }
 }
 
-fn two(host: &Host) {
-    let world = World::up(host, "--ports 2");
-    for family in Family::BOTH {
-        let server = udp(host, &world.outside, (family.of(&world.outside), 7000).into());
-        let to = server.local_addr().unwrap();
-        let clients: Vec<UdpSocket> =
-            world.ends.iter().map(|end| bound(host, end, (family.of(end), 5000).into())).collect();
-        let seen: Vec<SocketAddr> =
-            clients.iter().map(|client| whom_sees(&server, client, to)).collect();
-        assert!(seen[0] != seen[1] && seen.iter().all(|one| one.ip() == family.host()), "{seen:?}");
-        // Each hears what is said to its own.
-        for (source, client) in seen.iter().zip(&clients) {
-            server.send_to(source.to_string().as_bytes(), source).unwrap();
-            let mut buffer = [0; 100];
-            let got = wait::for_some("an answer", || client.recv(&mut buffer).ok());
-            assert_eq!(buffer[..got], *source.to_string().as_bytes());
-        }
-    }
-}
-
-fn bound(host: &Host, end: &End, at: SocketAddr) -> UdpSocket {
-    udp(host, end, at)
-}
-
-/// The source of what the client sends, as the server sees it.
-fn whom_sees(server: &UdpSocket, client: &UdpSocket, to: SocketAddr) -> SocketAddr {
-    let own = client.local_addr().unwrap().to_string();
-    wait::for_some("a datagram", || {
-        client.send_to(own.as_bytes(), to).unwrap();
-        let mut buffer = [0; 100];
-        let (got, from) = server.recv_from(&mut buffer).ok()?;
-        (buffer[..got] == *own.as_bytes()).then_some(from)
-    })
-}
-
-/// Endpoint-independent mapping (RFC 4787 4.1).
-fn one_port(host: &Host) {
-    let world = World::up(host, "--ports 1");
-    for family in Family::BOTH {
-        let client = udp(host, &world.ends[0], (family.any(), 0).into());
-        let places = [
-            (family.of(&world.outside), 7000).into(),
-            (family.of(&world.outside), 7001).into(),
-            (family.router(), 7000).into(),
-        ];
-        let seen = places.map(|at| whom_sees(&udp(host, &world.outside, at), &client, at));
-        assert!(seen[0] == seen[1] && seen[1] == seen[2], "{seen:?}");
-    }
-}
-
 fn fragments(host: &Host) {
     let world = World::up(host, "--ports 1");
     for family in Family::BOTH {
@@ -130,6 +79,23 @@ fn fragments(host: &Host) {
             let seen = Call::direct(&world.ends[0], &world.outside, at).send(host, length);
             assert_eq!(seen.source.ip(), family.host());
         }
+    }
+}
+
+fn two_networks(host: &Host) {
+    let world = World::up(host, "--ports 1");
+    let _blue = host.up("--ports 1 --name blue");
+    let blue = &host.ends("blue")[1];
+    for family in Family::BOTH {
+        let at = (family.of(&world.outside), 7000).into();
+        let seen = [&world.ends[0], blue].map(|end| {
+            let call = Call::direct(end, &world.outside, at);
+            Protocol::BOTH.map(|protocol| call.make(host, protocol).source)
+        });
+        assert!(seen.iter().flatten().all(|source| source.ip() == family.host()), "{seen:?}");
+        // Each network has ports of its own.
+        assert!(seen[0].iter().all(|source| NAT_PORTS.contains(&source.port())), "{seen:?}");
+        assert!(!seen[1].iter().any(|source| NAT_PORTS.contains(&source.port())), "{seen:?}");
     }
 }
 
