@@ -51,7 +51,10 @@ pub enum Refusal {
     #[error("port 65535 cannot be published: the kernel's rules end at 65534; choose another")]
     PublishLastPort,
     /// A port is published by this network and belongs to another.
-    #[error("port {port} is published here, but the network behind {interface} has it already")]
+    #[error(
+        "--publish: port {port} is taken by the network behind {interface}, which publishes it or \
+         translates to it; choose another port"
+    )]
     PublishTaken {
         /// The port.
         port: u16,

@@ -130,11 +130,14 @@ pub fn choose(
     for claim in &wanted.published {
         for other in others {
             let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
-            let taken = translated && meet(claim.ports, other.ports)
-                || other.published.iter().any(|published| published.overlaps(claim));
-            if taken {
-                let interface = other.interface.clone();
-                return Err(Refusal::PublishTaken { port: claim.ports.0, interface });
+            let published = other.published.iter().filter(|one| one.overlaps(claim));
+            let taken = published
+                .map(|one| one.ports)
+                .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
+                .next();
+            if let Some((first, _)) = taken {
+                let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
+                return Err(Refusal::PublishTaken { port, interface });
             }
         }
     }

@@ -134,12 +134,12 @@ fn overlapping(host: &Host) {
     let world = World::up(host, "--ports 1 --publish 8000-8099:ub0-1:8000-8099");
     let before = host.snapshot();
     for (publish, port) in
-        [("8050:blue-1:80", "8050"), ("192.0.2.1:8099-8200:blue-1:1099-1200", "8099")]
+        [("8050:blue-1:80", "8050"), ("192.0.2.1:7990-8050:blue-1:90-150", "8000")]
     {
         let arguments = format!("up --ports 1 --name blue --publish {publish}");
         let refused = host.udp_bridge(&arguments);
         assert_eq!(refused.code(), Some(2), "{refused:?}");
-        for word in ["ub0", port] {
+        for word in ["--publish", "ub0", port] {
             assert!(refused.stderr.contains(word), "{word} is not in {refused:?}");
         }
         before.assert_same(&host.snapshot());
