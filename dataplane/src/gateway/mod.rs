@@ -37,7 +37,7 @@ use crate::wire::ethernet::{EthernetHeader, MacAddr, ethertype};
 use crate::wire::ndisc::{self, NeighborMessage};
 use crate::wire::{icmp, ipv6};
 use ipnet::{Ipv4Net, Ipv6Net};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use zerocopy::IntoBytes;
 

@@ -439,7 +439,8 @@ impl<A: Routed> Path<'_, A> {
             Verdict::Unicast(port) => self.judge_bridged(frame, (from, Zone::Port(port)), outcome),
             Verdict::Flood => {
                 let all = self.judge_bridged(frame, (from, EVERYBODY), outcome);
-                if all.is_ok() || frame.ingress() == HOST {
+                let is_for_host = frame.destination().is_group() && frame.ingress() != HOST;
+                if all.is_ok() || !is_for_host {
                     return all;
                 }
                 // Namespaces may not hear it; the host may.
