@@ -10,6 +10,8 @@
 //!
 //! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
 //! back at once.
+//!
+//! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
 
 use super::path::{Fate, Path};
 use crate::config::Filtering;

@@ -15,6 +15,9 @@ use udp_bridge_tests::world::{World, own_mac, strange_mac};
 const RST: u8 = 0x04;
 const RST_ACK: u8 = 0x14;
 
+const MDNS: (MacAddr, MacAddr) =
+    (MacAddr([0x01, 0, 0x5e, 0, 0, 0xfb]), MacAddr([0x33, 0x33, 0, 0, 0, 0xfb]));
+
 fn syn(sequence: u32) -> Tcp<'static> {
     Tcp { flags: "S", sequence, ..Tcp::default() }
 }
@@ -279,28 +282,5 @@ fn a_group_is_heard_by_the_host_where_namespaces_may_not() {
             |world| world.send(1, &frame),
             [received(1, [frame.len()]), sent(0, [frame.len()])],
         );
-    }
-}
-
-const MDNS: (MacAddr, MacAddr) =
-    (MacAddr([0x01, 0, 0x5e, 0, 0, 0xfb]), MacAddr([0x33, 0x33, 0, 0, 0, 0xfb]));
-
-#[test]
-fn without_an_uplink_all_that_leaves_is_the_hosts_affair() {
-    for family in FAMILIES {
-        let mut world = network(3, |router| router.uplink = None).start();
-        let (inside, outside) = (at(family.inside(1), 5000), at(family.outside, 53));
-        let out = udp(up(1), inside, outside, b"question");
-        assert_eq!(through(&mut world, 1, &out, 0), out);
-        let back = udp(across(0, 1), outside, inside, b"answer");
-        assert_eq!(through(&mut world, 0, &back, 1), back);
-        let hop = family.of(NEXT_HOP.0.into(), NEXT_HOP.1.into());
-        let question = ask((own_mac(0), family.bridge), hop);
-        let length = question.len();
-        world.moves(
-            |world| world.send(0, &question),
-            [received(0, [length]), sent(1, [length]), sent(2, [length])],
-        );
-        assert!(world.flows().is_empty());
     }
 }
