@@ -5,10 +5,11 @@
 //! MAC does not depend on how many ports come after it.
 
 use crate::model::{Network, NetworkName};
+use dataplane::config::NextHop;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The addresses of one interface; the prefix lengths are those of the subnets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,38 @@ pub fn interfaces(network: &Network) -> Interfaces {
     // The host's MAC is the first of all, so it never gives way to another.
     let macs = macs(network.name(), network.ports() + 1).into_iter();
     Interfaces { host, ports: (0..).zip(macs).skip(1).map(addresses).collect() }
+}
+
+/// The number of the neighbour that the host sends replies to; no port has it.
+const NEXT_HOP: u32 = u32::MAX;
+
+/// Gives a neighbour to the host that is only there in the dataplane's answers: a MAC that no interface
+/// of the network has, and link-local addresses (RFC 3927, RFC 4291) that are not in `taken`.
+pub fn next_hop(network: &Network, taken: &HashSet<IpAddr>) -> NextHop {
+    let name = network.name();
+    let Interfaces { host, ports } = interfaces(network);
+    let macs: HashSet<MacAddr> = std::iter::once(host).chain(ports).map(|one| one.mac).collect();
+    let hashes = || (0_u32..).map(|attempt| hash(b"next hop", name, [NEXT_HOP, attempt]));
+    let ipv4 = hashes().map(next_hop4).find(|address| !taken.contains(&(*address).into()));
+    let ipv6 = hashes().map(next_hop6).find(|address| !taken.contains(&(*address).into()));
+    let mac = (0_u32..).map(|attempt| mac(name, NEXT_HOP, attempt)).find(|mac| !macs.contains(mac));
+    // There are thousands of candidates at least, and they do not end before one is free.
+    NextHop {
+        mac: mac.unwrap_or(MacAddr::ZERO),
+        ipv4: ipv4.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        ipv6: ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// 169.254.1.1 to 169.254.127.254: below the block where clouds have their metadata service, without
+/// the ends that RFC 3927 section 2.1 reserves.
+fn next_hop4(hash: u64) -> Ipv4Addr {
+    let [.., third, fourth] = hash.to_be_bytes();
+    Ipv4Addr::new(169, 254, 1 + third % 127, 1 + fourth % 254)
+}
+
+fn next_hop6(hash: u64) -> Ipv6Addr {
+    Ipv6Addr::from(0xfe80_u128 << 112 | u128::from(hash.max(1)))
 }
 
 /// The IPv4 address of port `number`: the bridge (0) has the subnet's first, ports follow.
@@ -162,6 +195,18 @@ mod tests {
                 prop_assert_eq!(one.ipv6.map(|ipv6| ipv6.trunc()), subnets.v6);
                 prop_assert!(one.ipv6.unwrap().addr() != subnets.v6.unwrap().network());
             }
+        }
+
+        #[test]
+        fn the_next_hop_is_nobody_else(network in any_network()) {
+            let first = next_hop(&network, &HashSet::new());
+            prop_assert!(all(&network).iter().all(|one| one.mac != first.mac));
+            prop_assert!(first.mac.is_unicast() && first.mac.0[0] & 2 != 0);
+            prop_assert!(first.ipv4.is_link_local() && first.ipv6.is_unicast_link_local());
+            let taken = HashSet::from([first.ipv4.into(), first.ipv6.into()]);
+            let second = next_hop(&network, &taken);
+            prop_assert!(!taken.contains(&second.ipv4.into()));
+            prop_assert!(!taken.contains(&second.ipv6.into()));
         }
 
         #[test]

@@ -8,7 +8,8 @@
 //!      ├──> daemon ────────┘                 │        │           └ killed ──> clear
 //!      │      │                         addressing    ├── netns
 //!      │      ├── dataplane::engine (a thread)        ├── netlink
-//!      │      └── api::server <── unix socket ──┐     └── sysctl
+//!      │      ├── publish (sockets of the host)       ├── sysctl
+//!      │      └── api::server <── unix socket ──┐     └── uplink
 //!      └──> api::client ────────────────────────┘
 //! ```
 //!
@@ -20,10 +21,13 @@
 //! 1. [`model`]: what a network is, proven valid;
 //! 2. [`addressing`]: which addresses and MACs it gets;
 //! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
-//! 4. [`daemon`]: who keeps it alive;
-//! 5. [`api`]: how it is asked;
-//! 6. [`cli`] and [`doctor`]: what people see;
-//! 7. [`mod@bench`]: how fast it is beside the kernel bridge.
+//! 4. [`uplink`]: how it reaches the outside;
+//! 5. [`compile`]: what the dataplane is told of all that;
+//! 6. [`daemon`]: who keeps it alive;
+//! 7. [`publish`]: how the host's ports are kept and relayed;
+//! 8. [`api`]: how it is asked;
+//! 9. [`cli`] and [`doctor`]: what people see;
+//! 10. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
@@ -31,11 +35,14 @@ pub mod addressing;
 pub mod api;
 pub mod bench;
 pub mod cli;
+pub mod compile;
 pub mod daemon;
 pub mod doctor;
 pub mod model;
 pub mod netlink;
 pub mod netns;
 mod program;
+pub mod publish;
 pub mod sysctl;
 pub mod topology;
+pub mod uplink;

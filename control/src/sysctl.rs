@@ -1,17 +1,28 @@
-//! Which kernel settings of an interface do we change?
+//! Which kernel settings do we change, and how?
 //!
-//! Only settings of interfaces that we made, so nothing has to be put back: they go with the
-//! interface. `/proc/sys/net` shows the network namespace of the thread that opens a file in it.
+//! Settings of interfaces that we made go with the interface. Those of other interfaces are read
+//! before they are written, and whoever writes them keeps what was there ([`crate::uplink`]).
+//! `/proc/sys/net` shows the network namespace of the thread that opens a file in it.
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+
+/// Where settings are.
+const ROOT: &str = "/proc/sys";
 
 /// The settings of IPv6 by interface; exists if the kernel has IPv6.
 const IPV6: &str = "/proc/sys/net/ipv6/conf";
 
 /// Whether new interfaces begin without IPv6. `net.ipv6.conf.all.disable_ipv6=1` sets it too.
 const IPV6_OFF: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+
+/// Room for the longest setting there is: all odd ports, six bytes each. The kernel hands out a list
+/// of ports in one read or not at all (`proc_do_large_bitmap` in `kernel/sysctl.c`).
+const LONGEST: usize = 1 << 18;
+
+/// Room for any other setting.
+const USUAL: usize = 1 << 12;
 
 /// The settings of IPv6 that an interface gets before it comes up, with the values.
 const IPV6_SETTINGS: [(&str, &str); 3] = [
@@ -26,12 +37,12 @@ const IPV6_SETTINGS: [(&str, &str); 3] = [
 
 /// A setting could not be changed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {value} to {}: {source}", path.display())]
+#[error("cannot write {value:?} to {}: {source}", path.display())]
 pub struct SysctlError {
     /// The setting's file.
     pub path: PathBuf,
     /// What should be in it.
-    pub value: &'static str,
+    pub value: String,
     /// What the kernel said.
     #[source]
     pub source: io::Error,
@@ -50,20 +61,44 @@ pub fn has_ipv6() -> bool {
 /// Sets up IPv6 on an interface that is still down; returns what could not be set.
 pub fn prepare_ipv6(interface: &str) -> Vec<SysctlError> {
     let folder = Path::new(IPV6).join(interface);
-    let set = |(key, value)| {
-        let path = folder.join(key);
-        set(&path, value).err().map(|source| SysctlError { path, value, source })
-    };
+    let set = |(key, value)| set(folder.join(key), value).err();
     IPV6_SETTINGS.into_iter().filter_map(set).collect()
 }
 
-fn set(path: &Path, value: &str) -> io::Result<()> {
-    match fs::write(path, value) {
+/// The value of a setting like `net/ipv4/conf/lo/forwarding`; `None` if there is no such setting.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn read(key: &str) -> io::Result<Option<String>> {
+    let mut file = match File::open(Path::new(ROOT).join(key)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = vec![0; USUAL];
+    let mut length = file.read(&mut bytes)?;
+    if length == bytes.len() {
+        bytes.resize(LONGEST, 0);
+        length = File::open(Path::new(ROOT).join(key))?.read(&mut bytes)?;
+    }
+    bytes.truncate(length);
+    Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+}
+
+/// Writes a setting like `net/ipv4/conf/lo/forwarding`.
+///
+/// # Errors
+/// The kernel refuses, and the value is not there already.
+pub fn write(key: &str, value: &str) -> Result<(), SysctlError> {
+    set(Path::new(ROOT).join(key), value)
+}
+
+fn set(path: PathBuf, value: &str) -> Result<(), SysctlError> {
+    // An empty write would change nothing.
+    match fs::write(&path, format!("{value}\n")) {
         // Read-only in many containers: good enough if it is so already.
-        Err(error) if fs::read_to_string(path).is_ok_and(|now| now.trim() == value) => {
-            drop(error);
-            Ok(())
-        }
-        result => result,
+        Err(_) if fs::read_to_string(&path).is_ok_and(|now| now.trim() == value) => Ok(()),
+        Err(source) => Err(SysctlError { path, value: value.to_owned(), source }),
+        Ok(()) => Ok(()),
     }
 }

@@ -27,7 +27,7 @@
 //!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!
-//! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys.rs` alone.
+//! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys/` alone.
 
 pub mod bucket;
 pub mod clock;

@@ -32,7 +32,7 @@ pub enum Verdict {
     Unicast(PortId),
     /// To every port that may hear the ingress port.
     Flood,
-    /// Nowhere: it was for the dataplane itself, which answers.
+    /// Nowhere: it was for the dataplane itself, which answers, or sends another one in its place.
     Answered,
     /// Nowhere yet: it waits, until the MAC of its next host or its first fragment is there.
     Held,

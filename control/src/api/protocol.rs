@@ -7,6 +7,7 @@ use dataplane::counters::CounterSnapshot;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where the network is described.
 pub const NETWORK_PATH: &str = "/v1/network";
@@ -14,6 +15,8 @@ pub const NETWORK_PATH: &str = "/v1/network";
 pub const PORTS_PATH: &str = "/v1/ports";
 /// Where the MAC table is listed.
 pub const FDB_PATH: &str = "/v1/fdb";
+/// Where the published ports are listed.
+pub const PUBLISHED_PATH: &str = "/v1/published";
 /// Where the rules are listed.
 pub const RULES_PATH: &str = "/v1/rules";
 /// Where the network is asked to end.
@@ -146,6 +149,46 @@ pub struct FdbInfo {
     pub origin: FdbOrigin,
     /// Seconds since the MAC last sent something; absent for static entries.
     pub age_seconds: Option<u64>,
+}
+
+/// Ports of the host that lead to a namespace, and what of them the host itself used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedInfo {
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// The host's address; an unspecified one for all of its family, absent for all of both.
+    pub address: Option<IpAddr>,
+    /// The host's first port.
+    pub first_port: u16,
+    /// The host's last port.
+    pub last_port: u16,
+    /// The name of the network's port that they lead to.
+    pub port: String,
+    /// Its IPv4 address.
+    pub target_ipv4: Ipv4Addr,
+    /// Its IPv6 address; absent when IPv6 is off.
+    pub target_ipv6: Option<Ipv6Addr>,
+    /// Where the first port leads to.
+    pub target_first_port: u16,
+    /// Where the last port leads to.
+    pub target_last_port: u16,
+    /// Connections and UDP clients of the host itself that are relayed now.
+    pub relayed_now: u64,
+    /// How many there were so far.
+    pub relayed_total: u64,
+    /// Those that were refused by reason; reasons that never happened are left out.
+    pub refused: Vec<RefusalCount>,
+}
+
+/// How often a client of the relay was refused for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalCount {
+    /// The reason's stable name.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// The reason in words.
+    pub explanation: String,
 }
 
 /// What may pass. Who decides first comes first: the rules in their order, then flows that were let

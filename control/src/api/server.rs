@@ -5,15 +5,18 @@
 //!
 //! Known gap: no limit on the number of connections; only the network's owner can connect.
 
+use super::flow::serve::{self as flows, FlowPages};
+use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH};
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PortInfo, Problem, RULES_PATH,
-    RulesInfo, STOP_PATH, Stopping,
+    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use dataplane::engine::{EngineStopped, FlowKey};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind as bind_to,
     listen as start_listening, socket,
@@ -35,8 +38,29 @@ pub trait Network: Send + Sync + 'static {
     fn ports(&self) -> Vec<PortInfo>;
     /// Its MAC table; `None` once the dataplane has stopped.
     fn fdb(&self) -> Option<Vec<FdbInfo>>;
+    /// Its published ports.
+    fn published(&self) -> Vec<PublishedInfo>;
     /// What may pass.
     fn rules(&self) -> RulesInfo;
+    /// The names of its ports, each at its number.
+    fn port_names(&self) -> Vec<String>;
+    /// Its flows.
+    fn flows(&self) -> FlowPages;
+    /// How many flows it has.
+    ///
+    /// # Errors
+    /// [`EngineStopped`]; so with the others.
+    fn flow_count(&self) -> Result<usize, EngineStopped>;
+    /// Removes these flows; returns how many of them there were.
+    ///
+    /// # Errors
+    /// As of [`Self::flow_count`].
+    fn remove_flows(&self, which: Vec<FlowKey>) -> Result<usize, EngineStopped>;
+    /// Removes all flows; returns how many there were.
+    ///
+    /// # Errors
+    /// As of [`Self::flow_count`].
+    fn flush_flows(&self) -> Result<usize, EngineStopped>;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -91,8 +115,10 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(NETWORK_PATH, get(describe))
         .route(PORTS_PATH, get(list_ports))
         .route(FDB_PATH, get(list_fdb))
+        .route(PUBLISHED_PATH, get(list_published))
         .route(RULES_PATH, get(list_rules))
         .route(STOP_PATH, post(stop))
+        .merge(flows::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(network)
@@ -111,6 +137,10 @@ async fn list_fdb(State(network): State<Arc<dyn Network>>) -> Result<Json<Vec<Fd
     network.fdb().map(Json).ok_or_else(|| problem(StatusCode::SERVICE_UNAVAILABLE, detail))
 }
 
+async fn list_published(State(network): State<Arc<dyn Network>>) -> Json<Vec<PublishedInfo>> {
+    Json(network.published())
+}
+
 async fn list_rules(State(network): State<Arc<dyn Network>>) -> Json<RulesInfo> {
     Json(network.rules())
 }
@@ -122,19 +152,23 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {RULES_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    let right = if uri.path() == STOP_PATH { "POST" } else { "GET" };
+    let right = match uri.path() {
+        STOP_PATH | FLOW_FLUSH_PATH => "POST",
+        FLOWS_PATH => "GET and DELETE",
+        _ => "GET",
+    };
     let detail = format!("{} takes {right}, not {method}", uri.path());
     problem(StatusCode::METHOD_NOT_ALLOWED, &detail)
 }
 
-fn problem(status: StatusCode, detail: &str) -> Problem {
+pub(super) fn problem(status: StatusCode, detail: &str) -> Problem {
     Problem {
         kind: "about:blank".to_owned(),
         title: status.canonical_reason().unwrap_or("Error").to_owned(),

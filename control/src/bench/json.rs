@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   { "format": 1, "machine": {…}, "busy_before": 0.01, "settings": {…}, "congestion": […], "offloads": […],
-//!     "kernel_missing": null, "rows": [ one for each line of the table ],
+//!     "kernel_missing": [], "rows": [ one for each line of the table ],
 //!     "samples": [ one for each measurement, in the order made ] }
 //! ```
 
@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Number of the file's shape; a change that old readers would misread raises it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why the file is not written.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ struct Document<'a> {
     settings: &'a Settings,
     congestion: Vec<&'a str>,
     offloads: &'a [String],
-    kernel_missing: Option<&'a str>,
+    kernel_missing: &'a [String],
     rows: Vec<Row>,
     samples: &'a [Sample],
 }
@@ -55,7 +55,7 @@ impl<'a> Document<'a> {
             settings: &measurement.settings,
             congestion: measurement.congestion(),
             offloads: &measurement.offloads,
-            kernel_missing: measurement.kernel_missing.as_deref(),
+            kernel_missing: &measurement.kernel_missing,
             rows: measurement.rows(),
             samples: &measurement.samples,
         }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn the_file_has_every_sample_and_the_table() {
         let value = written(&example());
-        assert_eq!(value["format"], 1);
+        assert_eq!(value["format"], 2);
         assert_eq!(value["machine"], json!({"kernel": "6.18.0", "cpu": "Some CPU", "cores": 2}));
         assert_eq!(
             value["settings"],
@@ -135,7 +135,7 @@ mod tests {
                    "workloads": ["tcp-1", "tcp-rr", "udp-18"]})
         );
         assert_eq!(value["congestion"], json!(["cubic"]));
-        assert_eq!(value["kernel_missing"], Value::Null);
+        assert_eq!(value["kernel_missing"], json!([]));
         assert_eq!(value["samples"].as_array().unwrap().len(), 12);
         assert_eq!(
             value["samples"][0],
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn without_a_kernel_bridge_the_file_says_why() {
         let value = written(&alone());
-        assert_eq!(value["kernel_missing"], "this kernel has no bridge");
+        assert_eq!(value["kernel_missing"], json!(["this kernel has no bridge"]));
         assert_eq!(value["rows"][0]["kernel"], Value::Null);
     }
 

@@ -1,6 +1,7 @@
 //! What was measured, under which conditions, and what does it come to?
 
 use super::cpu::Machine;
+use super::figure::{Better, Figure, figures};
 use super::options::Settings;
 use super::path::Bridge;
 use super::rounds::Sample;
@@ -19,20 +20,10 @@ pub struct Measurement {
     pub settings: Settings,
     /// Offloads that our ports were granted.
     pub offloads: Vec<String>,
-    /// Why the kernel's bridge was not measured; none when it was.
-    pub kernel_missing: Option<String>,
+    /// Why the kernel was not measured, on all ways or on some; empty when it was on all.
+    pub kernel_missing: Vec<String>,
     /// All measurements in the order they were made.
     pub samples: Vec<Sample>,
-}
-
-/// Which of two figures is the better one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Better {
-    /// The higher.
-    Higher,
-    /// The lower.
-    Lower,
 }
 
 /// One line of the result: a figure on both bridges.
@@ -57,59 +48,6 @@ pub struct Row {
     /// The same on the kernel's.
     pub cpu_kernel: Option<f64>,
 }
-
-/// One figure of a workload.
-struct Figure {
-    suffix: &'static str,
-    unit: &'static str,
-    better: Better,
-    of: fn(&Sample) -> Option<f64>,
-    /// The unit and how many counts of the workload are one such unit.
-    cpu: Option<(&'static str, f64)>,
-}
-
-const THROUGHPUT: &[Figure] = &[Figure {
-    suffix: "",
-    unit: "Gbit/s",
-    better: Better::Higher,
-    of: |sample| Some(sample.count as f64 * 8.0 / sample.seconds / 1e9),
-    cpu: Some(("s/GB", 1e9)),
-}];
-
-const ROUND_TRIPS: &[Figure] = &[
-    round_trip(" p50", |sample| Some(sample.latency?.p50), Some(("s/M trips", 1e6))),
-    round_trip(" p90", |sample| Some(sample.latency?.p90), None),
-    round_trip(" p99", |sample| Some(sample.latency?.p99), None),
-    round_trip(" p99.9", |sample| Some(sample.latency?.p999), None),
-];
-
-const fn round_trip(
-    suffix: &'static str,
-    of: fn(&Sample) -> Option<f64>,
-    cpu: Option<(&'static str, f64)>,
-) -> Figure {
-    Figure { suffix, unit: "µs", better: Better::Lower, of, cpu }
-}
-
-const DATAGRAMS: &[Figure] = &[
-    Figure {
-        suffix: "",
-        unit: "kpps",
-        better: Better::Higher,
-        of: |sample| Some(sample.count as f64 / sample.seconds / 1e3),
-        cpu: Some(("s/M packets", 1e6)),
-    },
-    Figure {
-        suffix: " lost",
-        unit: "%",
-        better: Better::Lower,
-        of: |sample| {
-            let sent = sample.sent.filter(|sent| *sent > 0)? as f64;
-            Some(100.0 * (1.0 - sample.received? as f64 / sent))
-        },
-        cpu: None,
-    },
-];
 
 impl Measurement {
     /// The result, workload by workload.
@@ -161,23 +99,18 @@ impl Measurement {
     }
 }
 
-fn figures(workload: Workload) -> &'static [Figure] {
-    match workload {
-        Workload::Tcp { .. } | Workload::TcpBoth => THROUGHPUT,
-        Workload::TcpRoundTrip => ROUND_TRIPS,
-        Workload::UdpSmall | Workload::UdpGso => DATAGRAMS,
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::bench::load::Latency;
+    use crate::bench::workload::{Load, Way};
 
     /// Two rounds of one workload of each kind, with figures one can reckon in one's head.
     pub(in crate::bench) fn example() -> Measurement {
-        let tcp = Workload::Tcp { flows: 1, reverse: false };
-        let workloads = vec![tcp, Workload::TcpRoundTrip, Workload::UdpSmall];
+        let [tcp, trips, udp] =
+            [Load::Tcp { flows: 1, reverse: false }, Load::TcpRoundTrip, Load::UdpSmall]
+                .map(|load| Workload { way: Way::Bridged, load });
+        let workloads = vec![tcp, trips, udp];
         let mut samples = Vec::new();
         for (round, bridge, share) in [
             (1, Bridge::Ours, 1.0),
@@ -207,18 +140,18 @@ pub(super) mod tests {
                 p999: at(100.0),
                 max: at(900.0),
             };
-            let trips = base(Workload::TcpRoundTrip, 100_000.0 / share);
-            samples.push(Sample { latency: Some(latency), ..trips });
-            let udp = base(Workload::UdpSmall, 400_000.0 * share);
+            let base_trips = base(trips, 100_000.0 / share);
+            samples.push(Sample { latency: Some(latency), ..base_trips });
+            let base_udp = base(udp, 400_000.0 * share);
             let (sent, received) = (Some(4_000_000), Some((1_000_000.0 * share) as u64));
-            samples.push(Sample { sent, received, congestion: Vec::new(), ..udp });
+            samples.push(Sample { sent, received, congestion: Vec::new(), ..base_udp });
         }
         Measurement {
             machine: Machine { kernel: "6.18.0".into(), cpu: "Some CPU".into(), cores: 2 },
             busy_before: 0.01,
             settings: Settings { rounds: 2, seconds: 2.0, mtu: 1500, workloads },
             offloads: vec!["checksum".into(), "tso4".into()],
-            kernel_missing: None,
+            kernel_missing: Vec::new(),
             samples,
         }
     }
@@ -226,7 +159,7 @@ pub(super) mod tests {
     /// The same without a kernel bridge.
     pub(in crate::bench) fn alone() -> Measurement {
         let mut example = example();
-        example.kernel_missing = Some("this kernel has no bridge".into());
+        example.kernel_missing = vec!["this kernel has no bridge".into()];
         example.samples.retain(|sample| sample.bridge == Bridge::Ours);
         example
     }
@@ -248,6 +181,25 @@ pub(super) mod tests {
             example().rows().into_iter().filter(|row| row.cpu_unit.is_some()).collect();
         assert_eq!(counted.len(), 3);
         assert!(counted.iter().all(|row| row.cpu_ours.is_some()));
+    }
+
+    #[test]
+    fn connections_are_counted_by_the_second_and_each_is_timed() {
+        let mut example = example();
+        let crr = Workload { way: Way::Masquerade, load: Load::TcpConnect };
+        for sample in &mut example.samples {
+            if sample.workload == example.settings.workloads[1] {
+                sample.workload = crr;
+            }
+        }
+        example.settings.workloads = vec![crr];
+        let rows = example.rows();
+        assert_eq!(rows.len(), 5);
+        assert_eq!((rows[0].name.as_str(), rows[0].unit), ("masq-tcp-crr", "conn/s"));
+        assert_eq!(rows[0].kernel.unwrap().median, 25_000.0);
+        assert_eq!(rows[0].better, Better::Higher);
+        assert_eq!((rows[3].name.as_str(), rows[3].unit), ("masq-tcp-crr p99", "µs"));
+        assert_eq!(rows[3].kernel.unwrap().median, 100.0);
     }
 
     #[test]

@@ -9,7 +9,9 @@
 //!
 //! 1. `options` are proven possible, `private` re-enters this program in namespaces of its own.
 //! 2. There `ours` runs the real command and `kernel` builds a bridge with veth pairs: two
-//!    namespaces each, the same addresses and MTU, all standing at the same time.
+//!    namespaces each, the same addresses and MTU, all standing at the same time. For the routed ways
+//!    there is a second network of each kind, with an `outside` behind its host; what no workload asks
+//!    for is not built.
 //! 3. `rounds` runs every `workload` on both, one right after the other, in changing order. The
 //!    traffic is made by `load`, a process in each namespace, led by `worker`.
 //! 4. `measurement` takes medians and ratios; `report` prints, `json` keeps every sample.
@@ -19,13 +21,15 @@
 //! TCP runs with CUBIC where the kernel lets us choose (`load::sockets`): under BBR the pacing, not the
 //! bridge, decides. The report names what was really in force.
 //!
-//! Known gaps: IPv4 only; no latency under load; both bridges have two ports.
+//! Known gaps: IPv4 only; no latency under load; all bridges have two ports.
 
 pub mod cpu;
+pub mod figure;
 pub mod json;
 pub mod kernel;
 pub mod load;
 pub mod measurement;
+pub mod namespace;
 pub mod options;
 pub mod ours;
 pub mod path;
@@ -35,18 +39,20 @@ pub mod stats;
 pub mod worker;
 pub mod workload;
 
+mod outside;
 mod progress;
 mod report;
+mod topology;
 
 pub use options::Options;
 
 use kernel::KernelError;
 use measurement::Measurement;
 use options::Settings;
-use ours::Ours;
 use path::Bridge;
 use progress::Progress;
 use std::io::{self, Write};
+use topology::Topology;
 use workload::Workload;
 
 /// Why there is no result.
@@ -107,29 +113,20 @@ pub fn run(options: &Options) -> Result<(), BenchError> {
     printed.map_err(BenchError::Print)
 }
 
-/// Within the private namespaces: builds both bridges and measures.
+/// Within the private namespaces: builds what is asked for and measures.
 fn measure(settings: &Settings) -> Result<Measurement, BenchError> {
     let machine = cpu::Machine::observe();
-    let ours = Ours::up(settings.mtu)?;
-    let offloads = ours.offloads()?;
-    let mut paths = vec![ours.path()];
-    let kernel_missing = match kernel::build(settings.mtu) {
-        Ok(path) => {
-            paths.push(path);
-            None
-        }
-        Err(missing @ KernelError::Missing(_)) => Some(missing.to_string()),
-        Err(error) => return Err(error.into()),
-    };
+    let topology = Topology::build(settings)?;
+    let offloads = topology.offloads()?;
+    let paths = topology.paths();
     let busy_before = cpu::busy_share(machine.cores).map_err(BenchError::Machine)?;
     let samples = {
-        let all = settings.rounds as usize * settings.workloads.len() * paths.len();
-        let mut progress = Progress::new(all);
+        let mut progress = Progress::new(rounds::count(settings, &paths));
         rounds::run(settings, &paths, |round, workload, bridge| {
             progress.next(round, settings.rounds, workload, bridge);
         })?
     };
-    ours.down()?;
+    let kernel_missing = topology.down()?;
     let settings = settings.clone();
     Ok(Measurement { machine, busy_before, settings, offloads, kernel_missing, samples })
 }

@@ -28,9 +28,13 @@ pub struct Options {
     /// Numbers of TCP flows to measure
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 4])]
     pub flows: Vec<u32>,
-    /// Measure only these: tcp-N, tcp-N-reverse, tcp-both, tcp-rr, udp-18, udp-gso
+    /// Measure only these: tcp-N, tcp-N-reverse, tcp-both, tcp-rr, tcp-crr, udp-18, udp-gso; masq- before
+    /// a name for the way out through the host, published- for the way in, nat-idle- for neither
     #[arg(long = "workload", value_name = "NAME", value_delimiter = ',')]
     pub workloads: Vec<String>,
+    /// Measure the ways through the host, out and in, instead of those within the network
+    #[arg(long, conflicts_with = "workloads")]
+    pub routed: bool,
     /// Write every sample to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -75,7 +79,8 @@ pub enum OptionError {
     Mtu(u16),
     /// There is no such workload.
     #[error(
-        "no workload is named {name:?}; there are {known} (and tcp-N for 1 to {MAX_FLOWS} flows)"
+        "no workload is named {name:?}; there are {known} (and tcp-N for 1 to {MAX_FLOWS} flows), \
+         and all of them with masq-, published- or nat-idle- before the name"
     )]
     Workload {
         /// What was asked for.
@@ -109,8 +114,10 @@ impl Options {
 
     /// The workloads named, or all of them; each once.
     fn chosen(&self) -> Result<Vec<Workload>, OptionError> {
-        let all = Workload::all(&self.flows);
-        let asked = if self.workloads.is_empty() {
+        let all = Workload::bridged(&self.flows);
+        let asked = if self.routed {
+            Workload::routed(&self.flows)
+        } else if self.workloads.is_empty() {
             all
         } else {
             let read = |name: &String| {
@@ -159,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn routed_is_the_ways_through_the_host_and_the_bridge_beside_them() {
+        let settings = options(&["--routed", "--flows", "1"]).check().unwrap();
+        assert_eq!(
+            names(&settings.workloads),
+            "masq-tcp-1, masq-tcp-1-reverse, published-tcp-1, masq-tcp-crr, masq-udp-18, \
+             masq-udp-gso, tcp-1, nat-idle-tcp-1"
+        );
+    }
+
+    #[test]
     fn quick_is_two_rounds_of_half_a_second() {
         let settings = options(&["--quick"]).check().unwrap();
         assert_eq!((settings.rounds, settings.seconds), (2, 0.5));
@@ -186,7 +203,8 @@ mod tests {
         assert_eq!(
             refused(&["--flows", "2", "--workload", "sctp"]).to_string(),
             "no workload is named \"sctp\"; there are tcp-2, tcp-2-reverse, tcp-both, tcp-rr, \
-             udp-18, udp-gso (and tcp-N for 1 to 64 flows)"
+             udp-18, udp-gso (and tcp-N for 1 to 64 flows), and all of them with masq-, published- \
+             or nat-idle- before the name"
         );
     }
 }

@@ -1,20 +1,44 @@
 //! How is this program put to work as a user would?
 //!
 //! By the commands themselves, `up --detach` and `down`, run from the very file this process runs
-//! from. Ours lives in namespaces `ub0-1` and `ub0-2` with addresses like the kernel bridge's.
+//! from, in the private namespace that this process calls its host. Two networks at most: `ub0` only
+//! bridges, and `ub1` has the routed uplink and a published port. Their addresses are like those of the
+//! kernel's bridges.
 
-use super::path::{Bridge, Path};
+use super::namespace::NamespaceError;
+use super::outside::{Outside, PUBLISHED_PORT, TARGET_PORT};
+use super::path::{Bridge, End, Path};
+use super::workload::Way;
 use crate::program;
+use dataplane::config::ConntrackConfig;
 use std::ffi::OsStr;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
-const NETWORK: &str = "ub0";
-const SUBNET: &str = "10.98.0.0/24";
-/// The second port's address: the bridge has the first, the ports follow.
-const SERVER: Ipv4Addr = Ipv4Addr::new(10, 98, 0, 3);
+/// A network of ours, as it is asked for.
+struct Request {
+    name: &'static str,
+    subnet: &'static str,
+    /// The addresses of its two ends: the bridge has the first of the subnet, the ports follow.
+    ends: [Ipv4Addr; 2],
+}
+
+/// The one that only bridges.
+const PLAIN: Request = Request {
+    name: "ub0",
+    subnet: "10.98.0.0/24",
+    ends: [Ipv4Addr::new(10, 98, 0, 2), Ipv4Addr::new(10, 98, 0, 3)],
+};
+/// The one that routes too.
+const ROUTED: Request = Request {
+    name: "ub1",
+    subnet: "10.98.1.0/24",
+    ends: [Ipv4Addr::new(10, 98, 1, 2), Ipv4Addr::new(10, 98, 1, 3)],
+};
+/// The namespace behind the host.
+const OUTSIDE: &str = "ub-out";
 
 /// Why our own bridge cannot be measured.
 #[derive(Debug, thiserror::Error)]
@@ -38,32 +62,48 @@ pub enum OursError {
         /// What it said.
         stderr: String,
     },
+    /// There is nothing behind the host.
+    #[error("cannot make an outside for our own host: {0}")]
+    Outside(#[from] NamespaceError),
 }
 
-/// Our network, for as long as it is up.
+/// One of our networks, for as long as it is up.
 pub(super) struct Ours {
+    name: &'static str,
+    paths: Vec<Path>,
     up: bool,
 }
 
 impl Ours {
-    /// Brings it up.
-    pub(super) fn up(mtu: u16) -> Result<Self, OursError> {
-        let mtu = mtu.to_string();
-        let network = ["--name", NETWORK, "--subnet", SUBNET, "--mtu", &mtu];
-        run("up", [&network[..], &["--ports", "2", "--detach"]].concat())?;
-        Ok(Self { up: true })
+    /// Brings up the network that only bridges.
+    pub(super) fn plain(mtu: u16) -> Result<Self, OursError> {
+        up(&PLAIN, mtu, &["--uplink=none"])?;
+        let paths = vec![Path::across(Bridge::Ours, Way::Bridged, &PLAIN.ends())];
+        Ok(Self { name: PLAIN.name, paths, up: true })
+    }
+
+    /// Brings up the network that routes too, with an outside behind this process's namespace.
+    pub(super) fn routed(mtu: u16) -> Result<Self, OursError> {
+        let outside = Outside::make(OUTSIDE)?;
+        outside.attach(mtu)?;
+        let published = |protocol| {
+            format!("--publish={PUBLISHED_PORT}:{}-1:{TARGET_PORT}/{protocol}", ROUTED.name)
+        };
+        // The kernel's tracker knows no shares, so ours gives the whole table to one namespace.
+        let share = format!("--conntrack-port-max={}", ConntrackConfig::DEFAULT_LIMIT);
+        up(&ROUTED, mtu, &["--uplink=route", &share, &published("tcp"), &published("udp")])?;
+        let paths = Path::routed(Bridge::Ours, &ROUTED.ends(), &outside).into();
+        Ok(Self { name: ROUTED.name, paths, up: true })
     }
 
     /// Where its traffic runs.
-    pub(super) fn path(&self) -> Path {
-        let namespace = |number: u32| PathBuf::from(format!("/run/netns/{NETWORK}-{number}"));
-        let (client, server) = (namespace(1), namespace(2));
-        Path { bridge: Bridge::Ours, client, server, address: SERVER }
+    pub(super) fn paths(&self) -> &[Path] {
+        &self.paths
     }
 
     /// The offloads its ports were granted, as `ps --json` tells them.
     pub(super) fn offloads(&self) -> Result<Vec<String>, OursError> {
-        let text = run("ps", [NETWORK, "--json"])?;
+        let text = run("ps", [self.name, "--json"])?;
         let listing = serde_json::from_slice(&text).unwrap_or_default();
         Ok(offloads_of(&listing).unwrap_or_default())
     }
@@ -71,7 +111,7 @@ impl Ours {
     /// Takes it down.
     pub(super) fn down(mut self) -> Result<(), OursError> {
         self.up = false;
-        run("down", [NETWORK]).map(drop)
+        run("down", [self.name]).map(drop)
     }
 }
 
@@ -79,9 +119,26 @@ impl Drop for Ours {
     fn drop(&mut self) {
         if self.up {
             // Something else went wrong before and is told; what is left goes with the namespaces.
-            let _ = run("down", [NETWORK]);
+            let _ = run("down", [self.name]);
         }
     }
+}
+
+impl Request {
+    fn ends(&self) -> [End; 2] {
+        let end = |number: usize, address| End {
+            netns: PathBuf::from(format!("/run/netns/{}-{number}", self.name)),
+            address,
+        };
+        [end(1, self.ends[0]), end(2, self.ends[1])]
+    }
+}
+
+/// Brings a network of two ports up.
+fn up(network: &Request, mtu: u16, options: &[&str]) -> Result<(), OursError> {
+    let mtu = mtu.to_string();
+    let asked = ["--name", network.name, "--subnet", network.subnet, "--mtu", &mtu];
+    run("up", [&asked[..], &["--ports", "2", "--detach"], options].concat()).map(drop)
 }
 
 /// Runs a verb of this program; gives what it printed.

@@ -1,6 +1,8 @@
 //! How does the result look?
 
-use super::measurement::{Better, Measurement, Row};
+use super::figure::Better;
+use super::measurement::{Measurement, Row};
+use super::path::Bridge;
 use super::rounds::CONGESTION;
 use super::stats::Summary;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -119,8 +121,10 @@ fn notes(measurement: &Measurement) -> Vec<String> {
             congestion.join(" and ")
         ));
     }
-    if let Some(why) = &measurement.kernel_missing {
-        notes.push(format!("There is nothing to compare with: {why}."));
+    let alone = measurement.samples.iter().all(|sample| sample.bridge == Bridge::Ours);
+    for why in &measurement.kernel_missing {
+        let lacking = if alone { "There is" } else { "Some rows have" };
+        notes.push(format!("{lacking} nothing to compare with: {why}."));
     }
     notes
 }
@@ -166,6 +170,16 @@ CPU is the whole machine's busy time: it means something on a quiet machine only
             "tcp-1         Gbit/s  44.0 (40.0–48.0)                 -    -       0.367           -  s/GB"
         );
         assert!(text.ends_with("There is nothing to compare with: this kernel has no bridge.\n"));
+    }
+
+    #[test]
+    fn a_kernel_that_lacks_only_the_nat_leaves_only_some_rows_empty() {
+        let mut measurement = example();
+        measurement.kernel_missing = vec!["there is no program nft".into()];
+        let text = text(&measurement);
+        assert!(
+            text.ends_with("Some rows have nothing to compare with: there is no program nft.\n")
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::load::{Job, Latency, Ready, Role, Tally};
 use super::options::Settings;
 use super::path::{Bridge, Path};
 use super::worker::{Worker, WorkerError};
-use super::workload::Workload;
+use super::workload::{Load, Way, Workload};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddrV4;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub struct Sample {
     pub workload: Workload,
     /// On which bridge.
     pub bridge: Bridge,
-    /// Bytes, round trips or datagrams in the measured span.
+    /// Bytes, round trips, connections or datagrams in the measured span.
     pub count: u64,
     /// The measured span.
     pub seconds: f64,
@@ -41,7 +41,7 @@ pub struct Sample {
     pub sent: Option<u64>,
     /// Datagrams that arrived of those; UDP only.
     pub received: Option<u64>,
-    /// Round-trip times; `tcp-rr` only.
+    /// Times of round trips or connections; `tcp-rr` and `tcp-crr` only.
     pub latency: Option<Latency>,
     /// The TCP congestion control in force at the two ends, client first; TCP only.
     pub congestion: Vec<String>,
@@ -59,7 +59,7 @@ pub(super) fn run(
     let mut samples = Vec::new();
     for round in 1..=settings.rounds {
         for &workload in &settings.workloads {
-            for path in in_turn(paths, round) {
+            for path in in_turn(paths, workload.way, round) {
                 progress(round, workload, path.bridge);
                 let sample = measure(settings, round, workload, path).map_err(|source| {
                     BenchError::Worker { workload, bridge: path.bridge, source }
@@ -71,9 +71,15 @@ pub(super) fn run(
     Ok(samples)
 }
 
-/// The paths in this round's order: every other round turns it round.
-fn in_turn(paths: &[Path], round: u32) -> Vec<&Path> {
-    let mut turn: Vec<&Path> = paths.iter().collect();
+/// How many measurements that will be.
+pub(super) fn count(settings: &Settings, paths: &[Path]) -> usize {
+    let each = settings.workloads.iter().map(|it| in_turn(paths, it.way, 1).len());
+    settings.rounds as usize * each.sum::<usize>()
+}
+
+/// The paths of this way in this round's order: every other round turns it round.
+fn in_turn(paths: &[Path], way: Way, round: u32) -> Vec<&Path> {
+    let mut turn: Vec<&Path> = paths.iter().filter(|path| path.way == way).collect();
     if round.is_multiple_of(2) {
         turn.reverse();
     }
@@ -86,18 +92,24 @@ fn measure(
     workload: Workload,
     path: &Path,
 ) -> Result<Sample, WorkerError> {
-    let job = |role, port| Job {
+    let job = |role, server| Job {
         role,
-        task: workload.task(settings.mtu),
-        server: SocketAddrV4::new(path.address, port),
+        task: workload.load.task(settings.mtu),
+        server,
+        addresses: path.addresses,
         warm_up: WARM_UP,
         span: Duration::from_secs_f64(settings.seconds),
         congestion: CONGESTION.to_owned(),
     };
-    let mut server = Worker::start(&path.server, &job(Role::Server, 0))?;
+    let mut server = Worker::start(&path.server, &job(Role::Server, path.listen))?;
     let listening: Ready = server.hear(PATIENCE)?;
-    let mut client = Worker::start(&path.client, &job(Role::Client, listening.port))?;
-    let patience = job(Role::Client, 0).traffic() + PATIENCE;
+    let reach = match path.reach.port() {
+        0 => SocketAddrV4::new(*path.reach.ip(), listening.port),
+        _ => path.reach,
+    };
+    let client_job = job(Role::Client, reach);
+    let mut client = Worker::start(&path.client, &client_job)?;
+    let patience = client_job.traffic() + PATIENCE;
     let (connected, tally) = lead(&mut server, &mut client, patience)
         .map_err(|client| with_server(client, &mut server))?;
     let served: Tally = server.hear(PATIENCE)?;
@@ -136,13 +148,13 @@ fn sample(
     client: &Tally,
     server: &Tally,
 ) -> Sample {
-    let udp = matches!(workload, Workload::UdpSmall | Workload::UdpGso);
-    let receiver = match workload {
-        Workload::Tcp { reverse: true, .. } | Workload::TcpRoundTrip => client,
+    let udp = workload.load.is_udp();
+    let receiver = match workload.load {
+        Load::Tcp { reverse: true, .. } | Load::TcpRoundTrip | Load::TcpConnect => client,
         _ => server,
     };
-    let count = match workload {
-        Workload::TcpBoth => client.count + server.count,
+    let count = match workload.load {
+        Load::TcpBoth => client.count + server.count,
         _ => receiver.count,
     };
     Sample {
@@ -162,36 +174,51 @@ fn sample(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::path::End;
     use std::net::Ipv4Addr;
+    use std::path::PathBuf;
 
-    fn path(bridge: Bridge) -> Path {
-        let nowhere = std::path::PathBuf::new();
-        let address = Ipv4Addr::LOCALHOST;
-        Path { bridge, client: nowhere.clone(), server: nowhere, address }
+    fn path(bridge: Bridge, way: Way) -> Path {
+        let end = || End { netns: PathBuf::new(), address: Ipv4Addr::LOCALHOST };
+        Path::across(bridge, way, &[end(), end()])
     }
 
-    fn order(round: u32) -> Vec<Bridge> {
-        let paths = [path(Bridge::Ours), path(Bridge::Kernel)];
-        in_turn(&paths, round).iter().map(|path| path.bridge).collect()
+    fn order(way: Way, round: u32) -> Vec<Bridge> {
+        let paths = [
+            path(Bridge::Ours, Way::Bridged),
+            path(Bridge::Ours, Way::NatIdle),
+            path(Bridge::Kernel, Way::Bridged),
+        ];
+        in_turn(&paths, way, round).iter().map(|path| path.bridge).collect()
     }
 
     #[test]
     fn the_bridges_take_turns_in_going_first() {
-        assert_eq!(order(1), [Bridge::Ours, Bridge::Kernel]);
-        assert_eq!(order(2), [Bridge::Kernel, Bridge::Ours]);
-        assert_eq!(order(3), [Bridge::Ours, Bridge::Kernel]);
+        assert_eq!(order(Way::Bridged, 1), [Bridge::Ours, Bridge::Kernel]);
+        assert_eq!(order(Way::Bridged, 2), [Bridge::Kernel, Bridge::Ours]);
+        assert_eq!(order(Way::Bridged, 3), [Bridge::Ours, Bridge::Kernel]);
+    }
+
+    #[test]
+    fn a_way_that_a_bridge_does_not_have_is_not_measured_on_it() {
+        assert_eq!(order(Way::NatIdle, 1), [Bridge::Ours]);
+        assert_eq!(order(Way::Published, 1), []);
     }
 
     #[test]
     fn what_the_receiver_saw_counts() {
         let tally = |count, total| Tally { count, total, seconds: 2.0, ..Tally::default() };
         let (client, server) = (tally(10, 100), tally(7, 70));
-        let seen = |workload| sample(1, workload, Bridge::Ours, Vec::new(), &client, &server);
-        assert_eq!(seen(Workload::Tcp { flows: 1, reverse: false }).count, 7);
-        assert_eq!(seen(Workload::Tcp { flows: 1, reverse: true }).count, 10);
-        assert_eq!(seen(Workload::TcpBoth).count, 17);
-        let udp = seen(Workload::UdpSmall);
+        let seen = |load| {
+            let workload = Workload { way: Way::Bridged, load };
+            sample(1, workload, Bridge::Ours, Vec::new(), &client, &server)
+        };
+        assert_eq!(seen(Load::Tcp { flows: 1, reverse: false }).count, 7);
+        assert_eq!(seen(Load::Tcp { flows: 1, reverse: true }).count, 10);
+        assert_eq!(seen(Load::TcpBoth).count, 17);
+        assert_eq!(seen(Load::TcpConnect).count, 10);
+        let udp = seen(Load::UdpSmall);
         assert_eq!((udp.count, udp.sent, udp.received), (7, Some(100), Some(70)));
-        assert_eq!(seen(Workload::TcpRoundTrip).sent, None);
+        assert_eq!(seen(Load::TcpRoundTrip).sent, None);
     }
 }

@@ -1,7 +1,8 @@
 //! A network and its ports, for tests of what is printed.
 
 use crate::api::protocol::{
-    Counters, DropCount, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, RuleInfo, RulesInfo,
+    Counters, DropCount, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo,
+    RefusalCount, RuleInfo, RulesInfo,
 };
 use dataplane::wire::ethernet::MacAddr;
 
@@ -79,6 +80,42 @@ pub(super) fn fdb() -> Vec<FdbInfo> {
         age_seconds: Some(75),
     };
     vec![given, learned]
+}
+
+pub(super) fn published() -> Vec<PublishedInfo> {
+    let range = PublishedInfo {
+        protocol: "tcp".to_owned(),
+        address: None,
+        first_port: 8000,
+        last_port: 8009,
+        port: "ub0-1".to_owned(),
+        target_ipv4: "172.16.1.2".parse().unwrap(),
+        target_ipv6: Some("fd00::2".parse().unwrap()),
+        target_first_port: 80,
+        target_last_port: 89,
+        relayed_now: 1,
+        relayed_total: 1234,
+        refused: vec![RefusalCount {
+            reason: "too-many".to_owned(),
+            count: 2,
+            explanation: "As many as can be.".to_owned(),
+        }],
+    };
+    let single = PublishedInfo {
+        protocol: "udp".to_owned(),
+        address: Some("2001:db8::1".parse().unwrap()),
+        first_port: 53,
+        last_port: 53,
+        port: "ub0-2".to_owned(),
+        target_ipv4: "172.16.1.3".parse().unwrap(),
+        target_ipv6: Some("fd00::3".parse().unwrap()),
+        target_first_port: 53,
+        target_last_port: 53,
+        relayed_now: 0,
+        relayed_total: 0,
+        refused: Vec::new(),
+    };
+    vec![range, single]
 }
 
 pub(super) fn rules() -> RulesInfo {

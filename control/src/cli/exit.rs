@@ -3,7 +3,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done; for `exec`, whatever the command says |
-//! | 1 | it could not be done; for `doctor`, `up` cannot work here |
+//! | 1 | it could not be done; for `doctor`, `up` cannot work here; for `conntrack -D`, nothing matches |
 //! | 2 | bad input: refused before anything was made |
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
@@ -11,6 +11,7 @@
 use super::output::OutputError;
 use super::up::RulesFileError;
 use crate::api::client::ClientError;
+use crate::api::flow::FilterError;
 use crate::bench::BenchError;
 use crate::bench::load::LoadError;
 use crate::daemon::{EndError, StartError};
@@ -178,6 +179,12 @@ pub enum CliError {
     /// One end of a measurement gives up.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The flows that were asked for make no sense.
+    #[error(transparent)]
+    Flows(#[from] FilterError),
+    /// There was no flow to delete, which was told.
+    #[error("")]
+    NothingDeleted,
     /// The report says that `up` cannot work.
     #[error("")]
     NotReady,
@@ -187,7 +194,13 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
-            Self::Name(_) | Self::RulesFile(_) | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            Self::Name(_)
+            | Self::RulesFile(_)
+            | Self::Flows(_)
+            | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
+                BAD_INPUT
+            }
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
             Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => NOT_FOUND,
@@ -198,7 +211,7 @@ impl CliError {
 
     /// Was everything said already?
     fn is_silent(&self) -> bool {
-        matches!(self, Self::BackgroundEnded(_) | Self::NotReady)
+        matches!(self, Self::BackgroundEnded(_) | Self::NothingDeleted | Self::NotReady)
     }
 }
 
@@ -257,6 +270,8 @@ mod tests {
         assert_eq!(unknown.code(), 127);
         assert_eq!(CliError::Name(ModelError::NameEmpty).code(), 2);
         assert_eq!(CliError::Dead("ub0".to_owned()).code(), 1);
+        assert_eq!(CliError::Flows(FilterError::PortsOf(1)).code(), 2);
+        assert_eq!(CliError::NothingDeleted.code(), 1);
         assert_eq!(CliError::BackgroundEnded(2).code(), 2);
     }
 

@@ -3,6 +3,7 @@
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
+mod conntrack;
 mod down;
 mod exec;
 mod exit;
@@ -11,6 +12,7 @@ mod known;
 mod logs;
 mod output;
 mod port_list;
+mod ports;
 mod ps;
 mod report;
 mod rules;
@@ -43,7 +45,7 @@ const ABOUT: &str = "A userspace bridge for Linux: namespaces, TAPs and a learni
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make a network and keep it up until Ctrl-C, `down` or the end of the terminal
-    Up(up::Options),
+    Up(Box<up::Options>),
     /// Take networks down, and clear what a killed process left behind
     Down(down::Options),
     /// List networks and their ports, with counters
@@ -52,8 +54,12 @@ enum Verb {
     Exec(exec::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
+    /// Show which ports of the host lead where
+    Ports(ports::Options),
     /// Show what may pass, and how often each rule decided
     Rules(rules::Options),
+    /// Show, count or delete tracked flows, as conntrack(8) does
+    Conntrack(conntrack::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -76,7 +82,9 @@ pub fn main() -> ExitCode {
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
+        Verb::Ports(options) => ports::run(&options),
         Verb::Rules(options) => rules::run(&options),
+        Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

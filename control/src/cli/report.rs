@@ -35,6 +35,7 @@ pub(super) fn probe(options: &ProbeOptions) -> Result<(), CliError> {
     match options.question {
         probe::Question::UserNamespace => Ok(print_json(&probe::user_namespace())?),
         probe::Question::Offloads => Ok(print_json(&probe::offloads())?),
+        probe::Question::Rules => Ok(print_json(&probe::rules())?),
     }
 }
 

@@ -2,8 +2,12 @@
 
 use crate::api::server::BindError;
 use crate::model::ModelError;
-use crate::topology::{ApplyError, ClearError, ObserveError, PlanError};
+use crate::netlink::NetlinkError;
+use crate::publish::PublishError;
+use crate::topology::{ApplyError, ClearError, FollowError, ObserveError, PlanError};
+use crate::uplink::Refusal;
 use dataplane::config::ConfigError;
+use dataplane::port::icmp::IcmpError;
 use std::io;
 use std::path::PathBuf;
 
@@ -37,9 +41,21 @@ pub enum StartError {
     /// The request is refused.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The way to the outside is refused.
+    #[error(transparent)]
+    Uplink(#[from] Refusal),
+    /// The host's addresses and routes cannot be read.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// Changes of the host cannot be heard of.
+    #[error(transparent)]
+    Monitor(#[from] NetlinkError),
     /// The network cannot be made.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// The host's ports cannot be published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// The dataplane refuses the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -49,12 +65,19 @@ pub enum StartError {
     /// The engine cannot be made.
     #[error("cannot start the dataplane: {0}")]
     Engine(#[source] io::Error),
+    /// The host's ICMP cannot be heard.
+    #[error(transparent)]
+    Icmp(#[from] IcmpError),
 }
 
 impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, Self::Name(_) | Self::Plan(_) | Self::Config(_))
+        match self {
+            Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_) => true,
+            Self::Publish(error) => error.is_bad_input(),
+            _ => false,
+        }
     }
 }
 

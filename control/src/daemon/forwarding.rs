@@ -7,6 +7,7 @@ use super::{EndError, StartError};
 use dataplane::config::Config;
 use dataplane::engine::{Engine, Handle};
 use dataplane::port::Port;
+use dataplane::port::icmp::{IcmpError, IcmpPort};
 use std::any::Any;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -20,9 +21,12 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    /// Starts the engine with these ports.
+    /// Starts the engine with these ports. With an uplink it also hears the ICMP of the calling
+    /// thread's namespace, which must be the host's.
     pub(super) fn start(config: Config, ports: Vec<Box<dyn Port>>) -> Result<Self, StartError> {
-        let (engine, handle) = Engine::new(config, ports).map_err(StartError::Engine)?;
+        let listeners = listeners(&config)?;
+        let (engine, handle) =
+            Engine::listening(config, ports, listeners).map_err(StartError::Engine)?;
         let (sender, alive) = watch::channel(());
         let thread = thread::Builder::new()
             .name("dataplane".to_owned())
@@ -54,6 +58,18 @@ impl Forwarding {
             Err(payload) => Err(EndError::EnginePanicked(words(payload.as_ref()))),
         }
     }
+}
+
+/// The ports that hear the host's ICMP: replies and errors that are the network's come that way.
+fn listeners(config: &Config) -> Result<Vec<Box<dyn Port>>, IcmpError> {
+    let Some(router) = config.router() else { return Ok(Vec::new()) };
+    let Some(uplink) = &router.uplink else { return Ok(Vec::new()) };
+    let (host, next_hop) = (config.ports()[0].mac, uplink.next_hop.mac);
+    let mut listeners: Vec<Box<dyn Port>> = vec![Box::new(IcmpPort::open_v4(host, next_hop)?)];
+    if router.ipv6.is_some() {
+        listeners.push(Box::new(IcmpPort::open_v6(host, next_hop)?));
+    }
+    Ok(listeners)
 }
 
 fn words(payload: &(dyn Any + Send)) -> String {

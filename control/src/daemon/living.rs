@@ -4,10 +4,17 @@
 //! is what the api serves.
 
 use super::rules;
-use crate::api::protocol::{Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, RulesInfo};
+use crate::api::flow::Flow;
+use crate::api::flow::serve::FlowPages;
+use crate::api::protocol::{
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo,
+};
 use crate::api::server;
-use crate::topology::{Endpoint, Topology, ring_drops};
-use dataplane::engine::{FdbEntry, FdbKind, Handle, PortStatus};
+use crate::publish::Relay;
+use crate::topology::{Endpoint, Site, Topology, ring_drops};
+use crate::uplink::Caveat;
+use dataplane::config::RouterConfig;
+use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -33,22 +40,36 @@ pub(super) struct Living {
     network: NetworkInfo,
     since: Instant,
     handle: Handle,
+    relay: Relay,
     /// Taken out when the network ends.
     topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
     gone: Mutex<Vec<bool>>,
+    site: Site,
+    /// What the router was told last.
+    router: Mutex<Option<RouterConfig>>,
     stop: watch::Sender<bool>,
 }
 
 impl Living {
     /// A network that stands from now on.
-    pub(super) fn new(topology: Topology, handle: Handle, rootless: bool) -> Self {
+    pub(super) fn new(
+        topology: Topology,
+        handle: Handle,
+        relay: Relay,
+        rootless: bool,
+        site: &Site,
+        router: Option<RouterConfig>,
+    ) -> Self {
         Self {
             network: describe(&topology, rootless),
             since: Instant::now(),
             handle,
+            relay,
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             topology: Mutex::new(Some(topology)),
+            site: site.clone(),
+            router: Mutex::new(router),
             stop: watch::Sender::new(false),
         }
     }
@@ -86,6 +107,32 @@ impl Living {
             }
         }
         totals
+    }
+
+    /// Looks at the host, which has changed, and tells the router if that concerns it.
+    pub(super) fn follow(&self) {
+        let followed = lock(&self.topology).as_mut().map(|topology| topology.follow(&self.site));
+        match followed {
+            Some(Ok(Some((router, caveats)))) => self.tell_router(router, &caveats),
+            Some(Err(error)) => tracing::warn!("cannot follow a change of the host: {error}"),
+            Some(Ok(None)) | None => {}
+        }
+    }
+
+    fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {
+        let mut told = lock(&self.router);
+        if told.as_ref() == Some(&router) {
+            return;
+        }
+        for caveat in caveats {
+            tracing::warn!("{caveat}");
+        }
+        match self.handle.reconfigure(router.clone()) {
+            Ok(()) => *told = Some(router),
+            Err(error) => {
+                tracing::warn!("the router does not follow a change of the host: {error}");
+            }
+        }
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.
@@ -126,14 +173,53 @@ impl server::Network for Living {
         Some(named.collect())
     }
 
+    fn published(&self) -> Vec<PublishedInfo> {
+        self.relay.status()
+    }
+
     fn rules(&self) -> RulesInfo {
+        let hits = self.handle.rule_hits().ok().flatten();
         let topology = lock(&self.topology);
-        topology.as_ref().map(|made| rules::describe(&made.network, None)).unwrap_or_default()
+        let told = |made: &Topology| rules::describe(&made.network, hits.as_ref());
+        topology.as_ref().map(told).unwrap_or_default()
+    }
+
+    fn port_names(&self) -> Vec<String> {
+        let topology = lock(&self.topology);
+        topology.iter().flat_map(endpoints).map(|made| made.name.clone()).collect()
+    }
+
+    fn flows(&self) -> FlowPages {
+        flow_pages(self.handle.clone())
+    }
+
+    fn flow_count(&self) -> Result<usize, EngineStopped> {
+        self.handle.flow_count()
+    }
+
+    fn remove_flows(&self, which: Vec<FlowKey>) -> Result<usize, EngineStopped> {
+        self.handle.remove_flows(which)
+    }
+
+    fn flush_flows(&self) -> Result<usize, EngineStopped> {
+        self.handle.flush_flows()
     }
 
     fn stop(&self) {
         self.stop.send_replace(true);
     }
+}
+
+/// The flows of an engine; each page is asked for when its turn comes.
+fn flow_pages(handle: Handle) -> FlowPages {
+    let mut next = Some(FlowPage::default());
+    Box::new(std::iter::from_fn(move || {
+        let page = handle.flows(next.take()?);
+        Some(page.map(|(flows, following)| {
+            next = following;
+            flows.into_iter().map(Flow::from).collect()
+        }))
+    }))
 }
 
 /// All endpoints in the order of the switch's ports.

@@ -6,7 +6,9 @@
 //!     thread main                          thread dataplane
 //!     signals ─┐                           engine: TAP <-> TAP
 //!     api      ├─> one loop ── handle ───> counters, MAC table, stop
-//!     tick     ┘       │
+//!     tick     ┤       │
+//!     host     ┤       │
+//!     relay    ┘       │
 //!                      └─> the end: engine stopped, api closed, topology torn down
 //! ```
 //!
@@ -16,6 +18,7 @@
 //! see whether ports have died.
 
 mod error;
+mod following;
 mod forwarding;
 mod living;
 mod rules;
@@ -27,8 +30,13 @@ pub use living::Totals;
 use crate::api::SOCKET_NAME;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::api::server::{self, Network as _};
-use crate::model::NetworkRequest;
-use crate::topology::{self, Cleared, Plan, Site, Topology};
+use crate::model::{NetworkRequest, UplinkKind};
+use crate::netlink::Monitor;
+use crate::publish::{Relay, Reserved};
+use crate::topology::{self, Cleared, Plan, Site, Topology, Warning};
+use crate::uplink::Refusal;
+use dataplane::config::RouterConfig;
+use following::follow;
 use forwarding::Forwarding;
 use living::Living;
 use signals::Signals;
@@ -55,6 +63,7 @@ pub struct Daemon {
     listener: UnixListener,
     living: Arc<Living>,
     forwarding: Forwarding,
+    monitor: Option<Monitor>,
     cleared: Option<Cleared>,
 }
 
@@ -86,13 +95,18 @@ impl Daemon {
             let _inside = runtime.enter();
             Signals::new().map_err(StartError::Signals)?
         };
+        let request = &fit_for(request, rootless)?;
         let cleared = clear_leftovers(request, site)?;
         let plan = topology::plan(request, &topology::observe(site)?)?;
+        // Before anything is made: a port that is not free shall leave no trace.
+        let reserved = Reserved::bind(plan.network(), site, rootless)?;
         let mut topology = topology::apply(&plan, site)?;
-        match Started::new(&mut topology, &runtime, &plan, site) {
-            Ok(Started { listener, forwarding }) => {
-                let living = Arc::new(Living::new(topology, forwarding.handle(), rootless));
-                Ok(Self { runtime, signals, listener, living, forwarding, cleared })
+        match Started::new(&mut topology, &runtime, &plan, site, reserved) {
+            Ok(Started { listener, relay, forwarding, router, monitor }) => {
+                let handle = forwarding.handle();
+                let living = Living::new(topology, handle, relay, rootless, site, router);
+                let living = Arc::new(living);
+                Ok(Self { runtime, signals, listener, living, forwarding, monitor, cleared })
             }
             Err(error) => {
                 report(&topology.teardown(Vec::new()));
@@ -126,7 +140,7 @@ impl Daemon {
     /// # Errors
     /// [`EndError`] if the engine ended by itself or something could not be removed.
     pub fn run(self, watcher: Option<Watcher<'_>>) -> Result<(), EndError> {
-        let Self { runtime, mut signals, listener, living, forwarding, .. } = self;
+        let Self { runtime, mut signals, listener, living, forwarding, monitor, .. } = self;
         let end = runtime.block_on(async {
             let server = serve(listener, &living);
             let end = tokio::select! {
@@ -134,6 +148,7 @@ impl Daemon {
                 () = living.stop_asked() => End::Wanted("request"),
                 () = forwarding.ended() => End::Engine,
                 never = ticks(&living, watcher) => match never {},
+                never = follow(&living, monitor) => match never {},
             };
             living.stop();
             // A client that asked for the end shall get its answer; one that hangs is not waited for.
@@ -174,7 +189,10 @@ impl Daemon {
 /// The parts that exist beside the topology.
 struct Started {
     listener: UnixListener,
+    relay: Relay,
     forwarding: Forwarding,
+    router: Option<RouterConfig>,
+    monitor: Option<Monitor>,
 }
 
 impl Started {
@@ -183,16 +201,38 @@ impl Started {
         runtime: &Runtime,
         plan: &Plan,
         site: &Site,
+        reserved: Reserved,
     ) -> Result<Self, StartError> {
-        let config = topology.dataplane_config()?;
+        // From here on no change of the host is missed.
+        let monitor = Monitor::open()?;
+        let mut config = topology.dataplane_config()?;
+        let mut router = None;
+        if let Some((told, caveats)) = topology.follow(site)? {
+            topology.warnings.extend(caveats.into_iter().map(Warning::from));
+            config = config.with_router(told.clone())?;
+            router = Some(told);
+        }
         let socket = site.state_dir.join(plan.network().name().as_str()).join(SOCKET_NAME);
-        let listener = {
+        let (listener, relay) = {
             let _inside = runtime.enter();
-            server::bind(&socket)?
+            (server::bind(&socket)?, Relay::start(plan.network(), reserved)?)
         };
         let forwarding = Forwarding::start(config, topology.take_ports())?;
-        Ok(Self { listener, forwarding })
+        let monitor = router.is_some().then_some(monitor);
+        Ok(Self { listener, relay, forwarding, router, monitor })
     }
+}
+
+/// The request as it can be carried out with these privileges.
+fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
+    let mut request = request.clone();
+    if rootless {
+        if request.router.uplink == Some(UplinkKind::Route) {
+            return Err(Refusal::Rootless);
+        }
+        request.router.uplink = Some(UplinkKind::None);
+    }
+    Ok(request)
 }
 
 /// A dead process of this name may have left things; a living one is the plan's matter.

@@ -207,6 +207,7 @@ mod tests {
     fn probed(offloads: &[&str]) -> Probed {
         Probed {
             user_namespace: Answer::Has(()),
+            rules: Answer::Has(()),
             offloads: Answer::Has(offloads.iter().map(|name| (*name).to_owned()).collect()),
         }
     }

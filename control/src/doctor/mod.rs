@@ -7,6 +7,7 @@
 mod checks;
 mod device;
 pub mod probe;
+mod uplink;
 
 use crate::netns::rootless;
 use crate::topology::Site;
@@ -123,6 +124,11 @@ pub fn examine() -> Report {
     findings.extend(checks::offloads(&probed));
     findings.push(checks::ipv6());
     findings.push(checks::sysctls());
+    findings.push(uplink::rules(&probed));
+    findings.push(uplink::forwarding6());
+    findings.push(uplink::raw_sockets(privileged));
+    findings.push(uplink::local_rule());
+    findings.push(uplink::firewalls());
     findings.push(checks::descriptors());
     findings.push(checks::kernel_bridge());
     findings.push(checks::leftovers(&Site::here(privileged)));

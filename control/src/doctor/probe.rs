@@ -5,10 +5,13 @@
 //! each question; the child enters namespaces of its own, tries, prints JSON, and takes all with it
 //! when it ends.
 
+use crate::netlink::{Netlink, NetlinkError, PROTOCOL_KERNEL, PROTOCOL_OURS, Rule};
 use crate::netns::rootless;
 use crate::program;
+use crate::uplink::LAST_PORT;
 use dataplane::port::Offloads;
 use dataplane::port::tap::Tap;
+use dataplane::wire::tcp;
 use nix::sched::{CloneFlags, unshare};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,8 @@ pub enum Question {
     UserNamespace,
     /// Which offloads does the kernel grant to a TAP?
     Offloads,
+    /// Does the kernel have rules with protocols and ports, and may the local rule be moved?
+    Rules,
 }
 
 impl Question {
@@ -28,6 +33,7 @@ impl Question {
         match self {
             Self::UserNamespace => "user-namespace",
             Self::Offloads => "offloads",
+            Self::Rules => "rules",
         }
     }
 }
@@ -47,11 +53,16 @@ pub enum Answer<T> {
 pub(super) struct Probed {
     pub(super) user_namespace: Answer<()>,
     pub(super) offloads: Answer<Vec<String>>,
+    pub(super) rules: Answer<()>,
 }
 
 /// Tries everything, each in a child process.
 pub(super) fn in_child() -> Probed {
-    Probed { user_namespace: ask(Question::UserNamespace), offloads: ask(Question::Offloads) }
+    Probed {
+        user_namespace: ask(Question::UserNamespace),
+        offloads: ask(Question::Offloads),
+        rules: ask(Question::Rules),
+    }
 }
 
 fn ask<T: DeserializeOwned>(question: Question) -> Answer<T> {
@@ -77,18 +88,41 @@ pub fn user_namespace() -> Answer<()> {
 
 /// Opens a TAP in a network namespace of its own. The process is not the same afterwards.
 pub fn offloads() -> Answer<Vec<String>> {
-    let entered = if rootless::is_privileged() {
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| errno.to_string())
-    } else {
-        rootless::enter().map_err(|error| error.to_string())
-    };
-    if let Err(error) = entered {
-        return Answer::Lacks(format!("no namespace to try it in: {error}"));
+    if let Err(reason) = enter() {
+        return Answer::Lacks(reason);
     }
     match Tap::open("probe", Offloads::ALL) {
         Ok(tap) => Answer::Has(granted(&tap)),
         Err(error) => Answer::Lacks(error.to_string()),
     }
+}
+
+/// Does with rules what an uplink does, in a network namespace of its own. The process is not the same
+/// afterwards.
+pub fn rules() -> Answer<()> {
+    let attempt = || -> Result<(), NetlinkError> {
+        let mut netlink = Netlink::open()?;
+        netlink.add_rule(&Rule::local(true, 2, PROTOCOL_OURS))?;
+        netlink.remove_rule(&Rule::local(true, 0, PROTOCOL_KERNEL))?;
+        let mut rule = Rule::local(true, 1, PROTOCOL_OURS);
+        rule.ip_protocol = Some(tcp::PROTOCOL);
+        rule.ports = Some((61_000, LAST_PORT));
+        netlink.add_rule(&rule)
+    };
+    match enter().and_then(|()| attempt().map_err(|error| error.to_string())) {
+        Ok(()) => Answer::Has(()),
+        Err(reason) => Answer::Lacks(reason),
+    }
+}
+
+/// Enters a network namespace of its own.
+fn enter() -> Result<(), String> {
+    let entered = if rootless::is_privileged() {
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| errno.to_string())
+    } else {
+        rootless::enter().map_err(|error| error.to_string())
+    };
+    entered.map_err(|error| format!("no namespace to try it in: {error}"))
 }
 
 fn granted(tap: &Tap) -> Vec<String> {

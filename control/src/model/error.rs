@@ -1,5 +1,6 @@
 //! Why is a request refused?
 
+use super::PublishFault;
 use super::network::MAX_PORTS;
 use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
@@ -153,9 +154,44 @@ pub enum ModelError {
         /// The last number that is allowed there.
         last: u32,
     },
+    /// A port cannot be published so.
+    #[error("--publish {text:?}: {fault}")]
+    Publish {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        #[source]
+        fault: PublishFault,
+    },
     /// The file of rules is refused.
     #[error(transparent)]
     Rules(#[from] Box<RulesError>),
+    /// The ports to translate to cannot be read.
+    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65535")]
+    NatPortsMalformed(String),
+    /// A timeout cannot be read.
+    #[error("--conntrack-timeout {0:?} is no timeout: write it like udp=30, in whole seconds")]
+    TimeoutMalformed(String),
+    /// There is no such timeout.
+    #[error("--conntrack-timeout {name}: there is no such timeout; there are {known}")]
+    TimeoutUnknown {
+        /// The name as given.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// An option says how traffic is translated that does not go out.
+    #[error("{0} says how to reach the outside, and --uplink none that nobody does: leave one out")]
+    NeedsUplink(&'static str),
+    /// The router does not take its settings.
+    #[error("{option}: {error}")]
+    Router {
+        /// The option to change.
+        option: &'static str,
+        /// What is wrong with it.
+        #[source]
+        error: ConfigError,
+    },
     /// The switch does not take its settings.
     #[error("{option}: {error}")]
     Switch {

@@ -7,12 +7,16 @@
 mod error;
 mod name;
 mod network;
+mod publish;
 mod request;
+mod router;
 pub mod rules;
 mod subnet;
 
 pub use error::ModelError;
 pub use name::{InterfaceName, NetworkName};
 pub use network::{MAX_PORTS, Mtu, Network};
+pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};
 pub use request::NetworkRequest;
+pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

@@ -1,7 +1,8 @@
 //! What makes a request a network?
 
+use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
-use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, Subnets};
+use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
 use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -55,10 +56,12 @@ pub struct Network {
     mtu: Mtu,
     isolated: BTreeSet<u32>,
     plain: BTreeSet<u32>,
+    publish: Vec<Publish>,
     check_source: bool,
     switch: SwitchConfig,
     filter: FilterConfig,
     internal: bool,
+    router: RouterOptions,
 }
 
 impl Network {
@@ -77,7 +80,9 @@ impl Network {
         let isolated = numbers("--isolate", &request.isolate, request.isolate_all, 1, ports)?;
         let plain =
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
+        let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
+        let router = RouterOptions::new(&request.router)?;
         let check_source = request.check_source;
         let filter = filter(request, &name, ports)?;
         let internal = request.internal;
@@ -89,10 +94,12 @@ impl Network {
             mtu,
             isolated,
             plain,
+            publish,
             check_source,
             switch,
             filter,
             internal,
+            router,
         })
     }
 
@@ -136,6 +143,11 @@ impl Network {
         self.check_source
     }
 
+    /// The published ports, as they were written; no two of them overlap.
+    pub fn publish(&self) -> &[Publish] {
+        &self.publish
+    }
+
     /// How the switch behaves.
     pub fn switch(&self) -> &SwitchConfig {
         &self.switch
@@ -149,6 +161,11 @@ impl Network {
     /// Is there no way to the outside and back?
     pub fn is_internal(&self) -> bool {
         self.internal
+    }
+
+    /// What the router is to do.
+    pub fn router(&self) -> &RouterOptions {
+        &self.router
     }
 }
 

@@ -1,7 +1,9 @@
 //! What did the user write?
 
 use super::rules::RulesFile;
-use super::{ModelError, Mtu, NetworkName, SubnetRequest, parse_subnet, parse_subnet6};
+use super::{
+    ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
+};
 use dataplane::config::{StormLimit, SwitchConfig};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub struct NetworkRequest {
     pub no_offloads: Vec<u32>,
     /// `--no-offloads` of every port and the host's.
     pub no_offloads_all: bool,
+    /// Each `--publish`.
+    pub publish: Vec<String>,
     /// Are frames with a source MAC that is not the port's dropped?
     pub check_source: bool,
     /// See [`SwitchConfig::ageing`].
@@ -45,6 +49,8 @@ pub struct NetworkRequest {
     pub icc: bool,
     /// `--internal`: is there no way to the outside and back?
     pub internal: bool,
+    /// What is asked of the router.
+    pub router: RouterRequest,
 }
 
 impl NetworkRequest {
@@ -62,6 +68,7 @@ impl NetworkRequest {
             isolate_all: false,
             no_offloads: Vec::new(),
             no_offloads_all: false,
+            publish: Vec::new(),
             check_source: true,
             ageing: switch.ageing,
             fdb_capacity: switch.fdb_capacity,
@@ -70,6 +77,7 @@ impl NetworkRequest {
             rules: None,
             icc: true,
             internal: false,
+            router: RouterRequest::default(),
         }
     }
 

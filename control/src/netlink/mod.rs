@@ -1,17 +1,26 @@
 //! How do we talk to the kernel about links, addresses and routes?
 //!
 //! A [`Netlink`] is a route socket of the network namespace whose thread opened it. Each call is one
-//! request and waits for the kernel's answer; there is no notification and no second request under
-//! way. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
+//! request and waits for the kernel's answer; there is no second request under way. Notifications come
+//! on a socket of their own, the [`Monitor`]. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
 
 mod address;
 mod bridge;
+mod interface;
 mod link;
+mod lookup;
+mod monitor;
+mod own;
 mod route;
+mod rule;
 mod socket;
 
+pub use interface::Interface;
 pub use link::{Link, LinkChange, all_links};
+pub use lookup::Way;
+pub use monitor::Monitor;
 pub use route::HostRoute;
+pub use rule::{PROTOCOL_KERNEL, PROTOCOL_OURS, Rule, TABLE_LOCAL};
 pub use socket::Netlink;
 
 use ipnet::IpNet;
@@ -34,10 +43,26 @@ pub enum Attempt {
     AddAddress(String, IpNet),
     /// To route everything through an interface.
     AddDefaultRoute(String, IpAddr),
+    /// To look up where an address leads.
+    FindRoute(IpAddr),
     /// To list all routes.
     ListRoutes,
     /// To list all interfaces.
     ListLinks,
+    /// To list all addresses.
+    ListAddresses,
+    /// To list the rules.
+    ListRules,
+    /// To add a rule.
+    AddRule(String),
+    /// To remove a rule.
+    RemoveRule(String),
+    /// To remove the default route of a table.
+    RemoveTableRoute(u32),
+    /// To find the way to an address.
+    FindWay(IpAddr),
+    /// To tell of changes.
+    Monitor,
 }
 
 impl fmt::Display for Attempt {
@@ -51,8 +76,18 @@ impl fmt::Display for Attempt {
             Self::AddDefaultRoute(name, gateway) => {
                 write!(f, "add a default route via {gateway} on {name}")
             }
+            Self::FindRoute(address) => write!(f, "say where {address} leads"),
             Self::ListRoutes => write!(f, "list the routes"),
             Self::ListLinks => write!(f, "list the interfaces"),
+            Self::ListAddresses => write!(f, "list the addresses"),
+            Self::ListRules => write!(f, "list the rules"),
+            Self::AddRule(rule) => write!(f, "add the rule {rule}"),
+            Self::RemoveRule(rule) => write!(f, "remove the rule {rule}"),
+            Self::RemoveTableRoute(table) => {
+                write!(f, "remove the default route of table {table}")
+            }
+            Self::FindWay(address) => write!(f, "find the way to {address}"),
+            Self::Monitor => write!(f, "tell of changes"),
         }
     }
 }

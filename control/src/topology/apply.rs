@@ -8,6 +8,7 @@ use super::closing::close_together;
 use super::endpoint::{Blueprint, Endpoint};
 use super::journal::Journal;
 use super::namespaces;
+use super::outside;
 use super::record::{Record, RecordError, lock_site};
 use super::standing::{Holdings, TeardownError, Topology, Warning};
 use super::{ObserveError, Plan, PlanError, Site, observe};
@@ -15,6 +16,7 @@ use crate::addressing::{Interfaces, interfaces};
 use crate::model::Network;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::{self, NetnsError};
+use crate::uplink::UplinkError;
 use dataplane::port::Offloads;
 use dataplane::port::tap::TapError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -41,6 +43,9 @@ pub enum StepError {
     /// The journal cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The way to the outside cannot be made.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
 }
 
 /// Why the plan could not be made real. Everything made before is removed again.
@@ -80,25 +85,36 @@ fn describe_undo(errors: &[TeardownError]) -> String {
 pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     let network = plan.network();
     // Two processes at once would choose the same subnet: they go one after the other.
-    let _turn = lock_site(site)?;
+    let turn = lock_site(site)?;
     plan.check(&observe(site)?).map_err(ApplyError::Overtaken)?;
     let name = network.name();
     let record = Record::claim(site, name)?;
-    let journal = Journal::new(name, network.ports());
-    let begin = Holdings::begin(site, name, record, &journal);
+    let journal = Journal::new(name, network.ports(), network.host_interface().as_str());
+    let begin = Holdings::begin(site, name, record, &journal, &turn);
     let mut holdings = begin.map_err(|source| failed(RECORD, source, Vec::new()))?;
     raise_descriptor_limit(network.ports());
     let mut warnings = Vec::new();
     if plan.ipv6_missing() {
         warnings.push(Warning::NoIpv6);
     }
-    match build(network, site, &journal.mark, &mut warnings) {
+    let mut topology = match build(network, site, &journal.mark, &mut warnings) {
         Ok((host, ports)) => {
-            Ok(Topology { network: network.clone(), host, ports, warnings, holdings })
+            let network = network.clone();
+            Topology { network, host, ports, warnings, uplink: None, holdings }
         }
-        Err((what, source)) => Err(failed(&what, source, holdings.release().1)),
+        Err((what, source)) => return Err(failed(&what, source, holdings.release(&turn).1)),
+    };
+    match outside::raise(&mut topology, site) {
+        Ok(()) => Ok(topology),
+        Err(error) => {
+            // The teardown takes its own turn.
+            drop(turn);
+            Err(failed(UPLINK, error.into(), topology.teardown(Vec::new())))
+        }
     }
 }
+
+const UPLINK: &str = "the way to the outside";
 
 const RECORD: &str = "the network's record";
 
@@ -167,6 +183,8 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
     let Interfaces { host, ports } = interfaces(network);
     let gateways: Vec<IpAddr> = std::iter::once(host.ipv4.addr().into())
         .chain(host.ipv6.map(|ipv6| ipv6.addr().into()))
+        // Who cannot reach the outside shall know at once.
+        .filter(|_| !network.is_internal())
         .collect();
     let offloads = |number| if network.is_plain(number) { Offloads::NONE } else { Offloads::ALL };
     let name = network.host_interface().to_string();

@@ -45,14 +45,14 @@ pub fn clear(site: &Site, name: &NetworkName) -> Result<Cleared, ClearError> {
     if known(site, name.clone()).is_none() {
         return Ok(Cleared::default());
     }
-    let _turn = lock_site(site)?;
+    let turn = lock_site(site)?;
     let record = Record::claim(site, name)?;
     let Some(journal) = record.journal()? else {
         // Killed before it wrote down, and so before it made anything.
         record.discard()?;
         return Ok(Cleared { found: true, ..Cleared::default() });
     };
-    let (removal, errors) = Holdings::of(site, name, record, &journal).release();
+    let (removal, errors) = Holdings::of(site, name, record, &journal).release(&turn);
     if !errors.is_empty() {
         return Err(ClearError::Remove { name: name.clone(), errors });
     }

@@ -53,7 +53,8 @@ pub(super) struct Blueprint {
     pub(super) namespace: Option<(String, PathBuf)>,
     /// Its addresses.
     pub(super) addresses: Addresses,
-    /// Where the default routes go: the bridge's addresses, but not for the host itself.
+    /// Where the default routes go: the bridge's addresses, but not for the host itself and not in an
+    /// internal network.
     pub(super) gateways: Vec<IpAddr>,
     /// Its MTU.
     pub(super) mtu: Mtu,

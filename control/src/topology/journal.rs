@@ -3,6 +3,7 @@
 //! Written before anything is made, so that after a kill at any moment one knows what to look for.
 
 use crate::model::NetworkName;
+use crate::uplink::Entry;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
@@ -23,15 +24,20 @@ pub(super) struct Journal {
     pub(super) ports: u32,
     /// What its namespaces wear.
     pub(super) mark: String,
+    /// The host's interface.
+    pub(super) interface: String,
+    /// Its way to the outside.
+    pub(super) uplink: Option<Entry>,
 }
 
 impl Journal {
-    /// The journal of this process for a network with this many ports.
-    pub(super) fn new(name: &NetworkName, ports: u32) -> Self {
+    /// The journal of this process for a network with this many ports and this host interface.
+    pub(super) fn new(name: &NetworkName, ports: u32, interface: &str) -> Self {
         // The standard library seeds these hashers from the kernel's random numbers.
         let random = [(); 2].map(|()| RandomState::new().hash_one(name.as_str()));
         let mark = format!("udp-bridge {name} {:016x}{:016x}", random[0], random[1]);
-        Self { pid: std::process::id(), ports, mark }
+        let interface = interface.to_owned();
+        Self { pid: std::process::id(), ports, mark, interface, uplink: None }
     }
 
     /// The journal in a network's folder, if there is one.
@@ -61,14 +67,14 @@ mod tests {
     #[test]
     fn no_two_journals_have_the_same_mark() {
         let name = "ub0".parse().unwrap();
-        assert_ne!(Journal::new(&name, 3).mark, Journal::new(&name, 3).mark);
+        assert_ne!(Journal::new(&name, 3, "ub0").mark, Journal::new(&name, 3, "ub0").mark);
     }
 
     #[test]
     fn a_journal_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Journal::read(folder.path()).unwrap(), None);
-        let journal = Journal::new(&"ub0".parse().unwrap(), 3);
+        let journal = Journal::new(&"ub0".parse().unwrap(), 3, "ub0");
         journal.write(folder.path()).unwrap();
         assert_eq!(Journal::read(folder.path()).unwrap(), Some(journal));
     }

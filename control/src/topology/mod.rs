@@ -22,6 +22,7 @@
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
 //! | `namespaces` | marks, recognises and removes namespaces |
+//! | `outside` | the uplink and what its record says of it |
 //! | `closing` | closes many TAPs at once |
 //! | `standing` | a network that stands, and its end |
 //! | `clear` | what a killed process left |
@@ -34,6 +35,7 @@ mod holder;
 mod journal;
 mod namespaces;
 mod observe;
+mod outside;
 mod plan;
 mod record;
 mod site;
@@ -43,6 +45,7 @@ pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply};
 pub use clear::{ClearError, Cleared, clear};
 pub use endpoint::{Endpoint, RingError, ring_drops};
 pub use observe::{ObserveError, Observed, Route, observe};
+pub use outside::FollowError;
 pub use plan::{Plan, PlanError, plan};
 pub use record::{KnownNetwork, RecordError, networks};
 pub use site::Site;

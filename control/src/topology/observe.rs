@@ -1,8 +1,11 @@
 //! What is on this machine already?
 
+use super::record::living;
 use super::{KnownNetwork, Site, networks};
 use crate::netlink::{HostRoute, Netlink, NetlinkError, all_links};
+use crate::netns::{self, Identity, NetnsError};
 use crate::sysctl;
+use crate::uplink::{self, UplinkError};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -23,6 +26,12 @@ pub struct Observed {
     pub networks: Vec<KnownNetwork>,
     /// Can interfaces have IPv6 here?
     pub ipv6: bool,
+    /// The calling thread's namespace.
+    pub home: Identity,
+    /// What an uplink finds.
+    pub host: uplink::Host,
+    /// The uplinks of the networks that live.
+    pub uplinks: Vec<uplink::Entry>,
 }
 
 /// Why the machine cannot be looked at.
@@ -31,6 +40,12 @@ pub enum ObserveError {
     /// The kernel does not answer.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
+    /// The namespace cannot be told from others.
+    #[error(transparent)]
+    Namespace(#[from] NetnsError),
+    /// Settings cannot be read.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
     /// A directory cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Directory {
@@ -55,7 +70,17 @@ pub fn observe(site: &Site) -> Result<Observed, ObserveError> {
     };
     let namespaces = names_in(&site.netns_dir).map_err(unreadable(&site.netns_dir))?;
     let networks = networks(site).map_err(unreadable(&site.state_dir))?;
-    Ok(Observed { routes, links, namespaces, networks, ipv6: sysctl::has_ipv6() })
+    let living = living(site).map_err(unreadable(&site.state_dir))?;
+    Ok(Observed {
+        routes,
+        links,
+        namespaces,
+        networks,
+        ipv6: sysctl::has_ipv6(),
+        home: netns::own()?,
+        host: uplink::Host::observe()?,
+        uplinks: living.into_iter().filter_map(|(_, journal)| journal.uplink).collect(),
+    })
 }
 
 /// The names in a directory; none if it does not exist.

@@ -3,9 +3,11 @@
 //! Pure: from a request and what was found on the machine to a [`Plan`] that can be carried out, or
 //! to the reason why not. Default subnets are chosen here, because they must be free.
 
+use super::outside::wanted;
 use super::{Observed, Route};
 use crate::addressing::{default_subnets, default_subnets6};
 use crate::model::{ModelError, Network, NetworkName, NetworkRequest, SubnetRequest, Subnets};
+use crate::uplink::{self, Refusal};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Everything that [`super::apply()`] will make.
@@ -34,7 +36,8 @@ impl Plan {
         check_names(&self.network, observed)?;
         let subnets = self.network.subnets();
         check_free("--subnet", subnets.v4.into(), observed)?;
-        subnets.v6.map_or(Ok(()), |subnet| check_free("--subnet6", subnet.into(), observed))
+        subnets.v6.map_or(Ok(()), |subnet| check_free("--subnet6", subnet.into(), observed))?;
+        check_uplink(&self.network, observed)
     }
 }
 
@@ -92,6 +95,9 @@ pub enum PlanError {
          `udp-bridge doctor` says more"
     )]
     NoIpv6(Ipv6Net),
+    /// There is no way to the outside as it is asked for.
+    #[error(transparent)]
+    Uplink(#[from] Refusal),
 }
 
 fn describe(route: &Route) -> String {
@@ -183,6 +189,16 @@ fn check_free(option: &'static str, subnet: IpNet, observed: &Observed) -> Resul
         route: route.clone(),
         free: free_like(subnet, observed),
     })
+}
+
+/// Can the network have the uplink that it asks for? Who does not ask may get none.
+fn check_uplink(network: &Network, observed: &Observed) -> Result<(), PlanError> {
+    let Some(wanted) = wanted(network) else { return Ok(()) };
+    match uplink::choose(&wanted, observed.home, &observed.host, &observed.uplinks) {
+        Err(Refusal::NoPortsLeft) if network.router().uplink.is_none() => Ok(()),
+        Err(refusal) => Err(refusal.into()),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// The route that has addresses in common with the subnet.

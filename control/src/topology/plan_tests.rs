@@ -22,6 +22,7 @@ fn machine() -> Observed {
             KnownNetwork { name: "dead".parse().unwrap(), alive: false, pid: Some(8) },
         ],
         ipv6: true,
+        ..Observed::default()
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) struct Record {
 impl Record {
     /// Takes hold of the network's folder, making it if it is not there.
     pub(super) fn claim(site: &Site, name: &NetworkName) -> Result<Self, RecordError> {
-        let folder = site.state_dir.join(name.as_str());
+        let folder = folder(site, name);
         let path = folder.join(LOCK);
         let lock = open_lock(&folder)?;
         if !take(&lock, &folder).map_err(failed(&path))? {
@@ -166,9 +166,25 @@ pub fn networks(site: &Site) -> io::Result<Vec<KnownNetwork>> {
     Ok(known)
 }
 
+/// The journals of the networks that live.
+pub(super) fn living(site: &Site) -> io::Result<Vec<(NetworkName, Journal)>> {
+    let alive = networks(site)?.into_iter().filter(|network| network.alive);
+    // Who has no journal yet has made nothing yet.
+    let with_journal = alive.filter_map(|network| {
+        let journal = Journal::read(&folder(site, &network.name)).ok().flatten()?;
+        Some((network.name, journal))
+    });
+    Ok(with_journal.collect())
+}
+
+/// A network's folder.
+pub(super) fn folder(site: &Site, name: &NetworkName) -> PathBuf {
+    site.state_dir.join(name.as_str())
+}
+
 /// What is known of a network; nothing if it has no folder, or vanishes just now.
 pub(super) fn known(site: &Site, name: NetworkName) -> Option<KnownNetwork> {
-    let folder = site.state_dir.join(name.as_str());
+    let folder = folder(site, &name);
     let metadata = fs::symlink_metadata(&folder).ok()?;
     if !metadata.is_dir() {
         return None;
@@ -254,7 +270,7 @@ mod tests {
             networks(&site).unwrap(),
             [KnownNetwork { name: name.clone(), alive: true, pid }]
         );
-        let journal = Journal::new(&name, 3);
+        let journal = Journal::new(&name, 3, "ub0");
         record.write(&journal).unwrap();
         assert_eq!(record.journal().unwrap(), Some(journal));
         drop(record);

@@ -4,12 +4,15 @@ use super::closing::close_together;
 use super::endpoint::Endpoint;
 use super::journal::Journal;
 use super::namespaces::{self, Removal};
-use super::record::{Record, RecordError};
+use super::outside::others;
+use super::record::{Record, RecordError, lock_site};
 use super::{Site, StepError};
 use crate::model::{Network, NetworkName};
 use crate::sysctl::SysctlError;
+use crate::uplink::{self, Caveat, Uplink, UplinkError};
 use dataplane::config::{Config, ConfigError, PortConfig};
 use dataplane::port::Port;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
@@ -22,6 +25,14 @@ pub enum Warning {
     /// A setting of an interface could not be changed; the first one stands for all interfaces.
     #[error("{0}; the network works without")]
     Sysctl(#[from] SysctlError),
+    /// Something that the way to the outside does without.
+    #[error(transparent)]
+    Uplink(#[from] Caveat),
+    /// There is no way to the outside.
+    #[error(
+        "the network has no way to the outside: {0}; with --uplink none it does without in silence"
+    )]
+    NoUplink(#[source] UplinkError),
 }
 
 /// Something that could not be removed.
@@ -39,6 +50,9 @@ pub enum TeardownError {
     /// The record stays.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// Rules or settings of the way to the outside stay.
+    #[error("cannot undo the way to the outside: {0}")]
+    Uplink(#[from] UplinkError),
 }
 
 /// A network that stands. [`Topology::teardown`] takes it down and tells what went wrong with that;
@@ -53,6 +67,8 @@ pub struct Topology {
     pub ports: Vec<Endpoint>,
     /// What is not as it should be.
     pub warnings: Vec<Warning>,
+    /// The way to the outside.
+    pub(super) uplink: Option<Uplink>,
     pub(super) holdings: Holdings,
 }
 
@@ -92,7 +108,7 @@ impl Topology {
 
     fn take_down(&mut self) -> Vec<TeardownError> {
         close_together(self.take_ports());
-        self.holdings.release().1
+        self.holdings.release_in_turn()
     }
 }
 
@@ -105,7 +121,8 @@ impl Drop for Topology {
 /// What outlives the process unless it is released: the namespaces' names and the record.
 #[derive(Debug)]
 pub(super) struct Holdings {
-    netns_dir: PathBuf,
+    site: Site,
+    name: NetworkName,
     names: Vec<String>,
     mark: String,
     /// `None` once everything is released.
@@ -119,10 +136,14 @@ impl Holdings {
         name: &NetworkName,
         record: Record,
         journal: &Journal,
+        turn: &File,
     ) -> Result<Self, StepError> {
-        let holdings = Self::of(site, name, record, journal);
-        if let Some(record) = &holdings.record {
-            record.write(journal)?;
+        let mut holdings = Self::of(site, name, record, journal);
+        let written = holdings.record.as_ref().map_or(Ok(()), |record| record.write(journal));
+        if let Err(error) = written {
+            // Dropped with its record it would wait for the turn that the caller has.
+            holdings.release(turn);
+            return Err(error.into());
         }
         Ok(holdings)
     }
@@ -130,30 +151,59 @@ impl Holdings {
     /// What the journal says was made.
     pub(super) fn of(site: &Site, name: &NetworkName, record: Record, journal: &Journal) -> Self {
         Self {
-            netns_dir: site.netns_dir.clone(),
+            site: site.clone(),
+            name: name.clone(),
             names: (1..=journal.ports).map(|number| name.port(number)).collect(),
             mark: journal.mark.clone(),
             record: Some(record),
         }
     }
 
-    /// Removes everything. The record stays if a namespace does, so that one can try again.
-    pub(super) fn release(&mut self) -> (Removal, Vec<TeardownError>) {
+    /// Removes everything, waiting for others that make or remove networks here.
+    fn release_in_turn(&mut self) -> Vec<TeardownError> {
+        if self.record.is_none() {
+            return Vec::new();
+        }
+        match lock_site(&self.site) {
+            Ok(turn) => self.release(&turn).1,
+            Err(error) => vec![error.into()],
+        }
+    }
+
+    /// Removes everything; the caller holds the site's lock. The record stays if anything else does,
+    /// so that one can try again.
+    pub(super) fn release(&mut self, _turn: &File) -> (Removal, Vec<TeardownError>) {
         let Some(record) = self.record.take() else {
             return Default::default();
         };
         let names = std::mem::take(&mut self.names);
-        let mut removal = namespaces::remove(&self.netns_dir, names, &self.mark);
+        let mut removal = namespaces::remove(&self.site.netns_dir, names, &self.mark);
         let mut errors = std::mem::take(&mut removal.errors);
+        errors.extend(self.lower(&record).into_iter().map(TeardownError::from));
         if errors.is_empty() {
             errors.extend(record.discard().err().map(TeardownError::from));
         }
         (removal, errors)
     }
+
+    /// Takes away what the journal says of an uplink.
+    fn lower(&self, record: &Record) -> Vec<UplinkError> {
+        let failed = |source| UplinkError::Ledger { path: self.site.state_dir.clone(), source };
+        let entry = match record.journal() {
+            Ok(journal) => journal.and_then(|journal| journal.uplink),
+            // It is told when the record cannot be discarded.
+            Err(_) => None,
+        };
+        let Some(entry) = entry else { return Vec::new() };
+        match others(&self.site, &self.name).map_err(failed) {
+            Ok(others) => uplink::lower(&self.site.state_dir, &entry, &others),
+            Err(error) => vec![error],
+        }
+    }
 }
 
 impl Drop for Holdings {
     fn drop(&mut self) {
-        self.release();
+        self.release_in_turn();
     }
 }

@@ -12,7 +12,7 @@ mod router;
 pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
 pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule, RuleError};
 pub use nat::{Filtering, NatConfig};
-pub use published::{Publish, PublishedPorts};
+pub use published::{HostPorts, Publish, PublishedPorts, first_overlap};
 pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
 
 use crate::outcome::PortId;

@@ -74,7 +74,7 @@ impl<A: Address, X> Conntrack<A, X> {
         let entry = self.slab.remove(id.0)?;
         let ([original, reply], extra, owner) = entry.into_parts();
         census.leave(owner);
-        Some(Gone { original, reply, extra, owner })
+        Some(Gone { id, original, reply, extra, owner })
     }
 
     /// Finds room: the flow that must go first, if one must.

@@ -60,6 +60,14 @@ use slab::Slab;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowId(u32);
 
+impl FlowId {
+    /// A number that no other flow of the table has while it lives.
+    #[inline]
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// A flow that was found, and which way the packet goes in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -72,6 +80,8 @@ pub struct Hit {
 /// What is left of a flow that was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone<A, X> {
+    /// Which it was; another flow may have that now.
+    pub id: FlowId,
     /// How its first packet was addressed.
     pub original: Tuple<A>,
     /// How replies were addressed.

@@ -55,6 +55,13 @@ impl<A: Address> Control<A> {
         }
     }
 
+    /// A connection whose first SYN had this number.
+    pub fn begun(sequence: u32) -> Self {
+        let mut control = Self::new();
+        control.side_mut(Direction::Original).ends_line(sequence.wrapping_add(1));
+        control
+    }
+
     /// Turns what the segment acknowledges into the numbers of who sent that: to be done first, so that
     /// conntrack sees each end's own numbers.
     pub fn acknowledge(&self, frame: &mut Frame<'_>, direction: Direction) {

@@ -8,11 +8,14 @@
 //!   the outside ──> SNAT
 //! ```
 //!
+//! What was announced by FTP goes the way that its announcement says ([`super::announce`]).
+//!
 //! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
 //! back at once.
 //!
 //! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
 
+use super::announce::{Awaited, state_of};
 use super::path::{Fate, Path};
 use crate::config::Filtering;
 use crate::conntrack::{NewFlow, Packet};
@@ -32,25 +35,41 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
+        let awaited = self.awaited(tuple, packet);
+        let fate = self.choose_from_namespace(frame, tuple, packet, awaited.as_ref());
+        // The flow has a lease of its own, if it needs one.
+        self.family.give_back(awaited.and_then(|awaited| awaited.lease));
+        fate
+    }
+
+    fn choose_from_namespace(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        packet: &Packet,
+        awaited: Option<&Awaited<A>>,
+    ) -> Result<Fate<A>, DropReason> {
+        let state = state_of(awaited);
         if is_not_routed(tuple.destination) {
-            return self.begin_plain(frame, tuple, packet);
+            return self.begin_plain(frame, tuple, packet, state);
         }
         let own = self.family.routes.is_own(tuple.destination);
         let target = if own { self.target(tuple) } else { None };
         let Some((address, port)) = target else {
             if own || self.is_inside(tuple.destination) || self.shared.config.uplink.is_none() {
-                return self.begin_plain(frame, tuple, packet);
+                return self.begin_plain(frame, tuple, packet, state);
             }
-            return self.begin_to_outside(frame, tuple, packet);
+            return self.begin_to_outside(frame, tuple, packet, awaited.map(|it| it.caller));
         };
         if !self.is_inside(tuple.source) {
             return Err(DropReason::SpoofedSource);
         }
         self.family.tracked.judge_new(packet)?;
         let reached = Tuple { destination: address, destination_port: port, ..*tuple };
-        self.judge(frame, &reached, FlowState::New)?;
+        self.judge(frame, &reached, state)?;
         self.refuse_last_hop(frame, &reached)?;
-        self.begin_translated(frame, tuple, &reached, tuple.destination, packet)
+        let to = (&reached, tuple.destination);
+        self.begin_translated(frame, tuple, to, packet, state)
     }
 
     /// To the host itself, or to whom the host sends it: nothing is translated.
@@ -59,6 +78,7 @@ impl<A: Routed> Path<'_, A> {
         frame: &Frame<'_>,
         tuple: &Tuple<A>,
         packet: &Packet,
+        state: FlowState,
     ) -> Result<Fate<A>, DropReason> {
         if !self.shared.judges {
             return Ok(Fate::Plain);
@@ -71,16 +91,18 @@ impl<A: Routed> Path<'_, A> {
             self.judge(frame, tuple, FlowState::Invalid)?;
             return Ok(Fate::Plain);
         }
-        self.judge(frame, tuple, FlowState::New)?;
-        self.track(tuple, tuple.inverted(), frame.ingress(), None, packet)?;
+        self.judge(frame, tuple, state)?;
+        self.track(tuple, tuple.inverted(), frame.ingress(), None, packet, state)?;
         Ok(Fate::Plain)
     }
 
+    /// Under the address that who is called knows the sender by already, if it announced that.
     fn begin_to_outside(
         &mut self,
         frame: &Frame<'_>,
         tuple: &Tuple<A>,
         packet: &Packet,
+        known_as: Option<A>,
     ) -> Result<Fate<A>, DropReason> {
         if !self.is_inside(tuple.source) {
             return Err(DropReason::SpoofedSource);
@@ -89,15 +111,19 @@ impl<A: Routed> Path<'_, A> {
             return Err(DropReason::Internal);
         }
         self.family.tracked.judge_new(packet)?;
-        self.judge(frame, tuple, FlowState::New)?;
+        let state = state_of(known_as.as_ref());
+        self.judge(frame, tuple, state)?;
         self.refuse_last_hop(frame, tuple)?;
         let way = self.family.routes.way(tuple.destination).and_then(|way| way.source);
         let Some(source) = way else {
             self.refuse(frame, Refusal::NoRoute);
             return Err(DropReason::NoRoute);
         };
-        let external = self.family.nat.external_for(tuple.source).unwrap_or(source);
-        self.begin_translated(frame, tuple, tuple, external, packet)
+        let external = known_as
+            .filter(|&address| self.family.routes.is_own(address))
+            .or_else(|| self.family.nat.external_for(tuple.source))
+            .unwrap_or(source);
+        self.begin_translated(frame, tuple, (tuple, external), packet, state)
     }
 
     /// A flow whose source becomes the external address; `reached` is `tuple` after DNAT.
@@ -105,15 +131,15 @@ impl<A: Routed> Path<'_, A> {
         &mut self,
         frame: &Frame<'_>,
         tuple: &Tuple<A>,
-        reached: &Tuple<A>,
-        external: A,
+        (reached, external): (&Tuple<A>, A),
         packet: &Packet,
+        state: FlowState,
     ) -> Result<Fate<A>, DropReason> {
         let (tracked, now) = (&self.family.tracked, self.now);
         let taken = |reply: &Tuple<A>| tracked.find(reply, now).is_some();
         let (lease, source, port) = self.family.nat.lease(reached, external, taken)?;
         let reply = Tuple { destination: source, destination_port: port, ..reached.inverted() };
-        self.track(tuple, reply, frame.ingress(), Some(lease), packet)?;
+        self.track(tuple, reply, frame.ingress(), Some(lease), packet, state)?;
         self.family.meet(&reply, self.shared.config.nat.filtering);
         Ok(Fate::Becomes(reply.inverted()))
     }
@@ -129,38 +155,44 @@ impl<A: Routed> Path<'_, A> {
             return Err(DropReason::NotOurs);
         }
         let Tuple { protocol, destination, destination_port, .. } = *tuple;
-        let published = self.published(tuple);
+        let awaited = self.awaited(tuple, packet);
+        let state = state_of(awaited.as_ref());
+        let known = match &awaited {
+            Some(awaited) => Some(awaited.reached),
+            None => self.published(tuple),
+        };
         let mapped = || self.family.nat.mapped(protocol, destination, destination_port);
-        let Some((address, port)) = published.or_else(mapped) else { return Ok(Fate::HandBack) };
+        let Some((address, port)) = known.or_else(mapped) else { return Ok(Fate::HandBack) };
+        let mut lease = awaited.and_then(|awaited| awaited.lease);
+        let reached = Tuple { destination: address, destination_port: port, ..*tuple };
+        let allowed = self
+            .may_come_in(tuple, known.is_some())
+            .and_then(|()| self.family.tracked.judge_new(packet))
+            .and_then(|()| self.judge(frame, &reached, state));
+        if let Err(reason) = allowed {
+            self.family.give_back(lease);
+            return Err(reason);
+        }
+        if known.is_none() {
+            lease = self.family.nat.lease_mapped(protocol, destination, destination_port);
+        }
+        let owner = match self.zone(address) {
+            Zone::Port(port) if port.index() < self.switch.ports() => port,
+            _ => HOST,
+        };
+        self.track(tuple, reached.inverted(), owner, lease, packet, state)?;
+        Ok(Fate::Becomes(reached))
+    }
+
+    /// May anybody come in from outside, and may the sender, if it calls a mapping?
+    fn may_come_in(&self, tuple: &Tuple<A>, is_known: bool) -> Result<(), DropReason> {
         if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
         }
         if self.is_inside(tuple.source) || self.family.routes.is_own(tuple.source) {
             return Err(DropReason::SpoofedSource);
         }
-        let mut lease = None;
-        if published.is_none() {
-            if !self.may_enter(tuple) {
-                return Err(DropReason::NatFiltered);
-            }
-            lease = self.family.nat.lease_mapped(protocol, destination, destination_port);
-        }
-        let reached = Tuple { destination: address, destination_port: port, ..*tuple };
-        let allowed = self
-            .family
-            .tracked
-            .judge_new(packet)
-            .and_then(|()| self.judge(frame, &reached, FlowState::New));
-        if let Err(reason) = allowed {
-            lease.into_iter().for_each(|lease| self.family.nat.release(lease));
-            return Err(reason);
-        }
-        let owner = match self.zone(address) {
-            Zone::Port(port) if port.index() < self.switch.ports() => port,
-            _ => HOST,
-        };
-        self.track(tuple, reached.inverted(), owner, lease, packet)?;
-        Ok(Fate::Becomes(reached))
+        if is_known || self.may_enter(tuple) { Ok(()) } else { Err(DropReason::NatFiltered) }
     }
 
     /// May the sender use the mapping that it calls (RFC 4787 section 5)?
@@ -195,8 +227,10 @@ impl<A: Routed> Path<'_, A> {
         owner: PortId,
         lease: Option<Lease>,
         packet: &Packet,
+        state: FlowState,
     ) -> Result<(), DropReason> {
-        let new = NewFlow { original: *original, reply, owner, related: false, extra: lease };
+        let related = state == FlowState::Related;
+        let new = NewFlow { original: *original, reply, owner, related, extra: lease };
         let census = &mut self.shared.census;
         match self.family.tracked.insert(new, packet, census, self.now) {
             Ok((id, evicted)) => {
@@ -204,10 +238,13 @@ impl<A: Routed> Path<'_, A> {
                     entry.set_epoch(self.shared.epoch);
                 }
                 evicted.into_iter().for_each(|gone| self.family.bury(gone));
+                if self.shared.config.conntrack.ftp {
+                    self.family.announced.begin(id, original, &reply, packet);
+                }
                 Ok(())
             }
             Err((reason, lease)) => {
-                lease.into_iter().for_each(|lease| self.family.nat.release(lease));
+                self.family.give_back(lease);
                 Err(reason)
             }
         }

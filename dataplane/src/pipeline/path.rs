@@ -48,6 +48,8 @@ pub(super) struct Path<'r, A: Routed> {
 pub(super) enum Fate<A> {
     /// It wears this tuple from here on.
     Becomes(Tuple<A>),
+    /// So does this one, of a control connection of FTP.
+    Announces(Hit, Tuple<A>),
     /// It goes to the host as it is.
     Plain,
     /// It came from the host and is the host's own.
@@ -81,16 +83,18 @@ impl<A: Routed> Path<'_, A> {
             }
             Subject::Fragment(tuple) => self.follow_first(frame, &tuple),
             Subject::Error(inner) => self.error(frame, inner),
-            Subject::Nobody if frame.ingress() == HOST => self.hand_back(frame),
-            Subject::Nobody => self.unknown(frame, FlowState::Untracked),
+            Subject::Nobody if frame.ingress() != HOST => self.unknown(frame, FlowState::Untracked),
+            // The host has it already: its ICMP does not come by the next hop, but is overheard.
+            Subject::Nobody if frame.layout().protocol() == A::ICMP => Err(DropReason::NotOurs),
+            Subject::Nobody => self.hand_back(frame),
         }
     }
 
     /// Known flow, or a new one?
     #[inline]
-    fn fate(&mut self, frame: &Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
+    fn fate(&mut self, frame: &mut Frame<'_>, tuple: &Tuple<A>) -> Result<Fate<A>, DropReason> {
         nat::check(frame)?;
-        let packet = Packet::of(frame);
+        let mut packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let becomes = self.translated(hit).unwrap_or(*tuple);
             if becomes != *tuple && self.is_inside(tuple.source) == (frame.ingress() == HOST) {
@@ -101,13 +105,23 @@ impl<A: Routed> Path<'_, A> {
                 // The copy of a reply to the host, which was counted on its way there.
                 return Err(DropReason::NotOurs);
             }
+            let announces = self.family.announced.is_control(hit.id);
+            if announces {
+                packet = self.acknowledge(frame, hit);
+            }
             let state = self.family.tracked.update(hit, &packet, self.now);
             if state == FlowState::Invalid {
                 return Err(DropReason::CtInvalid);
             }
             self.pass(frame, hit, &becomes, state)?;
             self.refuse_last_hop(frame, &becomes)?;
-            return Ok(Fate::Becomes(becomes));
+            if !announces || frame.layout().piece() != Piece::Whole {
+                return Ok(Fate::Becomes(becomes));
+            }
+            if state == FlowState::New {
+                self.reopen_control(hit, &packet);
+            }
+            return Ok(Fate::Announces(hit, becomes));
         }
         if frame.ingress() == HOST {
             self.begin_from_outside(frame, tuple, &packet)
@@ -140,7 +154,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// What a packet of a known flow becomes: what the flow's other side knows it as.
     #[inline]
-    fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
+    pub(super) fn translated(&self, hit: Hit) -> Option<Tuple<A>> {
         let entry = self.family.tracked.get(hit.id)?;
         Some(match hit.direction {
             Direction::Original => entry.reply().inverted(),
@@ -277,13 +291,14 @@ impl<A: Routed> Path<'_, A> {
 
     /// Does to the packet what was decided, and finds its way out.
     #[inline]
-    fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
+    pub(super) fn carry_out(&mut self, frame: &mut Frame<'_>, fate: Fate<A>) -> Outcome {
         match fate {
             Fate::Becomes(tuple) => {
                 self.clamp(frame, &tuple);
                 nat::rewrite(frame, &tuple);
                 self.leave(frame, tuple.destination)
             }
+            Fate::Announces(hit, tuple) => self.carry_control(frame, hit, tuple),
             Fate::Plain => Ok(Verdict::Unicast(HOST)),
             Fate::HandBack => self.hand_back(frame),
         }
@@ -305,7 +320,7 @@ impl<A: Routed> Path<'_, A> {
 
     /// Sends a packet, its addresses translated, to the next host on its way.
     #[inline]
-    fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
+    pub(super) fn leave(&mut self, frame: &mut Frame<'_>, destination: A) -> Outcome {
         let inside = self.is_inside(destination) && !self.family.routes.is_own(destination);
         if !inside {
             return match frame.ingress() {
@@ -510,21 +525,26 @@ impl<A: Routed> Path<'_, A> {
         let packet = Packet::of(frame);
         if let Some(hit) = self.known(tuple) {
             let state = self.family.tracked.update(hit, &packet, self.now);
-            if state != FlowState::Invalid {
-                return self.pass(frame, hit, tuple, state);
+            if state == FlowState::Invalid {
+                return self.judge_between(frame, tuple, between, state);
             }
-            return self.judge_between(frame, tuple, between, state);
+            self.pass(frame, hit, tuple, state)?;
+            if self.family.announced.is_control(hit.id) {
+                self.overhear(frame, hit, tuple);
+            }
+            return Ok(());
         }
         if self.family.tracked.judge_new(&packet).is_err() {
             return self.judge_between(frame, tuple, between, FlowState::Invalid);
         }
-        self.judge_between(frame, tuple, between, FlowState::New)?;
+        let state = self.first_state(tuple, &packet);
+        self.judge_between(frame, tuple, between, state)?;
         let owner = match between {
             (Zone::Port(port), _) => port,
             (_, Zone::Port(port)) if port.index() < self.switch.ports() => port,
             _ => HOST,
         };
-        self.track(tuple, tuple.inverted(), owner, None, &packet)
+        self.track(tuple, tuple.inverted(), owner, None, &packet, state)
     }
 
     /// Addresses and protocol of a packet that has no ports to be judged by.

@@ -1,5 +1,6 @@
 //! The stages above layer 2, and what is asked of them beside packets.
 
+use super::announce::Announced;
 use super::path::Path;
 use crate::clock::Time;
 use crate::config::{ConfigError, Filtering, RouterConfig};
@@ -35,6 +36,7 @@ pub(super) struct Family<A: Routed> {
     pub(super) nat: Nat<A>,
     pub(super) fragments: Fragments<A>,
     pub(super) routes: Routes<A>,
+    pub(super) announced: Announced<A>,
     /// To whom mappings have sent, and how many flows did; kept for [`Filtering::Address`] alone.
     contacts: HashMap<Contact<A>, u32, RandomState>,
 }
@@ -190,11 +192,12 @@ impl Router {
         self.v4.tracked.sweep_budget() + self.v6.tracked.sweep_budget()
     }
 
-    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first.
+    /// Gives up on what has waited too long: frames for a neighbour, fragments for their first,
+    /// connections that were announced.
     pub fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
         self.shared.gateway.expire(outbox, now);
-        self.v4.fragments.expire(outbox, now);
-        self.v6.fragments.expire(outbox, now);
+        self.v4.give_up(outbox, now);
+        self.v6.give_up(outbox, now);
     }
 
     /// Is there anything that time will end?
@@ -230,6 +233,7 @@ impl<A: Routed> Family<A> {
             nat: Nat::new(&config.nat, seed),
             fragments: Fragments::new(),
             routes: Routes::new(&config.host),
+            announced: Announced::new(),
             contacts: HashMap::default(),
         }
     }
@@ -275,6 +279,9 @@ impl<A: Routed> Family<A> {
 
     /// Takes back what a flow held.
     pub(super) fn bury(&mut self, gone: Gone<A, Option<Lease>>) {
+        if let Some(awaited) = self.announced.end(gone.id) {
+            self.give_back(awaited.lease);
+        }
         let Some(lease) = gone.extra else { return };
         self.nat.release(lease);
         let contact = contact(&gone.reply);
@@ -284,6 +291,19 @@ impl<A: Routed> Family<A> {
                 self.contacts.remove(&contact);
             }
         }
+    }
+
+    /// Takes back a lease, if there is one.
+    pub(super) fn give_back(&mut self, lease: Option<Lease>) {
+        if let Some(lease) = lease {
+            self.nat.release(lease);
+        }
+    }
+
+    fn give_up(&mut self, outbox: &mut Outbox, now: Time) {
+        self.fragments.expire(outbox, now);
+        let late = self.announced.expire(now).filter_map(|awaited| awaited.lease);
+        late.for_each(|lease| self.nat.release(lease));
     }
 
     fn remove_original(

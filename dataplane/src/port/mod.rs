@@ -5,13 +5,15 @@
 //! | kind | other end |
 //! |---|---|
 //! | [`tap::Tap`] | a network interface in some namespace |
+//! | [`icmp::IcmpPort`] | the ICMP messages that the host receives |
 //! | [`memory::MemoryPort`] | a test or a benchmark |
 //!
 //! What a port moves is a virtio header of [`crate::wire::vnet::HEADER_LEN`] bytes and the frame
 //! behind it. [`deliver()`] stands between the switch and a port: it does the work of the offloads that
-//! the port lacks. The only unsafe file of the crate is `sys.rs` in this folder.
+//! the port lacks. The only unsafe code of the crate is in the folder `sys`.
 
 pub mod deliver;
+pub mod icmp;
 pub mod memory;
 
 mod sys;

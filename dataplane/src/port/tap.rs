@@ -8,7 +8,8 @@
 //! mask says, but for UDP super-frames before Linux 6.2. The mask decides what the kernel hands *us*;
 //! we use it for both directions, so that a port opened without offloads sees plain frames only.
 
-use super::{Offloads, Port, Received, sys};
+use super::sys::tap as sys;
+use super::{Offloads, Port, Received};
 use crate::frame::FrameBuffer;
 use crate::outcome::DropReason;
 use crate::wire::vnet;

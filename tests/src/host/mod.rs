@@ -19,9 +19,13 @@
 //! | [`wait`] | has it happened yet? |
 //! | [`process`] | how does a child end whatever the test does? |
 //! | [`product`] | how is the real command run? |
+//! | [`outside`] | what is behind the host? |
+//! | [`icmp_errors`] | what did ICMP tell a socket? |
 //! | [`traffic`] | do two ends hear each other: ping, TCP, UDP? |
 
+pub mod icmp_errors;
 pub mod needs;
+pub mod outside;
 pub mod process;
 pub mod product;
 pub mod rtnl;
@@ -106,6 +110,23 @@ impl Host {
     /// Takes `/dev/net/tun` away: an empty directory lies over `/dev/net`.
     pub fn hide_tun(&self) {
         mount(Some("none"), "/dev/net", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    }
+}
+
+/// Where programs lie; some of them lead to others of them.
+const PROGRAMS: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+impl Host {
+    /// Takes all programs of the machine away: an empty directory lies over each place where they
+    /// are, on this host alone. What this host starts by the path of its own still runs.
+    pub fn hide_programs(&self) {
+        for place in PROGRAMS {
+            let path = Path::new(place);
+            if path.is_dir() {
+                mount(Some("none"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::net::if_::if_nametoindex;
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 /// A route socket of the namespace whose thread opened it.
@@ -92,6 +92,22 @@ impl Rtnl {
         self.ask(Message::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).map(drop)
     }
 
+    /// Makes the interface that the message describes.
+    pub fn make(&self, message: LinkMessage) {
+        self.ask(Message::NewLink(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
+    }
+
+    /// Takes an address from the interface.
+    pub fn remove_address(&self, name: &str, address: impl Into<IpAddr>, prefix: u8) {
+        let address = address.into();
+        let mut message = AddressMessage::default();
+        message.header.family = family(address);
+        message.header.prefix_len = prefix;
+        message.header.index = if_nametoindex(name).unwrap();
+        message.attributes = vec![AddressAttribute::Local(address)];
+        self.ask(Message::DelAddress(message), 0).unwrap();
+    }
+
     /// Gives the interface an address, without a look for others that have it.
     pub fn add_address(&self, name: &str, address: impl Into<IpAddr>, prefix: u8) {
         let address = address.into();
@@ -105,15 +121,19 @@ impl Rtnl {
         self.ask(Message::NewAddress(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
     }
 
-    /// Routes everything that has no other route to `gateway`.
-    pub fn add_default_route(&self, gateway: impl Into<Ipv4Addr>) {
+    /// Routes everything of the gateway's family that has no other route to it.
+    pub fn add_default_route(&self, gateway: impl Into<IpAddr>) {
+        let gateway = gateway.into();
         let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Inet;
+        message.header.address_family = family(gateway);
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         message.header.protocol = RouteProtocol::Static;
         message.header.scope = RouteScope::Universe;
         message.header.kind = RouteType::Unicast;
-        message.attributes = vec![RouteAttribute::Gateway(RouteAddress::Inet(gateway.into()))];
+        message.attributes = vec![RouteAttribute::Gateway(match gateway {
+            IpAddr::V4(v4) => RouteAddress::Inet(v4),
+            IpAddr::V6(v6) => RouteAddress::Inet6(v6),
+        })];
         self.ask(Message::NewRoute(message), NLM_F_CREATE | NLM_F_EXCL).unwrap();
     }
 

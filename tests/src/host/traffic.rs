@@ -69,18 +69,24 @@ impl End {
 
 /// Does `to` answer an echo request from the calling thread's namespace, before the deadline?
 pub fn pings(to: IpAddr, deadline: Duration) -> bool {
+    pings_with(to, 0, deadline)
+}
+
+/// The same with this much data in the request.
+pub fn pings_with(to: IpAddr, length: usize, deadline: Duration) -> bool {
     let socket = raw_icmp(to).unwrap();
     let end = Instant::now() + deadline;
     let mut sequence = 0;
     while Instant::now() < end {
         sequence += 1;
-        if echo(&socket, to, sequence).is_ok() {
+        if echo(&socket, to, &echo_request(to.is_ipv4(), sequence, length)).is_ok() {
             return true;
         }
     }
     false
 }
 
+/// A raw socket for the ICMP or ICMPv6 that comes from `to`.
 fn raw_icmp(to: IpAddr) -> io::Result<Socket> {
     let socket = match to {
         IpAddr::V4(_) => Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)),
@@ -91,23 +97,29 @@ fn raw_icmp(to: IpAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Sends one echo request (RFC 792, RFC 4443 4.1) and waits for its reply.
-fn echo(mut socket: &Socket, to: IpAddr, sequence: u16) -> io::Result<()> {
-    let (request, reply, ip_header) = if to.is_ipv4() { (8, 0, 20) } else { (128, 129, 0) };
-    let mut message = [request, 0, 0, 0, 0x75, 0x62, 0, 0];
+/// An echo request (RFC 792, RFC 4443 4.1) with so many bytes of data.
+pub fn echo_request(ipv4: bool, sequence: u16, length: usize) -> Vec<u8> {
+    let mut message = vec![if ipv4 { 8 } else { 128 }, 0, 0, 0, 0x75, 0x62, 0, 0];
     message[6..].copy_from_slice(&sequence.to_be_bytes());
-    if to.is_ipv4() {
+    message.extend(random(length, sequence.into()));
+    if ipv4 {
         // The kernel does this for ICMPv6 alone.
         let sum = dataplane::wire::checksum::Sum::default().bytes(&message).checksum();
         message[2..4].copy_from_slice(&sum.to_be_bytes());
     }
-    socket.send(&message)?;
+    message
+}
+
+/// Sends one echo request and waits for its reply.
+fn echo(mut socket: &Socket, to: IpAddr, request: &[u8]) -> io::Result<()> {
+    let (reply, ip_header) = if to.is_ipv4() { (0, 20) } else { (129, 0) };
+    socket.send(request)?;
     let end = Instant::now() + ECHO_TIMEOUT;
-    let mut buffer = [0; 2048];
+    let mut buffer = vec![0; 65_536];
     while Instant::now() < end {
         let length = socket.read(&mut buffer)?;
-        let answer = buffer[..length].get(ip_header..ip_header + 8).unwrap_or_default();
-        if answer.first() == Some(&reply) && answer[4..] == message[4..] {
+        let answer = buffer[..length].get(ip_header..).unwrap_or_default();
+        if answer.first() == Some(&reply) && answer.get(4..) == request.get(4..) {
             return Ok(());
         }
     }

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 /// Long enough for anything that works, on a busy machine of two cores.
 pub const LONG: Duration = Duration::from_secs(20);
 
+/// How long to wait before the question is put differently, or a datagram sent again. No test fails
+/// when it has passed.
+pub const SHORT: Duration = Duration::from_millis(200);
+
 /// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(2);
 

@@ -1,11 +1,12 @@
 //! What does udp-bridge take for granted of the kernel?
 //!
-//! Each assumption about TAP devices is a test of its own: when a kernel breaks one, it is named here
+//! Each assumption about TAP devices and raw sockets is a test of its own: when a kernel breaks one, it is named here
 //! and not in a hung TCP connection. The tests need root and run in namespaces of their own.
 //!
 //! | file | about |
 //! |---|---|
 //! | [`header`] | the virtio header: what the kernel leaves undone and what it accepts |
+//! | [`icmp`] | raw sockets: which ICMP messages they get, and how |
 //! | [`offloads`] | which frames come with which offload mask |
 //! | [`life`] | moves between namespaces, interfaces going down, devices going away |
 //! | [`snapshots`] | do the snapshots of a host notice what is left behind? |
@@ -18,6 +19,7 @@
 )]
 
 mod header;
+mod icmp;
 mod life;
 mod offloads;
 mod snapshots;
@@ -29,6 +31,7 @@ use udp_bridge_tests::host::needs::Suite;
 fn main() -> ExitCode {
     let mut suite = Suite::default();
     header::add_to(&mut suite);
+    icmp::add_to(&mut suite);
     life::add_to(&mut suite);
     offloads::add_to(&mut suite);
     snapshots::add_to(&mut suite);

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`reach`] | ping, TCP and UDP between all ends; a megabyte at every MTU, with offloads and without |
 //! | [`verbs`] | `exec`, `ps`, `fdb`, `doctor`, several networks |
+//! | [`conntrack`] | the flows of a network, listed, counted and deleted |
 //! | [`switching`] | what the switch drops and counts, isolation, ports that die |
 //! | [`endings`] | nothing is left behind, however it ends |
 //! | [`refusals`] | bad input is refused before anything is made |
@@ -19,6 +20,7 @@
     reason = "all of this is test code"
 )]
 
+mod conntrack;
 mod endings;
 mod reach;
 mod refusals;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     }
     let mut suite = Suite::with(product::build);
     verbs::add_to(&mut suite);
+    conntrack::add_to(&mut suite);
     switching::add_to(&mut suite);
     endings::add_to(&mut suite);
     refusals::add_to(&mut suite);

@@ -5,6 +5,7 @@ mod endings;
 mod errors;
 mod filtering;
 mod fragments;
+mod ftp;
 mod limits;
 mod masquerade;
 mod model;

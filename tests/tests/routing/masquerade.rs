@@ -9,7 +9,7 @@ use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::own_mac;
 
 /// The ends of both families: inside (behind port 1), the host's address, outside.
-fn families() -> [(IpAddr, IpAddr, IpAddr); 2] {
+pub(crate) fn families() -> [(IpAddr, IpAddr, IpAddr); 2] {
     FAMILIES.map(|family| (family.inside(1), family.host, family.outside))
 }
 

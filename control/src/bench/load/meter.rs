@@ -101,6 +101,7 @@ mod tests {
             role: Role::Server,
             task: Task::RoundTrips,
             server: "10.0.0.1:0".parse().unwrap(),
+            addresses: 1,
             warm_up: Duration::from_secs(1),
             span: Duration::from_secs(2),
             congestion: "cubic".into(),

@@ -25,6 +25,8 @@
 //!
 //! Known gap: IPv4 only.
 
+mod crr;
+mod latency;
 mod meter;
 mod protocol;
 mod rr;
@@ -101,6 +103,7 @@ pub fn run(options: &Options) -> Result<(), LoadError> {
     let tally = match job.task {
         Task::Stream { to_server, to_client } => tcp::run(&job, to_server, to_client, &mut parent),
         Task::RoundTrips => rr::run(&job, &mut parent),
+        Task::Connections => crr::run(&job, &mut parent),
         Task::Datagrams { payload, segments } => udp::run(&job, payload, segments, &mut parent),
     }?;
     parent.say(&tally)

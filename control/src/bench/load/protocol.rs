@@ -40,6 +40,8 @@ pub enum Task {
     },
     /// One byte there and one back over TCP, again and again.
     RoundTrips,
+    /// The same with a new connection for each byte, one connection after the other.
+    Connections,
     /// UDP from the client to the server, as fast as it can.
     Datagrams {
         /// Bytes in one datagram.
@@ -56,8 +58,10 @@ pub struct Job {
     pub role: Role,
     /// What to do.
     pub task: Task,
-    /// Where the server listens; port 0 lets it choose.
+    /// Where the server listens, and port 0 lets it choose; or where the client finds it.
     pub server: SocketAddrV4,
+    /// How many addresses, counted up from the server's, lead a client to it.
+    pub addresses: u16,
     /// How long traffic flows before the measured span.
     pub warm_up: Duration,
     /// The measured span.
@@ -85,7 +89,7 @@ pub struct Ready {
 /// What one end saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Bytes or datagrams received in the measured span, or round trips made.
+    /// Bytes or datagrams received in the measured span, or round trips or connections made.
     pub count: u64,
     /// The measured span's length.
     pub seconds: f64,
@@ -93,11 +97,11 @@ pub struct Tally {
     pub cpu_seconds: f64,
     /// Datagrams sent or received from the start to the end of the traffic.
     pub total: u64,
-    /// Times of the round trips.
+    /// Times of the round trips, or of the connections.
     pub latency: Option<Latency>,
 }
 
-/// Round-trip times in microseconds, of every round trip in the measured span.
+/// Times in microseconds, of every round trip or connection in the measured span.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// The shortest.
@@ -124,6 +128,7 @@ mod tests {
             role: Role::Server,
             task: Task::RoundTrips,
             server: "10.0.0.1:0".parse().unwrap(),
+            addresses: 1,
             warm_up: Duration::from_millis(300),
             span: Duration::from_secs(2),
             congestion: "cubic".into(),

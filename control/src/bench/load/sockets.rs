@@ -10,7 +10,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, connect, getsockopt, setsockopt, socket, sockopt,
 };
 use std::ffi::OsString;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
@@ -33,14 +33,25 @@ pub(super) fn accept(listener: &TcpListener) -> Result<TcpStream, LoadError> {
 
 /// Connects to the job's server; gives the congestion control as well.
 pub(super) fn reach(job: &Job) -> Result<(TcpStream, String), LoadError> {
-    let address = SockaddrIn::from(job.server);
+    reach_at(job.server, &job.congestion, |_| Ok(()))
+}
+
+/// Connects a socket that was set up by `set_up` before; gives the congestion control as well.
+pub(super) fn reach_at(
+    server: SocketAddrV4,
+    congestion: &str,
+    set_up: impl Fn(&TcpStream) -> Result<(), LoadError>,
+) -> Result<(TcpStream, String), LoadError> {
+    let address = SockaddrIn::from(server);
     let deadline = Instant::now() + CONNECT;
     loop {
         let fd = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
             .map_err(LoadError::traffic("make a socket"))?;
-        let congestion = choose_congestion(&fd, &job.congestion)?;
-        match connect(fd.as_raw_fd(), &address) {
-            Ok(()) => return Ok((TcpStream::from(fd), congestion)),
+        let stream = TcpStream::from(fd);
+        set_up(&stream)?;
+        let congestion = choose_congestion(&stream, congestion)?;
+        match connect(stream.as_raw_fd(), &address) {
+            Ok(()) => return Ok((stream, congestion)),
             // The path may need a moment: its neighbours are not known yet.
             Err(Errno::EHOSTUNREACH | Errno::ENETUNREACH) if Instant::now() < deadline => {}
             Err(errno) => return Err(LoadError::traffic("connect to the server")(errno)),

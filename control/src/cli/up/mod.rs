@@ -2,6 +2,7 @@
 
 mod background;
 mod options;
+mod router_options;
 mod rules_file;
 
 pub(super) use options::Options;

@@ -3,6 +3,7 @@
 //! Only the form is checked here; whether it makes sense is [`crate::model`]'s to say.
 
 use super::super::known::DEFAULT_NAME;
+use super::router_options::RouterOptions;
 use super::rules_file::{self, RulesFileError};
 use crate::model::NetworkRequest;
 use crate::model::rules::RulesFile;
@@ -45,6 +46,9 @@ pub(in crate::cli) struct Options {
     /// Ports that get complete frames only: `all`, or numbers like 0,1 (0 is the host's)
     #[arg(long, value_name = "PORTS")]
     no_offloads: Option<PortSet>,
+    /// Make a port of the host lead to a port of a namespace, `8080:ub0-1:80`; may be repeated
+    #[arg(long, short, value_name = "[ADDR:]PORT[-PORT]:NAME:PORT[-PORT][/tcp|udp]")]
+    publish: Vec<String>,
     /// Accept any source MAC on every port, and learn from it
     #[arg(long)]
     no_source_check: bool,
@@ -75,6 +79,8 @@ pub(in crate::cli) struct Options {
     /// Keep the outside out, and the namespaces in
     #[arg(long)]
     internal: bool,
+    #[command(flatten)]
+    router: RouterOptions,
     /// Be the process in the background
     #[arg(long = IN_BACKGROUND, hide = true)]
     in_background: bool,
@@ -111,6 +117,7 @@ impl Options {
             isolate_all,
             no_offloads,
             no_offloads_all,
+            publish: self.publish.clone(),
             check_source: !self.no_source_check,
             ageing: Duration::from_secs(self.fdb_ageing),
             fdb_capacity: self.fdb_max,
@@ -119,6 +126,7 @@ impl Options {
             rules: None,
             icc: self.icc,
             internal: self.internal,
+            router: self.router.request(),
         }
     }
 }
@@ -126,9 +134,9 @@ impl Options {
 /// The text is no number, or far out of bounds.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no whole number, or one far too large")]
-struct WholeError;
+pub(super) struct WholeError;
 
-fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
+pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
     text.parse().map_err(|_| WholeError)
 }
 

@@ -7,23 +7,25 @@
 //! ```
 //!
 //! A bridge as `ip link add br0 type bridge` makes it, with nothing changed but the MTU. It stands in
-//! a namespace of its own, so that nothing meant for the bridge under test passes it.
+//! a namespace of its own, so that nothing meant for the bridge under test passes it. The one that
+//! routes too is another of the same kind, see [`routed`].
 
-use super::path::{Bridge, Path};
-use crate::netlink::{Link, LinkChange, Netlink, NetlinkError};
-use crate::netns::{self, NETNS_DIR, NetnsError};
-use ipnet::Ipv4Net;
+pub(super) mod nft;
+pub(super) mod routed;
+
+use super::namespace::{self, NamespaceError};
+use super::path::{Bridge, End, Path};
+use super::workload::Way;
+use crate::netlink::{LinkChange, Netlink, NetlinkError};
+use crate::netns::{self, NetnsError};
 use nix::errno::Errno;
 use std::fs::File;
-use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-/// The bridge's namespace.
+/// The bridge's namespace; those at its ports are named after it.
 const MIDDLE: &str = "kb";
-/// The namespaces with the traffic.
-const ENDS: [&str; 2] = ["kb-1", "kb-2"];
 /// Addresses of the bridge and the two ends, all in one subnet.
 const ADDRESSES: [Ipv4Addr; 3] =
     [Ipv4Addr::new(10, 99, 0, 1), Ipv4Addr::new(10, 99, 0, 2), Ipv4Addr::new(10, 99, 0, 3)];
@@ -39,54 +41,67 @@ pub enum KernelError {
     /// The kernel has no bridge or no veth pairs; ours can be measured alone.
     #[error("this kernel has no {0}")]
     Missing(&'static str),
-    /// A namespace cannot be made or entered.
+    /// There are no rules for its NAT; ours can be measured alone.
+    #[error(transparent)]
+    Nft(#[from] nft::NftError),
+    /// A namespace cannot be set up.
     #[error("no kernel bridge to compare with: {0}")]
-    Namespace(#[from] NetnsError),
-    /// A namespace cannot be opened.
-    #[error("no kernel bridge to compare with: cannot open {}: {source}", path.display())]
-    Open {
-        /// Its file.
-        path: PathBuf,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The kernel refuses one of the steps.
+    Namespace(#[from] NamespaceError),
+    /// A setting cannot be changed.
     #[error("no kernel bridge to compare with: {0}")]
-    Step(#[from] NetlinkError),
+    Forwarding(#[from] routed::ForwardingError),
+}
+
+impl From<NetnsError> for KernelError {
+    fn from(error: NetnsError) -> Self {
+        Self::Namespace(error.into())
+    }
+}
+
+impl From<NetlinkError> for KernelError {
+    fn from(error: NetlinkError) -> Self {
+        Self::Namespace(error.into())
+    }
+}
+
+impl KernelError {
+    /// Does it only mean that there is nothing to compare with?
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Nft(_))
+    }
 }
 
 /// What it means that a link of this kind cannot be made.
 fn judge(kind: &'static str) -> impl Fn(NetlinkError) -> KernelError {
     move |error| match error.source.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EOPNOTSUPP) => KernelError::Missing(kind),
-        _ => KernelError::Step(error),
+        _ => error.into(),
     }
 }
 
-/// Builds it all. What was made goes with the private namespaces of this process.
+/// Builds the one that only bridges. What was made goes with the private namespaces of this process.
 ///
 /// # Errors
 /// [`KernelError::Missing`] where the kernel has no bridge; the others are failures.
 pub(super) fn build(mtu: u16) -> Result<Path, KernelError> {
-    let middle = make(MIDDLE)?;
-    let ends = [make(ENDS[0])?, make(ENDS[1])?];
-    let open = |path: &PathBuf| {
-        File::open(path).map_err(|source| KernelError::Open { path: path.clone(), source })
-    };
-    let peers = [open(&ends[0])?, open(&ends[1])?];
-    netns::run_in(&middle, || build_middle(mtu, &peers))??;
-    for (end, address) in ends.iter().zip(&ADDRESSES[1..]) {
-        netns::run_in(end, || build_end(*address))??;
-    }
-    let [client, server] = ends;
-    Ok(Path { bridge: Bridge::Kernel, client, server, address: ADDRESSES[2] })
+    let (_, ends) = build_bridge(MIDDLE, mtu)?;
+    Ok(Path::across(Bridge::Kernel, Way::Bridged, &ends))
 }
 
-fn make(name: &str) -> Result<PathBuf, KernelError> {
-    let path = PathBuf::from(NETNS_DIR).join(name);
-    netns::run_in_new(|| netns::pin(&path))??;
-    Ok(path)
+/// A bridge in the namespace `name` with two ends; gives the namespace's file, too.
+fn build_bridge(name: &str, mtu: u16) -> Result<(PathBuf, [End; 2]), KernelError> {
+    let middle = namespace::make(name)?;
+    let end = |number: usize| -> Result<End, KernelError> {
+        let netns = namespace::make(&format!("{name}-{number}"))?;
+        Ok(End { netns, address: ADDRESSES[number] })
+    };
+    let ends = [end(1)?, end(2)?];
+    let peers = [namespace::open(&ends[0].netns)?, namespace::open(&ends[1].netns)?];
+    netns::run_in(&middle, || build_middle(mtu, &peers))??;
+    for end in &ends {
+        netns::run_in(&end.netns, || build_end(end.address))??;
+    }
+    Ok((middle, ends))
 }
 
 /// The bridge with its ports, whose other ends appear in the `peers`.
@@ -102,22 +117,13 @@ fn build_middle(mtu: u16, peers: &[File; 2]) -> Result<(), KernelError> {
         netlink
             .change_link(&port, &LinkChange { controller, up: true, ..LinkChange::default() })?;
     }
-    set_up(&mut netlink, &bridge, ADDRESSES[0])
+    Ok(namespace::set_up(&mut netlink, &bridge, ADDRESSES[0], PREFIX)?)
 }
 
-fn build_end(address: Ipv4Addr) -> Result<(), KernelError> {
+fn build_end(address: Ipv4Addr) -> Result<(), NamespaceError> {
     let mut netlink = Netlink::open()?;
     let end = netlink.link(END)?;
-    set_up(&mut netlink, &end, address)
-}
-
-/// Brings the interface and `lo` up, and gives the interface its address.
-fn set_up(netlink: &mut Netlink, link: &Link, address: Ipv4Addr) -> Result<(), KernelError> {
-    let loopback = netlink.link("lo")?;
-    for link in [&loopback, link] {
-        netlink.change_link(link, &LinkChange { up: true, ..LinkChange::default() })?;
-    }
-    Ok(netlink.add_address(link, Ipv4Net::new_assert(address, PREFIX).into())?)
+    Ok(namespace::set_up(&mut netlink, &end, address, PREFIX)?)
 }
 
 #[cfg(test)]
@@ -133,14 +139,14 @@ mod tests {
     #[test]
     fn a_kernel_without_a_kind_of_link_is_no_failure() {
         let error = refused(Errno::EOPNOTSUPP);
-        assert!(matches!(error, KernelError::Missing("bridge")));
+        assert!(error.is_missing());
         assert_eq!(error.to_string(), "this kernel has no bridge");
     }
 
     #[test]
     fn other_refusals_are_failures() {
         let error = refused(Errno::EPERM);
-        assert!(matches!(error, KernelError::Step(_)));
+        assert!(!error.is_missing());
         assert!(error.to_string().contains("make the interface br0"), "{error}");
     }
 }

@@ -1,14 +1,11 @@
-//! The unsafe file: the ioctls of a TAP device.
+//! The ioctls of a TAP device.
 //!
 //! Everything else about a TAP is an ordinary `open`, `read` and `write`.
 //! Source: `drivers/net/tun.c`, `include/uapi/linux/if_tun.h`.
-#![allow(unsafe_code)]
 
+use super::{INTERFACE_NAME_MAX, check};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-
-/// Longest interface name in bytes, without the terminating zero.
-pub const INTERFACE_NAME_MAX: usize = libc::IFNAMSIZ - 1;
 
 /// `TUN_F_*`: what the kernel may leave undone in frames it hands to us.
 pub(crate) mod offload {
@@ -52,8 +49,4 @@ pub(crate) fn set_vnet_header_size(fd: BorrowedFd<'_>, bytes: i32) -> io::Result
 pub(crate) fn set_offload(fd: BorrowedFd<'_>, mask: u32) -> io::Result<()> {
     // SAFETY: TUNSETOFFLOAD takes its argument by value and touches no memory of ours.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(mask)) })
-}
-
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -1,0 +1,219 @@
+//! Who runs the relays, and what do they count?
+//!
+//! A task for each socket, all on the caller's runtime and gone with it. They share the limits and one
+//! buffer for datagrams; each entry of `--publish` has its own counts.
+
+use super::origin::Origin;
+use super::reserve::Reserved;
+use super::udp::Door;
+use super::{PublishError, for_dataplane, tcp};
+use crate::api::protocol::{PublishedInfo, RefusalCount};
+use crate::model::{Network, Protocol, Publish};
+use dataplane::config;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Most TCP connections that are relayed at one time; each has two descriptors and two buffers. It is
+/// what one host's own programs need, not what a service needs, whose clients are elsewhere.
+pub const MAX_RELAYED_CONNECTIONS: usize = 1024;
+
+/// Most UDP clients that are relayed at one time; each has a descriptor.
+pub const MAX_RELAYED_SESSIONS: usize = 1024;
+
+/// Longest datagram, its header not counted.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// Why a client is not relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is not on this host, and its address would be lost on the way.
+    NotFromHost,
+    /// [`MAX_RELAYED_CONNECTIONS`] or [`MAX_RELAYED_SESSIONS`] are under way.
+    TooMany,
+    /// Nobody listens at the target, or it cannot be reached.
+    Unreachable,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NotFromHost, Self::TooMany, Self::Unreachable];
+
+    /// Its stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotFromHost => "not-from-host",
+            Self::TooMany => "too-many",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// It in words.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::NotFromHost => "The client is not on this host; only the host itself is relayed.",
+            Self::TooMany => "As many clients as can be relayed at one time were relayed already.",
+            Self::Unreachable => "Nobody listens at the target, or it cannot be reached.",
+        }
+    }
+}
+
+/// The relays of a network.
+#[derive(Debug, Default)]
+pub struct Relay {
+    entries: Vec<Arc<Entry>>,
+}
+
+impl Relay {
+    /// Relays whatever connects to the reserved ports of the network, as tasks of the runtime that
+    /// the caller is in. They end with the runtime.
+    ///
+    /// # Errors
+    /// The kernel cannot be asked who is who, or the sockets cannot be watched.
+    pub fn start(network: &Network, reserved: Reserved) -> Result<Self, PublishError> {
+        if reserved.is_empty() {
+            return Ok(Self::default());
+        }
+        let shared = Arc::new(Shared::new(Origin::open()?));
+        let mut entries = Vec::with_capacity(reserved.entries.len());
+        let known = network.publish().iter().zip(for_dataplane(network));
+        for ((publish, target), sockets) in known.zip(reserved.entries) {
+            let entry = Arc::new(Entry::new(publish.clone(), target));
+            for (bound, offset) in sockets.into_iter().zip(0..) {
+                let place = Place { entry: entry.clone(), offset, shared: shared.clone() };
+                place.serve(bound.socket).map_err(PublishError::Watch)?;
+            }
+            entries.push(entry);
+        }
+        Ok(Self { entries })
+    }
+
+    /// What is published, with the counts, in the order in which it was written.
+    pub fn status(&self) -> Vec<PublishedInfo> {
+        self.entries.iter().map(|entry| entry.describe()).collect()
+    }
+}
+
+/// What all relays share.
+pub(super) struct Shared {
+    pub(super) origin: Origin,
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) sessions: Arc<Semaphore>,
+    /// One datagram on its way; it is never kept across a wait.
+    pub(super) buffer: Mutex<Box<[u8]>>,
+}
+
+impl Shared {
+    fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            connections: Arc::new(Semaphore::new(MAX_RELAYED_CONNECTIONS)),
+            sessions: Arc::new(Semaphore::new(MAX_RELAYED_SESSIONS)),
+            buffer: Mutex::new(vec![0; MAX_DATAGRAM].into()),
+        }
+    }
+}
+
+/// One `--publish`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    publish: Publish,
+    target: config::Publish,
+    now: AtomicU64,
+    total: AtomicU64,
+    /// At the index of each [`Refusal`].
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+impl Entry {
+    fn new(publish: Publish, target: config::Publish) -> Self {
+        let (now, total, refused) = Default::default();
+        Self { publish, target, now, total, refused }
+    }
+
+    /// Counts one that was refused.
+    pub(super) fn refuse(&self, why: Refusal) {
+        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one that is relayed, until what is returned is dropped.
+    pub(super) fn relayed(self: &Arc<Self>) -> Relayed {
+        self.now.fetch_add(1, Ordering::Relaxed);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Relayed(self.clone())
+    }
+
+    fn describe(&self) -> PublishedInfo {
+        let written = &self.publish.written;
+        let refused = Refusal::ALL.into_iter().map(|why| RefusalCount {
+            reason: why.name().to_owned(),
+            count: self.refused[why as usize].load(Ordering::Relaxed),
+            explanation: why.explain().to_owned(),
+        });
+        PublishedInfo {
+            protocol: written.protocol.to_string(),
+            address: written.address,
+            first_port: *written.ports.start(),
+            last_port: *written.ports.end(),
+            port: written.name.clone(),
+            target_ipv4: self.target.target_v4,
+            target_ipv6: self.target.target_v6,
+            target_first_port: *written.targets.start(),
+            target_last_port: *written.targets.end(),
+            relayed_now: self.now.load(Ordering::Relaxed),
+            relayed_total: self.total.load(Ordering::Relaxed),
+            refused: refused.filter(|refused| refused.count > 0).collect(),
+        }
+    }
+}
+
+/// One that is relayed now.
+pub(super) struct Relayed(Arc<Entry>);
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One socket's place: which port of which entry.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) entry: Arc<Entry>,
+    pub(super) shared: Arc<Shared>,
+    /// How many ports of the entry come before this one.
+    offset: u16,
+}
+
+impl Place {
+    /// Where a client with this address is led to: in its own family if the namespace has that.
+    pub(super) fn target(&self, client: IpAddr) -> SocketAddr {
+        let target = &self.entry.target;
+        let v6 = target.target_v6.filter(|_| client.to_canonical().is_ipv6());
+        let address = v6.map_or(IpAddr::V4(target.target_v4), IpAddr::V6);
+        // The model has proven that the ranges are of one length.
+        SocketAddr::new(address, target.target_port.saturating_add(self.offset))
+    }
+
+    fn serve(self, socket: OwnedFd) -> io::Result<()> {
+        match self.entry.publish.written.protocol {
+            Protocol::Tcp => {
+                let listener = tokio::net::TcpListener::from_std(TcpListener::from(socket))?;
+                tokio::spawn(tcp::serve(listener, self));
+            }
+            Protocol::Udp => {
+                let socket = tokio::net::UdpSocket::from_std(UdpSocket::from(socket))?;
+                tokio::spawn(Arc::new(Door::new(socket, self)).serve());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What these locks guard is consistent at any time, so a panic elsewhere does not spoil it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

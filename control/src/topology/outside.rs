@@ -1,0 +1,158 @@
+//! How do a network's uplink and its record go together?
+//!
+//! What is shared with other networks is decided under the site's lock, from the journals of those
+//! that live; what this one makes is in its own journal before it is made.
+
+use super::journal::Journal;
+use super::record::{folder, living, lock_site};
+use super::{RecordError, Site, Topology, Warning};
+use crate::addressing::next_hop;
+use crate::compile;
+use crate::model::{Network, NetworkName, UplinkKind};
+use crate::publish::for_dataplane;
+use crate::uplink::{self, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
+use dataplane::config::{HostView, NatConfig, RouterConfig};
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+
+/// What a network asks of its uplink; `None` if it is to have none.
+pub(super) fn wanted(network: &Network) -> Option<Wanted> {
+    let router = network.router();
+    // An internal network needs no replies from outside.
+    let goes_out = router.uplink != Some(UplinkKind::None) && !network.is_internal();
+    goes_out.then(|| Wanted {
+        interface: network.host_interface().to_string(),
+        ipv6: network.subnets().v6.is_some(),
+        ports: router.nat_ports.as_ref().map(|ports| (*ports.start(), *ports.end())),
+        snat: router.snat.clone(),
+        published: for_dataplane(network).iter().map(Claim::from).collect(),
+    })
+}
+
+/// The entries of all other networks that live.
+pub(super) fn others(site: &Site, except: &NetworkName) -> io::Result<Vec<Entry>> {
+    let all = living(site)?.into_iter().filter(|(name, _)| name != except);
+    Ok(all.filter_map(|(_, journal)| journal.uplink).collect())
+}
+
+/// The host interfaces of all networks that live.
+fn taps(site: &Site) -> io::Result<BTreeSet<String>> {
+    Ok(living(site)?.into_iter().map(|(_, journal)| journal.interface).collect())
+}
+
+/// Makes the uplink of a network whose host interface is up. The caller holds the site's lock. Who did
+/// not ask for an uplink gets a warning where there can be none.
+pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkError> {
+    let Some(wanted) = wanted(&topology.network) else { return Ok(()) };
+    match try_raise(topology, site, &wanted) {
+        Ok(()) => Ok(()),
+        Err(error) if topology.network.router().uplink == Some(UplinkKind::Route) => Err(error),
+        Err(error) => {
+            let name = topology.network.name().clone();
+            give_up(site, &name)?;
+            topology.warnings.push(Warning::NoUplink(error));
+            Ok(())
+        }
+    }
+}
+
+fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<(), UplinkError> {
+    let name = topology.network.name().clone();
+    let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
+    let others = others(site, &name).map_err(unreadable)?;
+    let taps = taps(site).map_err(unreadable)?;
+    let taken: HashSet<_> = uplink::Host::observe()?.addresses().collect();
+    let next_hop = next_hop(&topology.network, &taken);
+    let mut note = |entry: &Entry| note(site, &name, Some(entry));
+    let made = Uplink::raise(&site.state_dir, wanted, next_hop, &others, &taps, &mut note)?;
+    if wanted.ipv6 && !made.entry().ipv6 {
+        topology.warnings.push(Caveat::Ipv6NotForwarded.into());
+    }
+    topology.uplink = Some(made);
+    Ok(())
+}
+
+/// Undoes what was noted of an uplink that could not be made.
+fn give_up(site: &Site, name: &NetworkName) -> Result<(), UplinkError> {
+    let path = folder(site, name);
+    let failed = |source| UplinkError::Ledger { path: path.clone(), source };
+    let Some(entry) = Journal::read(&path).map_err(failed)?.and_then(|journal| journal.uplink)
+    else {
+        return Ok(());
+    };
+    let others = others(site, name).map_err(failed)?;
+    match uplink::lower(&site.state_dir, &entry, &others).into_iter().next() {
+        Some(error) => Err(error),
+        None => note(site, name, None),
+    }
+}
+
+/// Writes the entry of an uplink into the network's journal.
+fn note(site: &Site, name: &NetworkName, entry: Option<&Entry>) -> Result<(), UplinkError> {
+    let path = folder(site, name);
+    let write = || -> io::Result<()> {
+        let mut journal = Journal::read(&path)?.ok_or(io::ErrorKind::NotFound)?;
+        journal.uplink = entry.cloned();
+        journal.write(&path)
+    };
+    write().map_err(|source| UplinkError::Ledger { path: path.clone(), source })
+}
+
+/// Why a change of the host cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The rules cannot be changed.
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+    /// Another process holds the site's lock, and it cannot be waited for.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl Topology {
+    /// Looks at the host again, changes rules and settings as its interfaces and addresses ask, and
+    /// returns what the router is to be told now, with what is left out; `None` for a network without
+    /// a router.
+    ///
+    /// # Errors
+    /// [`FollowError`]; some of the changes may be made then, and the next call makes the others.
+    pub fn follow(
+        &mut self,
+        site: &Site,
+    ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
+        let taps = taps(site)
+            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
+        let has_router = self.router(HostView::default()).is_some();
+        let (view, caveats) = match &mut self.uplink {
+            None if !has_router => return Ok(None),
+            None => (uplink::host_view(&uplink::Host::observe()?, &taps, false)?.0, Vec::new()),
+            Some(uplink) => {
+                let look = uplink.look(&taps)?;
+                if uplink.is_shared(&look) {
+                    let _turn = lock_site(site)?;
+                    let name = self.network.name();
+                    let mut note = |entry: &Entry| note(site, name, Some(entry));
+                    uplink.settle_shared(&look, &mut note)?;
+                }
+                uplink.settle_rules(&look)?;
+                uplink.view(&look, &taps)?
+            }
+        };
+        Ok(self.router(view).map(|router| (router, caveats)))
+    }
+
+    /// What the router is told while the host looks like this.
+    fn router(&self, host: HostView) -> Option<RouterConfig> {
+        let (network, internal) = (&self.network, self.network.is_internal());
+        let way = |uplink: &Uplink| {
+            let (first, last) = uplink.entry().ports;
+            (uplink.next_hop(), first..=last)
+        };
+        // What keeps the outside out has a next hop like any other, though no route leads there.
+        let shut = || (next_hop(network, &HashSet::new()), NatConfig::DEFAULT_PORTS);
+        let uplink = self.uplink.as_ref().map(way).or_else(|| internal.then(shut));
+        let filter = network.filter().clone();
+        let published = for_dataplane(network);
+        compile::router(network, compile::Parts { uplink, host, published, filter, internal })
+    }
+}

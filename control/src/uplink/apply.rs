@@ -1,0 +1,269 @@
+//! How is an uplink made, followed and taken away?
+//!
+//! Every step can be done twice. What several networks share (the `local` rule, settings of other
+//! interfaces, reserved ports) is touched only by who holds the site's lock; `others` are then the
+//! entries of the networks that live, this one's not among them.
+
+use super::host::{Host, RESERVED, key, reserved};
+use super::ledger::Ledger;
+use super::plan::{Desired, MAX_PAIRS, Step, families, move_local, restore_local};
+use super::view::{MAX_PREFIXES, host_view};
+use super::{Entry, UplinkError, Wanted, choose, desired, ports};
+use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
+use crate::netns::{self, Identity};
+use crate::sysctl;
+use dataplane::config::{HostView, NextHop};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Something that an uplink does without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Caveat {
+    /// IPv6 cannot be forwarded without changing the whole host.
+    #[error(
+        "there is no way to the outside for IPv6: Linux before 6.17 forwards it by all interfaces or \
+         by none; switch it on with `sysctl net.ipv6.conf.all.forwarding=1` (routes that the host \
+         learns from router advertisements need accept_ra=2 then) and start the network anew"
+    )]
+    Ipv6NotForwarded,
+    /// The host has very many addresses.
+    #[error(
+        "replies come back by {MAX_PAIRS} pairs of interface and address at most; {0} pairs are left out"
+    )]
+    Pairs(usize),
+    /// The host has very many routes.
+    #[error(
+        "the host has more than {MAX_PREFIXES} routes: the source address is chosen by its default \
+         and connected routes alone"
+    )]
+    Prefixes,
+}
+
+/// An uplink that stands.
+#[derive(Clone, Debug)]
+pub struct Uplink {
+    /// The state directory, which has the ledger.
+    folder: PathBuf,
+    entry: Entry,
+    next_hop: NextHop,
+}
+
+/// The host at one moment, and what should be there.
+#[derive(Debug)]
+pub struct Look {
+    host: Host,
+    desired: Desired,
+}
+
+/// Writes an entry into the network's journal.
+pub type Note<'a> = &'a mut dyn FnMut(&Entry) -> Result<(), UplinkError>;
+
+impl Uplink {
+    /// Makes the uplink for a TAP that is up. If that fails, what was noted is to be [`lower`]ed.
+    ///
+    /// # Errors
+    /// It is refused, or a step fails.
+    pub fn raise(
+        folder: &Path,
+        wanted: &Wanted,
+        next_hop: NextHop,
+        others: &[Entry],
+        taps: &BTreeSet<String>,
+        note: Note<'_>,
+    ) -> Result<Self, UplinkError> {
+        let host = Host::observe()?;
+        let entry = choose(wanted, netns::own()?, &host, others)?;
+        let desired = desired(&entry, &host, taps);
+        let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
+        let look = Look { host, desired };
+        uplink.note(&look, note)?;
+        uplink.set_up_tap()?;
+        uplink.reserve()?;
+        uplink.settle_shared(&look, note)?;
+        uplink.settle_rules(&look)?;
+        Ok(uplink)
+    }
+
+    /// Its entry in the journal.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// The neighbour that its table leads to.
+    pub fn next_hop(&self) -> NextHop {
+        self.next_hop
+    }
+
+    /// Looks at the host again.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn look(&self, taps: &BTreeSet<String>) -> Result<Look, UplinkError> {
+        let host = Host::observe()?;
+        let desired = desired(&self.entry, &host, taps);
+        Ok(Look { host, desired })
+    }
+
+    /// Is there something to change that other networks share? Then the site's lock is needed.
+    pub fn is_shared(&self, look: &Look) -> bool {
+        look.desired
+            .settings
+            .iter()
+            .any(|(key, value)| look.host.settings.get(key).is_some_and(|now| now != value))
+            || families(&self.entry).any(|ipv4| !move_local(&look.host.rules, ipv4).is_empty())
+    }
+
+    /// Makes what is shared as it should be, written down before.
+    ///
+    /// # Errors
+    /// A step fails; those before it are done.
+    pub fn settle_shared(&mut self, look: &Look, note: Note<'_>) -> Result<(), UplinkError> {
+        self.note(look, note)?;
+        let mut ledger = Ledger::open(&self.folder)?;
+        for (key, value) in &look.desired.settings {
+            ledger.set(self.entry.home, key, value)?;
+        }
+        let mut netlink = Netlink::open()?;
+        for ipv4 in families(&self.entry) {
+            take(&mut netlink, move_local(&look.host.rules, ipv4))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the rules that are missing and removes those of addresses that are gone.
+    ///
+    /// # Errors
+    /// The kernel refuses one; those before it are done.
+    pub fn settle_rules(&self, look: &Look) -> Result<(), UplinkError> {
+        let there: BTreeSet<&Rule> = ours(&look.host.rules, self.entry.table).collect();
+        let mut netlink = Netlink::open()?;
+        for rule in look.desired.rules.iter().filter(|rule| !there.contains(rule)) {
+            netlink.add_rule(rule)?;
+        }
+        for rule in there.into_iter().filter(|rule| !look.desired.rules.contains(rule)) {
+            netlink.remove_rule(rule)?;
+        }
+        Ok(())
+    }
+
+    /// What the dataplane has to know of the host, and what is left out here and there.
+    ///
+    /// # Errors
+    /// The kernel does not answer.
+    pub fn view(
+        &self,
+        look: &Look,
+        taps: &BTreeSet<String>,
+    ) -> Result<(HostView, Vec<Caveat>), UplinkError> {
+        let (view, all) = host_view(&look.host, taps, self.entry.ipv6)?;
+        let left_out = look.desired.left_out;
+        let pairs = (left_out > 0).then_some(Caveat::Pairs(left_out));
+        let prefixes = (!all).then_some(Caveat::Prefixes);
+        Ok((view, pairs.into_iter().chain(prefixes).collect()))
+    }
+
+    /// The settings that are in use and still exist, and the new ones.
+    fn note(&mut self, look: &Look, note: Note<'_>) -> Result<(), UplinkError> {
+        let before = self.entry.clone();
+        self.entry.needs.retain(|key| look.host.settings.contains_key(key));
+        self.entry.needs.extend(look.desired.settings.iter().map(|(key, _)| key.clone()));
+        // The first note has to be written however little is in it.
+        if before != self.entry || before.needs.is_empty() { note(&self.entry) } else { Ok(()) }
+    }
+
+    /// The settings of the TAP itself, which go with it, and the way from our table to it.
+    fn set_up_tap(&self) -> Result<(), UplinkError> {
+        let tap = &self.entry.interface;
+        for (setting, value) in [("forwarding", "1"), ("accept_local", "1"), ("rp_filter", "2")] {
+            sysctl::write(&key(true, tap, setting), value)?;
+        }
+        let forced = key(false, tap, "force_forwarding");
+        if self.entry.ipv6 && sysctl::read(&forced).is_ok_and(|value| value.is_some()) {
+            sysctl::write(&forced, "1")?;
+        }
+        let mut netlink = Netlink::open()?;
+        let link = netlink.link(tap)?;
+        for ipv4 in families(&self.entry) {
+            let NextHop { ipv4: v4, ipv6: v6, .. } = self.next_hop;
+            let neighbour = if ipv4 { v4.into() } else { v6.into() };
+            netlink.add_table_route(&link, neighbour, self.entry.table)?;
+        }
+        Ok(())
+    }
+
+    fn reserve(&self) -> Result<(), UplinkError> {
+        if self.entry.reserved.is_empty() {
+            return Ok(());
+        }
+        let ours = self.entry.reserved.iter().copied();
+        let all = ports::union(reserved()?.into_iter().chain(ours));
+        sysctl::write(RESERVED, &ports::format(&all)).map_err(|error| {
+            let ports = self.entry.reserved.clone();
+            UplinkError::Reserve { ports, source: error.source }
+        })
+    }
+}
+
+/// Takes an uplink away, be its process alive or not. What other networks need stays.
+pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError> {
+    match netns::own() {
+        Ok(own) if own == entry.home => {}
+        // With its namespace everything in it went.
+        Ok(_) if entry.home.has_process().is_ok_and(|some| !some) => return Vec::new(),
+        Ok(_) => return vec![UplinkError::Elsewhere],
+        Err(error) => return vec![error.into()],
+    }
+    let others: Vec<&Entry> = others.iter().filter(|other| other.home == entry.home).collect();
+    let mut errors = Vec::new();
+    errors.extend(remove_rules(entry, &others).err());
+    errors.extend(restore_settings(folder, entry.home, &others));
+    errors.extend(unreserve(entry).err());
+    errors
+}
+
+fn remove_rules(entry: &Entry, others: &[&Entry]) -> Result<(), UplinkError> {
+    let mut netlink = Netlink::open()?;
+    for ipv4 in [true, false] {
+        let rules = netlink.rules(ipv4)?;
+        for rule in ours(&rules, entry.table) {
+            netlink.remove_rule(rule)?;
+        }
+        netlink.remove_table_route(ipv4, entry.table)?;
+        if !others.iter().any(|other| ipv4 || other.ipv6) {
+            take(&mut netlink, restore_local(&rules, ipv4))?;
+        }
+    }
+    Ok(())
+}
+
+fn restore_settings(folder: &Path, home: Identity, others: &[&Entry]) -> Vec<UplinkError> {
+    match Ledger::open(folder) {
+        Ok(mut ledger) => {
+            ledger.restore(home, |key| others.iter().any(|other| other.needs.contains(key)))
+        }
+        Err(error) => vec![error],
+    }
+}
+
+fn unreserve(entry: &Entry) -> Result<(), UplinkError> {
+    if entry.reserved.is_empty() {
+        return Ok(());
+    }
+    let now = reserved()?;
+    let left = ports::difference(&now, &entry.reserved);
+    if left != now {
+        sysctl::write(RESERVED, &ports::format(&left))?;
+    }
+    Ok(())
+}
+
+fn ours(rules: &[Rule], table: u32) -> impl Iterator<Item = &Rule> {
+    rules.iter().filter(move |rule| rule.table == table && rule.protocol == PROTOCOL_OURS)
+}
+
+fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
+    steps.iter().try_for_each(|step| match step {
+        Step::Add(rule) => netlink.add_rule(rule),
+        Step::Remove(rule) => netlink.remove_rule(rule),
+    })
+}

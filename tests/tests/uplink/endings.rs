@@ -1,0 +1,161 @@
+//! Nothing is left behind, and the host is never without its `local` rule.
+
+use super::world::{HOST4, OUTSIDE4, add_outside, rules, set, setting};
+use nix::sys::signal::Signal;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::traffic::End;
+use udp_bridge_tests::host::{Host, wait};
+
+/// Less than an echo waits for its answer, so that none is sent again.
+const ONE_ECHO: Duration = Duration::from_millis(400);
+
+pub(super) fn add_to(suite: &mut Suite) {
+    suite.add("down_leaves_the_host_as_it_was", by_down);
+    suite.add("down_repairs_what_kill_9_left", down_after_kill);
+    suite.add("up_repairs_what_kill_9_left", up_after_kill);
+    suite.add("of_two_networks_one_killed_the_other_undoes_the_rest", killed_beside);
+    suite.add("kill_9_at_any_step_of_the_uplink_leaves_nothing_that_down_cannot_undo", kill_early);
+    suite.add("settings_that_were_as_they_should_be_stay", stays_forwarding);
+    suite.add_needing(
+        &[Need::IpCommand],
+        "a_host_that_moved_its_local_rule_keeps_it_where_it_is",
+        moved_before,
+    );
+    suite.add("the_local_rule_is_never_missing_and_no_ping_is_lost", never_missing);
+}
+
+fn by_down(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    for _ in 0..2 {
+        host.udp_bridge("up --ports 2 --detach").ok();
+        host.udp_bridge("down").ok();
+        before.assert_same(&host.snapshot());
+    }
+}
+
+fn killed(host: &Host) {
+    let network = host.up("--ports 1");
+    assert_eq!(network.end_by(Signal::SIGKILL).code(), None);
+    assert!(rules().iter().any(|rule| rule == "v4 2 lookup local"));
+}
+
+fn down_after_kill(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    killed(host);
+    host.udp_bridge("down").ok();
+    before.assert_same(&host.snapshot());
+}
+
+fn up_after_kill(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    killed(host);
+    let network = host.up("--ports 1");
+    assert_eq!(rules().iter().filter(|rule| rule.contains("iif u0")).count() % 2, 0);
+    assert_eq!(network.end_by(Signal::SIGTERM).code(), Some(0));
+    before.assert_same(&host.snapshot());
+}
+
+fn killed_beside(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    killed(host);
+    let red = host.up("--ports 1 --name red");
+    host.udp_bridge("down red").ok();
+    drop(red);
+    // The last living one has put back what is shared; the dead one's own rules wait for `down`.
+    assert!(rules().iter().any(|rule| rule == "v4 0 lookup local"));
+    assert_eq!(setting("ipv4/conf/u0/forwarding"), "0");
+    host.udp_bridge("down ub0").ok();
+    before.assert_same(&host.snapshot());
+}
+
+/// Killed at the first sight of one step after the other.
+fn kill_early(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    let has = |text: &str| rules().iter().any(|rule| rule.contains(text));
+    let steps: [&dyn Fn() -> bool; 5] = [
+        &|| Path::new("/run/udp-bridge/.uplink.json").exists(),
+        &|| setting("ipv4/conf/u0/forwarding") == "1",
+        &|| has("v4 2 lookup local"),
+        &|| !has("v4 0 lookup local"),
+        &|| has("iif u0"),
+    ];
+    for step in steps {
+        let starting = host.start(&mut host.command("up --ports 1"));
+        wait::for_yes("that step", step);
+        starting.signal(Signal::SIGKILL);
+        starting.wait();
+        host.udp_bridge("down").ok();
+        before.assert_same(&host.snapshot());
+    }
+}
+
+fn stays_forwarding(host: &Host) {
+    add_outside(host);
+    set("ipv4/conf/u0/forwarding", "1");
+    let before = host.snapshot();
+    let network = host.up("--ports 1");
+    assert_eq!(network.end_by(Signal::SIGINT).code(), Some(0));
+    before.assert_same(&host.snapshot());
+}
+
+fn moved_before(host: &Host) {
+    add_outside(host);
+    let ip = |arguments: &str| {
+        host.finish(std::process::Command::new("ip").args(arguments.split(' '))).ok()
+    };
+    ip("rule add pref 100 lookup local");
+    ip("rule del pref 0");
+    let before = host.snapshot();
+    let network = host.up("--ports 1 --subnet6 none");
+    let local: Vec<_> = rules().into_iter().filter(|rule| rule.ends_with("local")).collect();
+    assert_eq!(local, ["v4 100 lookup local", "v6 0 lookup local"]);
+    assert!(rules().iter().any(|rule| rule.starts_with("v4 99 ") && rule.contains("iif u0")));
+    assert_eq!(network.end_by(Signal::SIGINT).code(), Some(0));
+    before.assert_same(&host.snapshot());
+}
+
+/// The rules are read without a pause while networks come and go, and the host pings.
+fn never_missing(host: &Host) {
+    add_outside(host);
+    let done = AtomicBool::new(false);
+    let looks = thread::scope(|scope| {
+        let looker = scope.spawn(|| {
+            let mut looks = 0_u32;
+            while !done.load(Ordering::Relaxed) {
+                let now = rules();
+                for version in ["v4", "v6"] {
+                    let local =
+                        |rule: &String| rule.starts_with(version) && rule.ends_with(" local");
+                    assert!(now.iter().any(local), "no local rule: {now:?}");
+                }
+                looks += 1;
+            }
+            looks
+        });
+        let pinger = scope.spawn(|| {
+            let here = End { namespace: None, ipv4: HOST4, ipv6: None };
+            while !done.load(Ordering::Relaxed) {
+                for to in [OUTSIDE4, HOST4] {
+                    assert!(here.reaches(host, to.into(), ONE_ECHO), "a ping to {to} is lost");
+                }
+            }
+        });
+        for _ in 0..5 {
+            host.udp_bridge("up --ports 1 --detach").ok();
+            host.udp_bridge("down").ok();
+        }
+        done.store(true, Ordering::Relaxed);
+        pinger.join().unwrap();
+        looker.join().unwrap()
+    });
+    wait::for_yes("the rules were read many times", || looks > 10);
+}
