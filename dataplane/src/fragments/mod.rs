@@ -16,6 +16,8 @@
 //! Limits: [`MAX_DATAGRAMS`], [`MAX_WAITING_FRAMES`] of one datagram, [`MAX_WAITING_BYTES`] in all;
 //! a datagram is forgotten after 30 s (IPv4) or 60 s (IPv6). Source: RFC 791, RFC 8200 4.5;
 //! `net/ipv4/ip_fragment.c`.
+//! Known gaps: the room is shared by all namespaces. Two of them whose datagrams to one destination have
+//! the same number are told apart here, not by who receives them under one address.
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@
 //!
 //! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
 //! back at once.
+//!
+//! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
 
 use super::announce::{Awaited, state_of};
 use super::path::{Fate, Path};

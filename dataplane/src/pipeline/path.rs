@@ -13,7 +13,8 @@
 //!
 //! Known gaps: frames for a group, or for a MAC that nobody has, are judged as to a namespace that no
 //! rule names. Fragments that come in through the uplink do not reach us (the host's rules go by
-//! ports); those that leave do.
+//! ports); those that leave do. What a namespace sends to a sibling by the host's MAC comes back from
+//! the host as from somebody else, and dies as `not-published`.
 
 use super::router::{Family, Shared, is_allowed};
 use crate::clock::Time;
@@ -454,7 +455,8 @@ impl<A: Routed> Path<'_, A> {
             Verdict::Unicast(port) => self.judge_bridged(frame, (from, Zone::Port(port)), outcome),
             Verdict::Flood => {
                 let all = self.judge_bridged(frame, (from, EVERYBODY), outcome);
-                if all.is_ok() || frame.ingress() == HOST {
+                let is_for_host = frame.destination().is_group() && frame.ingress() != HOST;
+                if all.is_ok() || !is_for_host {
                     return all;
                 }
                 // Namespaces may not hear it; the host may.

@@ -5,6 +5,7 @@ use dataplane::frame::Offloads;
 use dataplane::wire::ethernet::MacAddr;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use udp_bridge_tests::ending::{is_of_egress, offer_routed};
@@ -192,7 +193,7 @@ fn died(world: &World) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(384))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn every_frame_ends_exactly_once_and_what_waited_too(
@@ -216,6 +217,12 @@ proptest! {
                 }
                 Event::Vanish => world.host(PORTS - 1).vanish(),
             }
+            let flows = world.flows();
+            let ends = flows.iter().flat_map(|flow| {
+                [(flow.protocol, flow.original), (flow.protocol, flow.reply)]
+            });
+            let distinct: HashSet<_> = ends.collect();
+            prop_assert_eq!(distinct.len(), 2 * flows.len(), "two flows have one end: {:?}", flows);
             prop_assert!(world.routed().flows() <= 8);
         }
         let counters = world.counters();

@@ -3,7 +3,7 @@
 use dataplane::outcome::DropReason;
 use std::net::IpAddr;
 use udp_bridge_tests::counts::{dropped, received, sent};
-use udp_bridge_tests::errors::{Complaint, complain};
+use udp_bridge_tests::errors::{Complaint, ask, complain};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::own_mac;
@@ -94,5 +94,25 @@ fn somebody_outside_does_not_speak_to_a_namespace_directly() {
             |world| world.send(0, &frame),
             [received(0, [frame.len()]), dropped(0, DropReason::NotPublished, 1)],
         );
+    }
+}
+
+#[test]
+fn without_an_uplink_all_that_leaves_is_the_hosts_affair() {
+    for family in FAMILIES {
+        let mut world = network(3, |router| router.uplink = None).start();
+        let (inside, outside) = (at(family.inside(1), 5000), at(family.outside, 53));
+        let out = udp(up(1), inside, outside, b"question");
+        assert_eq!(through(&mut world, 1, &out, 0), out);
+        let back = udp(across(0, 1), outside, inside, b"answer");
+        assert_eq!(through(&mut world, 0, &back, 1), back);
+        let hop = family.of(NEXT_HOP.0.into(), NEXT_HOP.1.into());
+        let question = ask((own_mac(0), family.bridge), hop);
+        let length = question.len();
+        world.moves(
+            |world| world.send(0, &question),
+            [received(0, [length]), sent(1, [length]), sent(2, [length])],
+        );
+        assert!(world.flows().is_empty());
     }
 }

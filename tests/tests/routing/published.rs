@@ -1,8 +1,13 @@
 //! Published ports: from outside, from a sibling, from the namespace itself.
 
+use dataplane::config::Publish;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::World;
+
+const LOCALHOST: (IpAddr, IpAddr) =
+    (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
 
 fn world() -> World {
     network(4, |router| router.published = publishing([published(17)])).start()
@@ -70,7 +75,7 @@ fn a_port_that_is_not_published_is_the_hosts_own() {
 fn a_port_of_one_address_is_not_published_on_another() {
     for family in FAMILIES {
         for bound in [family.host, family.of(LOCALHOST.0, LOCALHOST.1)] {
-            let entry = dataplane::config::Publish { address: Some(bound), ..published(17) };
+            let entry = Publish { address: Some(bound), ..published(17) };
             let mut world = network(3, |router| router.published = publishing([entry])).start();
             for called in [family.host, family.bridge, family.of(LOCALHOST.0, LOCALHOST.1)] {
                 let call = udp(up(2), at(family.inside(2), 4000), at(called, 8000), b"hello");
@@ -83,8 +88,3 @@ fn a_port_of_one_address_is_not_published_on_another() {
         }
     }
 }
-
-const LOCALHOST: (std::net::IpAddr, std::net::IpAddr) = (
-    std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
-    std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
-);

@@ -4,14 +4,19 @@ use crate::endings::internal;
 use dataplane::config::{Action, Place, Rule};
 use dataplane::flow::FlowState;
 use dataplane::outcome::DropReason;
+use dataplane::wire::ethernet::MacAddr;
+use std::net::SocketAddr;
 use udp_bridge_tests::counts::{answered, dropped, received, sent};
 use udp_bridge_tests::errors::{ask, tell};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
-use udp_bridge_tests::world::{World, own_mac};
+use udp_bridge_tests::world::{World, own_mac, strange_mac};
 
 const RST: u8 = 0x04;
 const RST_ACK: u8 = 0x14;
+
+const MDNS: (MacAddr, MacAddr) =
+    (MacAddr([0x01, 0, 0x5e, 0, 0, 0xfb]), MacAddr([0x33, 0x33, 0, 0, 0, 0xfb]));
 
 fn syn(sequence: u32) -> Tcp<'static> {
     Tcp { flags: "S", sequence, ..Tcp::default() }
@@ -238,6 +243,44 @@ fn a_message_that_is_of_no_flow_is_judged_on_its_way_to_the_host() {
         world.moves(
             |world| world.send(1, &frame),
             [received(1, [frame.len()]), dropped(1, DropReason::FilterDrop, 1)],
+        );
+    }
+}
+
+#[test]
+fn what_goes_to_a_mac_that_nobody_has_is_refused_once() {
+    for family in FAMILIES {
+        let mut world = network(3, |router| router.filter.policy = Action::Reject).start();
+        let macs = (strange_mac(1), own_mac(1));
+        let frame = udp(macs, at(family.inside(1), 5000), at(family.nobody(1), 80), b"anybody?");
+        let answer = frame.len() + family.of(28, 48);
+        world.moves(
+            |world| world.send(1, &frame),
+            [
+                received(1, [frame.len()]),
+                dropped(1, DropReason::FilterReject, 1),
+                sent(1, [answer]),
+            ],
+        );
+        assert_eq!(world.routed().hits().policy.packets, 1);
+    }
+}
+
+#[test]
+fn a_group_is_heard_by_the_host_where_namespaces_may_not() {
+    for family in FAMILIES {
+        let to_host = Rule { to: Some(Place::Host), ..Rule::default() };
+        let mut world = network(3, |router| {
+            router.filter.policy = Action::Drop;
+            router.filter.rules = vec![to_host];
+        })
+        .start();
+        let group = family.of([224, 0, 0, 251].into(), "ff02::fb".parse().unwrap());
+        let macs = (family.of(MDNS.0, MDNS.1), own_mac(1));
+        let frame = udp(macs, at(family.inside(1), 5353), SocketAddr::new(group, 5353), b"who?");
+        world.moves(
+            |world| world.send(1, &frame),
+            [received(1, [frame.len()]), sent(0, [frame.len()])],
         );
     }
 }
