@@ -39,8 +39,9 @@
 //! Known gaps. Fragments but the first have no ports, so replies in fragments stay with the host. A
 //! rule of somebody else at pref 0 or 1 comes before `local` while a network stands, and one at pref 0 may
 //! come before ours. Who moves the `local` rule while a network stands gets it back at pref 0 in the
-//! end. An interface that is renamed keeps its settings. Networks do not reach each other by their
-//! own addresses, only through published ports.
+//! end. An interface that is renamed keeps its settings. Networks do not reach each other:
+//! there is no route between them, and what comes by another network's TAP for a published port meets
+//! no rule of ours but the relay, which serves the host alone.
 
 mod apply;
 mod error;

@@ -22,6 +22,7 @@ use netlink_packet_route::link::{
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 /// The host's interface towards the outside.
 pub const UPLINK: &str = "u0";
@@ -96,6 +97,11 @@ impl Family {
 impl Host {
     /// Gives the host an outside, with an MTU, and default routes to it.
     pub fn add_outside(&self, mtu: u32) -> End {
+        // Before Linux 6.17 a host forwards IPv6 by all interfaces or by none, and it is its
+        // administrator who says which.
+        if !Path::new("/proc/sys/net/ipv6/conf/default/force_forwarding").exists() {
+            set_sysctl("ipv6/conf/all/forwarding", "1");
+        }
         self.add_netns("outside");
         self.add_link(UPLINK, ("outside", "o0"), mtu);
         give(UPLINK, &HOST);

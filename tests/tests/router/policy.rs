@@ -1,9 +1,9 @@
 //! `--icc=false`, `--internal`, `--rules`, as sockets see them.
 
-use super::call::{Call, Protocol, connected, udp};
+use super::call::{Call, Protocol, connect, connected, udp};
 use super::world::{NEEDS, World};
-use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read};
+use std::net::{SocketAddr, TcpListener};
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::outside::Family;
 use udp_bridge_tests::host::rtnl::Rtnl;
@@ -13,6 +13,7 @@ use udp_bridge_tests::host::{Host, wait};
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "without_icc_siblings_do_not_meet_and_all_else_works", without_icc);
     suite.add_needing(NEEDS, "an_internal_network_meets_itself_and_the_host_alone", internal);
+    suite.add_needing(NEEDS, "networks_do_not_meet_not_even_by_published_ports", apart);
     suite.add_needing(NEEDS, "rules_decide_who_goes_out_and_who_comes_in", rules);
 }
 
@@ -75,6 +76,25 @@ fn internal(host: &Host) {
     for family in Family::BOTH {
         let out = (family.of(&world.outside), 7000).into();
         assert_dropped(&world, first, out, &world.outside, "internal");
+    }
+}
+
+/// The relay sees that it is not the host who calls: for UDP it says nothing.
+fn apart(host: &Host) {
+    let world = World::up(host, "--ports 1 --publish 8080:ub0-1:80");
+    let _blue = host.up("--ports 1 --name blue");
+    let blue = &host.ends("blue")[1];
+    for family in Family::BOTH {
+        let server = family.of(&world.ends[0]);
+        let direct = connect(host, blue, (server, 80).into()).map(drop);
+        assert_eq!(direct.map_err(|e| e.kind()), Err(ErrorKind::NetworkUnreachable));
+        let listener = world.ends[0].visit(host, || TcpListener::bind((server, 80)).unwrap());
+        listener.set_nonblocking(true).unwrap();
+        // The reset may come before the connection is told to be there.
+        let called = connect(host, blue, (family.host(), 8080).into());
+        let ended = called.and_then(|mut stream| stream.read(&mut [0]));
+        assert_eq!(ended.map_err(|e| e.kind()), Err(ErrorKind::ConnectionReset));
+        assert!(listener.accept().is_err(), "somebody got through");
     }
 }
 
