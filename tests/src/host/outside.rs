@@ -149,9 +149,9 @@ impl Host {
         bring_up(name);
         self.visit(namespace, || {
             bring_up(peer);
-            wait_for_link(peer);
+            wait_for_route("fe80", peer);
         });
-        wait_for_link(name);
+        wait_for_route("fe80", name);
     }
 }
 
@@ -163,18 +163,29 @@ fn bring_up(name: &str) {
     Rtnl::open().up(name);
 }
 
-/// Waits until the kernel has given the interface its link-local address, which it does on the side:
-/// a snapshot before it is another than one after it.
-fn wait_for_link(name: &str) {
-    wait::for_yes("a link-local address", || {
-        let all = fs::read_to_string("/proc/thread-self/net/if_inet6").unwrap();
-        all.lines().any(|line| line.starts_with("fe80") && line.ends_with(&format!(" {name}")))
-    });
-}
-
+/// Gives the interface its addresses, and waits for all that the kernel makes of them on the side: a
+/// snapshot before that is another than one after it.
 fn give(interface: &str, addresses: &[IpAddr]) {
     let rtnl = Rtnl::open();
     addresses.iter().for_each(|one| rtnl.add_address(interface, *one, prefix(*one)));
+    for address in addresses {
+        if let IpAddr::V6(address) = address {
+            wait_for_route(&format!("{:032x}", address.to_bits()), interface);
+        }
+    }
+}
+
+/// Waits until the interface has the local route of an IPv6 address that begins so.
+fn wait_for_route(begin: &str, interface: &str) {
+    wait::for_yes(&format!("the local route of {begin}"), || {
+        let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
+        routes.lines().any(|line| {
+            let mut words = line.split_whitespace();
+            words.next().is_some_and(|address| address.starts_with(begin))
+                && words.next() == Some("80")
+                && words.last() == Some(interface)
+        })
+    });
 }
 
 /// Changes a setting of the calling thread's namespace, below `/proc/sys/net`.
