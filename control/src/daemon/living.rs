@@ -3,6 +3,7 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
+use super::fullness::Fullness;
 use super::rules;
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
@@ -45,6 +46,8 @@ pub(super) struct Living {
     topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
     gone: Mutex<Vec<bool>>,
+    /// Which tables were full at the last look.
+    fullness: Mutex<Fullness>,
     site: Site,
     /// What the router was told last.
     router: Mutex<Option<RouterConfig>>,
@@ -67,6 +70,7 @@ impl Living {
             handle,
             relay,
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
+            fullness: Mutex::default(),
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
             router: Mutex::new(router),
@@ -105,6 +109,9 @@ impl Living {
                 *was_gone = true;
                 tracing::warn!("port {} is gone: its namespace or device was removed", port.name);
             }
+        }
+        for full in lock(&self.fullness).look(&ports) {
+            tracing::warn!("{full}");
         }
         totals
     }

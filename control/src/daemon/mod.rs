@@ -20,6 +20,7 @@
 mod error;
 mod following;
 mod forwarding;
+mod fullness;
 mod living;
 mod rules;
 mod signals;
