@@ -250,8 +250,8 @@ impl Started {
 fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
     let mut request = request.clone();
     if rootless {
-        if request.router.uplink == Some(UplinkKind::Route) {
-            return Err(Refusal::Rootless);
+        if let Some(option) = request.router.asks_for_uplink() {
+            return Err(Refusal::Rootless(option));
         }
         request.router.uplink = Some(UplinkKind::None);
     }
