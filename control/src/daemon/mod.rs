@@ -34,7 +34,7 @@ use crate::api::server::{self, Network as _};
 use crate::model::{NetworkRequest, UplinkKind};
 use crate::netlink::Monitor;
 use crate::publish::{Relay, Reserved};
-use crate::topology::{self, ApplyError, Cleared, Plan, Site, Topology, Warning};
+use crate::topology::{self, ApplyError, Cleared, Plan, PlanError, Site, Topology, Warning};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
 use following::follow;
@@ -101,8 +101,7 @@ impl Daemon {
             Signals::new().map_err(StartError::Signals)?
         };
         let request = &fit_for(request, rootless)?;
-        let cleared = clear_leftovers(request, site)?;
-        let (plan, reserved, mut topology) = make(request, site, rootless)?;
+        let Made { plan, reserved, mut topology, cleared } = make(request, site, rootless)?;
         match Started::new(&mut topology, &runtime, &plan, site, reserved) {
             Ok(Started { listener, relay, forwarding, router, monitor }) => {
                 let handle = forwarding.handle();
@@ -188,21 +187,34 @@ impl Daemon {
     }
 }
 
+/// A network that stands.
+struct Made {
+    plan: Plan,
+    reserved: Reserved,
+    topology: Topology,
+    cleared: Option<Cleared>,
+}
+
 /// Makes the topology. Others that start at the same time may take what was free when the plan was
 /// made; then there is another plan, in which a default subnet is another one.
-fn make(
-    request: &NetworkRequest,
-    site: &Site,
-    rootless: bool,
-) -> Result<(Plan, Reserved, Topology), StartError> {
+fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Made, StartError> {
+    let mut cleared = None;
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let plan = topology::plan(request, &topology::observe(site)?)?;
+        let plan = match topology::plan(request, &topology::observe(site)?) {
+            Ok(plan) => plan,
+            // A dead process of this name left things, and nothing is wrong with the request.
+            Err(PlanError::Leftovers(name)) if attempts < MAX_PLANS => {
+                cleared = Some(topology::clear(site, &name)?);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         // Before anything is made: a port that is not free shall leave no trace.
         let reserved = Reserved::bind(plan.network(), site, rootless)?;
         match topology::apply(&plan, site) {
-            Ok(topology) => return Ok((plan, reserved, topology)),
+            Ok(topology) => return Ok(Made { plan, reserved, topology, cleared }),
             Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}
             Err(error) => return Err(error.into()),
         }
@@ -256,17 +268,6 @@ fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, R
         request.router.uplink = Some(UplinkKind::None);
     }
     Ok(request)
-}
-
-/// A dead process of this name may have left things; a living one is the plan's matter.
-fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
-    let name = request.name()?;
-    let known = topology::networks(site)
-        .map_err(|source| StartError::Networks { path: site.state_dir.clone(), source })?;
-    if known.iter().any(|network| network.name == name && !network.alive) {
-        return Ok(Some(topology::clear(site, &name)?));
-    }
-    Ok(None)
 }
 
 fn serve(listener: UnixListener, living: &Arc<Living>) -> JoinHandle<()> {
