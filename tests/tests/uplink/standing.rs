@@ -140,18 +140,21 @@ fn follows(host: &Host) {
 /// What is in the way is a folder of the name that the ledger has until it is whole.
 fn follows_later(host: &Host) {
     add_outside(host);
+    add_veth(host, "u1", "o1");
+    // Where there is IPv6 the kernel has something to tell time and again.
+    super::world::set("ipv6/conf/all/disable_ipv6", "1");
     let before = host.snapshot();
     let network = host.start(&mut host.command("up --ports 1 --subnet6 none"));
     wait::for_yes("it stands", || network.stdout().contains("Try:"));
     let way = std::path::Path::new("/run/udp-bridge/.uplink.json.new");
     std::fs::create_dir(way).unwrap();
-    add_veth(host, "u1", "o1");
-    Rtnl::open().add_address("u1", Ipv4Addr::new(203, 0, 113, 7), 24);
+    let address = Ipv4Addr::new(203, 0, 113, 7);
+    Rtnl::open().add_address("u1", address, 24);
     wait::for_yes("it says that it cannot", || network.stderr().contains("cannot follow"));
     assert_eq!(setting("ipv4/conf/u1/forwarding"), "0");
     std::fs::remove_dir(way).unwrap();
     wait::for_yes("it forwards", || setting("ipv4/conf/u1/forwarding") == "1");
-    Rtnl::open().delete("u1");
+    Rtnl::open().remove_address("u1", address, 24);
     network.signal(Signal::SIGINT);
     network.wait().ok();
     before.assert_same(&host.snapshot());
