@@ -167,7 +167,7 @@ pub enum ModelError {
     #[error(transparent)]
     Rules(#[from] Box<RulesError>),
     /// The ports to translate to cannot be read.
-    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65535")]
+    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65534")]
     NatPortsMalformed(String),
     /// A timeout cannot be read.
     #[error("--conntrack-timeout {0:?} is no timeout: write it like udp=30, in whole seconds")]
@@ -181,8 +181,15 @@ pub enum ModelError {
         known: String,
     },
     /// An option says how traffic is translated that does not go out.
-    #[error("{0} says how to reach the outside, and --uplink none that nobody does: leave one out")]
-    NeedsUplink(&'static str),
+    #[error(
+        "{option} says how to reach the outside, and {without} that nobody does: leave one out"
+    )]
+    NeedsUplink {
+        /// The option that says how.
+        option: &'static str,
+        /// The option that says that nobody does.
+        without: &'static str,
+    },
     /// The router does not take its settings.
     #[error("{option}: {error}")]
     Router {

@@ -82,7 +82,7 @@ impl Network {
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
         let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
-        let router = RouterOptions::new(&request.router)?;
+        let router = RouterOptions::new(&request.router, request.internal)?;
         let check_source = request.check_source;
         let filter = filter(request, &name, ports)?;
         let internal = request.internal;
