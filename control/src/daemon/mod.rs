@@ -227,9 +227,9 @@ impl Started {
 /// The request as it can be carried out with these privileges.
 fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
     let mut request = request.clone();
-    if rootless {
-        if request.router.uplink == Some(UplinkKind::Route) {
-            return Err(Refusal::Rootless);
+    if rootless && request.router.uplink != Some(UplinkKind::None) {
+        if let Some(option) = request.router.way_out() {
+            return Err(Refusal::Rootless(option));
         }
         request.router.uplink = Some(UplinkKind::None);
     }

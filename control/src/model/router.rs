@@ -71,6 +71,19 @@ impl Default for RouterRequest {
     }
 }
 
+impl RouterRequest {
+    /// The first option that says how the outside is reached, if one does.
+    pub fn way_out(&self) -> Option<&'static str> {
+        let options = [
+            (self.uplink == Some(UplinkKind::Route), "--uplink route"),
+            (!self.snat.is_empty(), "--snat"),
+            (self.nat_ports.is_some(), "--nat-ports"),
+            (self.filtering.is_some(), "--nat-filtering"),
+        ];
+        options.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
+    }
+}
+
 /// What the router is to do, proven valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterOptions {
@@ -115,14 +128,8 @@ fn refuse_needless(request: &RouterRequest, internal: bool) -> Result<(), ModelE
         Some(UplinkKind::None) => "--uplink none",
         _ => return Ok(()),
     };
-    let needless = [
-        (request.uplink == Some(UplinkKind::Route), "--uplink route"),
-        (!request.snat.is_empty(), "--snat"),
-        (request.nat_ports.is_some(), "--nat-ports"),
-        (request.filtering.is_some(), "--nat-filtering"),
-    ];
-    match needless.into_iter().find(|(given, _)| *given) {
-        Some((_, option)) => Err(ModelError::NeedsUplink { option, without }),
+    match request.way_out() {
+        Some(option) => Err(ModelError::NeedsUplink { option, without }),
         None => Ok(()),
     }
 }

@@ -11,12 +11,12 @@ use std::path::PathBuf;
 /// Why an uplink is refused before anything is touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A routed uplink without privileges.
+    /// A routed uplink, or an option of its own, without privileges.
     #[error(
-        "--uplink route needs the host's own routing table, which only root may change: run as root, \
+        "{0} needs the host's own routing table, which only root may change: run as root, \
          or leave the option out and have no way to the outside"
     )]
-    Rootless,
+    Rootless(&'static str),
     /// An address to translate to is not the host's.
     #[error(
         "--snat {0} is no address of this host that is reached from outside: give one of an \

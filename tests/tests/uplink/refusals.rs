@@ -24,6 +24,7 @@ fn refused(host: &Host) {
         ("--internal --snat 192.0.2.77", vec!["--snat", "--internal"]),
         ("--snat somewhere", vec!["--snat", "somewhere", "like 192.0.2.1"]),
         ("--publish 65535:ub0-1:80", vec!["--publish: 65535", "choose another"]),
+        ("--conntrack-max -1", vec!["--conntrack-max", "'-1'"]),
         ("--conntrack-max 0", vec!["--conntrack-max", "not 0"]),
         ("--conntrack-timeout tpc=5", vec!["tpc", "tcp-established"]),
         ("--conntrack-timeout udp=0", vec!["--conntrack-timeout", "udp"]),

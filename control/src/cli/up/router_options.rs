@@ -18,17 +18,18 @@ pub(super) struct RouterOptions {
     #[arg(long, value_name = "ADDR", value_parser = address)]
     snat: Vec<IpAddr>,
     /// Ports to translate to [default: 61000-65534, or others if a network has those]
-    #[arg(long, value_name = "A-B")]
+    #[arg(long, value_name = "A-B", allow_negative_numbers = true)]
     nat_ports: Option<String>,
     /// Who outside may send to a port that was translated to [default: address-and-port]
     #[arg(long, value_name = "WHO", value_enum)]
     nat_filtering: Option<Who>,
     /// Most connections that are tracked
     #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
-    #[arg(default_value_t = ConntrackConfig::DEFAULT_LIMIT)]
+    #[arg(default_value_t = ConntrackConfig::DEFAULT_LIMIT, allow_negative_numbers = true)]
     conntrack_max: usize,
     /// Most of them that one port may have begun [default: a quarter]
     #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
+    #[arg(allow_negative_numbers = true)]
     conntrack_port_max: Option<usize>,
     /// Timeouts as the kernel has them, or as the RFCs ask
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t = Timeouts::Linux)]
