@@ -232,15 +232,14 @@ mod tests {
 
     #[test]
     fn what_is_said_of_a_way_out_is_refused_where_there_is_none() {
-        let said: [(&str, fn(&mut RouterRequest)); 4] = [
-            ("--uplink route", |request| request.uplink = Some(UplinkKind::Route)),
-            ("--snat", |request| request.snat = vec![[192, 0, 2, 1].into()]),
-            ("--nat-ports", |request| request.nat_ports = Some("5000-6000".to_owned())),
-            ("--nat-filtering", |request| request.filtering = Some(Filtering::Address)),
+        let silent = RouterRequest::default;
+        let said = [
+            ("--uplink route", RouterRequest { uplink: Some(UplinkKind::Route), ..silent() }),
+            ("--snat", RouterRequest { snat: vec![[192, 0, 2, 1].into()], ..silent() }),
+            ("--nat-ports", RouterRequest { nat_ports: Some("5000-6000".to_owned()), ..silent() }),
+            ("--nat-filtering", RouterRequest { filtering: Some(Filtering::Address), ..silent() }),
         ];
-        for (option, say) in said {
-            let mut request = RouterRequest::default();
-            say(&mut request);
+        for (option, mut request) in said {
             assert!(RouterOptions::new(&request, false).is_ok(), "{option}");
             let refused = |without| Err(ModelError::NeedsUplink { option, without });
             assert_eq!(RouterOptions::new(&request, true), refused("--internal"));
