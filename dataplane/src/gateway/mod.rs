@@ -168,7 +168,7 @@ impl Gateway {
     /// namespaces are asked.
     ///
     /// # Errors
-    /// `Unresolved`: there is no such address in the network, or no more frames can be kept.
+    /// `Unresolved`: no more frames can be kept.
     #[inline]
     pub fn resolve(
         &mut self,
@@ -180,7 +180,7 @@ impl Gateway {
         if let Some((mac, port)) = self.neighbours.find(address, now) {
             return Ok(Resolved::Known(mac, port));
         }
-        if self.neighbours.hold(address, frame, now)? {
+        if self.neighbours.hold(address, frame, outbox, now)? {
             self.ask(address, outbox);
         }
         Ok(Resolved::Held)
