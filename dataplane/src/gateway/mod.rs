@@ -102,6 +102,9 @@ impl Gateway {
     /// for the next hop. True if the frame was for us alone.
     #[inline]
     pub fn hear(&mut self, frame: &Frame<'_>, outbox: &mut Outbox, now: Time) -> bool {
+        if frame.layout().is_tagged() {
+            return false;
+        }
         match (frame.layout().network_kind(), frame.layout().transport_kind()) {
             (Network::Other, _) => self.hear_arp(frame, outbox, now),
             (Network::Ipv6, Transport::Icmp) => self.hear_ndisc(frame, outbox, now),
