@@ -260,7 +260,7 @@ fn the_router_is_not_in_any_vlan() {
 
 /// The frame, of IPv6, with so many empty destination options before its layer 4, behind a fragment
 /// header if it is the first of several fragments.
-fn hidden(frame: &[u8], options: usize, fragment: bool) -> Vec<u8> {
+pub(crate) fn hidden(frame: &[u8], options: usize, fragment: bool) -> Vec<u8> {
     let mut headers = Vec::new();
     let mut first = frame[20];
     for _ in 0..options {
