@@ -13,7 +13,9 @@
 //! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
 //! back at once.
 //!
-//! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
+//! Known gaps: the NAT's filtering is for the outside; a sibling may call every mapping. A SYN that
+//! nobody asked for is the host's, which resets it at once where no mapping is (RFC 5382 REQ-4: not
+//! within 6 s).
 
 use super::announce::{Awaited, state_of};
 use super::family::Keep;
