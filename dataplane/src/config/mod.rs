@@ -75,7 +75,7 @@ impl Config {
     /// # Errors
     /// The first contradiction found.
     pub fn with_router(self, router: RouterConfig) -> Result<Self, ConfigError> {
-        router.check()?;
+        router.check_for(self.ports.len())?;
         Ok(Self { router: Some(router), ..self })
     }
 

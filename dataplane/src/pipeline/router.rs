@@ -92,7 +92,7 @@ impl Router {
     /// # Errors
     /// The first contradiction in it; then nothing has changed.
     pub fn reconfigure(&mut self, config: RouterConfig) -> Result<(), ConfigError> {
-        config.check()?;
+        config.check_for(self.shared.ports)?;
         let shared = &mut self.shared;
         if config.filter != shared.config.filter {
             shared.filter = Filter::new(&config.filter);
