@@ -1,8 +1,10 @@
 //! How does a frame end?
 //!
 //! Every frame that enters ends in exactly one [`Outcome`] at its ingress port: it was handed to one
-//! port, flooded, answered here, held until a neighbour's MAC is known, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
-//! refuses it, or it is larger than the port's MTU) is counted at that egress port instead.
+//! port, flooded, answered here, held until a neighbour's MAC or its first fragment is known, or dropped
+//! for a [`DropReason`]. One that was held goes on later, or is dropped: it has waited too long, or another
+//! takes its place. A copy that dies on its way out (the egress port refuses it, or it is larger than the
+//! port's MTU) is counted at that egress port instead.
 //! A `DropReason` is not an error: it is its own counter, see [`crate::counters`].
 
 use std::fmt;
