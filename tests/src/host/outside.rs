@@ -165,7 +165,7 @@ fn bring_up(name: &str) {
 
 /// Gives the interface its addresses, and waits for all that the kernel makes of them on the side: a
 /// snapshot before that is another than one after it.
-fn give(interface: &str, addresses: &[IpAddr]) {
+pub fn give(interface: &str, addresses: &[IpAddr]) {
     let rtnl = Rtnl::open();
     addresses.iter().for_each(|one| rtnl.add_address(interface, *one, prefix(*one)));
     for address in addresses {
@@ -176,7 +176,7 @@ fn give(interface: &str, addresses: &[IpAddr]) {
 }
 
 /// Waits until the interface has the local route of an IPv6 address that begins so.
-fn wait_for_route(begin: &str, interface: &str) {
+pub fn wait_for_route(begin: &str, interface: &str) {
     wait::for_yes(&format!("the local route of {begin}"), || {
         let routes = fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
         routes.lines().any(|line| {
