@@ -24,7 +24,7 @@ mod units;
 mod up;
 
 #[cfg(test)]
-mod examples;
+pub(crate) mod examples;
 
 pub use exit::CliError;
 
