@@ -20,6 +20,8 @@ pub const FDB_PATH: &str = "/v1/fdb";
 pub const PUBLISHED_PATH: &str = "/v1/published";
 /// Where the rules are listed.
 pub const RULES_PATH: &str = "/v1/rules";
+/// Where it is told how full the tables are.
+pub const TABLES_PATH: &str = "/v1/tables";
 /// Where the network is asked to end.
 pub const STOP_PATH: &str = "/v1/stop";
 

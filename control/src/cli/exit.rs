@@ -10,6 +10,7 @@
 
 use super::man::ManError;
 use super::output::OutputError;
+use super::top::ScreenError;
 use super::up::RulesFileError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
@@ -68,6 +69,9 @@ pub enum CliError {
     /// Nothing can be printed.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The screen cannot be used.
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
     /// The manual cannot be written.
     #[error(transparent)]
     Man(#[from] ManError),

@@ -20,6 +20,7 @@ mod report;
 mod rules;
 mod status;
 mod table;
+mod top;
 mod units;
 mod up;
 
@@ -54,6 +55,8 @@ enum Verb {
     Ps(ps::Options),
     /// Run a command in a port's namespace
     Exec(exec::Options),
+    /// Show ports, busiest flows and drops on a whole screen, by the second
+    Top(top::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
     /// Show which ports of the host lead where
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Down(options) => down::run(&options),
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
+        Verb::Top(options) => top::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Ports(options) => ports::run(&options),
         Verb::Rules(options) => rules::run(&options),
