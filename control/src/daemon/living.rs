@@ -8,7 +8,7 @@ use super::rules;
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{
-    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo,
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo, TablesInfo,
 };
 use crate::api::server;
 use crate::publish::Relay;
@@ -191,6 +191,10 @@ impl server::Network for Living {
         let topology = lock(&self.topology);
         let told = |made: &Topology| rules::describe(&made.network, hits.as_ref());
         topology.as_ref().map(told).unwrap_or_default()
+    }
+
+    fn tables(&self) -> Option<TablesInfo> {
+        self.handle.tables().ok().map(TablesInfo::from)
     }
 
     fn port_names(&self) -> Vec<String> {

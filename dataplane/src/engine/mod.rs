@@ -22,7 +22,9 @@ mod handle;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{EngineStopped, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError};
+pub use handle::{
+    EngineStopped, Fill, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError, Tables,
+};
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
