@@ -74,7 +74,9 @@ impl Keeper {
         let mut lock = take(directory)?;
         open_to(directory, group).map_err(failed(directory))?;
         let path = directory.join(LOCK_NAME);
-        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id())).map_err(failed(&path))?;
+        lock.set_len(0)
+            .and_then(|()| write!(lock, "{}", std::process::id()))
+            .map_err(failed(&path))?;
         Ok(Self { state_dir: directory.clone(), _lock: lock })
     }
 
@@ -91,9 +93,9 @@ impl Keeper {
     /// # Errors
     /// The files cannot be removed.
     pub fn sweep(site: &Site) -> Result<(), KeeperError> {
-        let left = [LOCK_NAME, SOCKET_NAME].iter().any(|name| {
-            fs::symlink_metadata(site.state_dir.join(name)).is_ok()
-        });
+        let left = [LOCK_NAME, SOCKET_NAME]
+            .iter()
+            .any(|name| fs::symlink_metadata(site.state_dir.join(name)).is_ok());
         if !left || Self::of(site).is_some() {
             return Ok(());
         }
@@ -204,7 +206,8 @@ mod tests {
     #[test]
     fn a_group_may_pass_through_the_state_directory_and_nobody_else() {
         let (_folder, site) = site();
-        let mode = |site: &Site| fs::metadata(&site.state_dir).unwrap().permissions().mode() & 0o777;
+        let mode =
+            |site: &Site| fs::metadata(&site.state_dir).unwrap().permissions().mode() & 0o777;
         drop(Keeper::claim(&site, Some(nix::unistd::getegid())).unwrap());
         assert_eq!(mode(&site), 0o710);
         drop(Keeper::claim(&site, None).unwrap());
