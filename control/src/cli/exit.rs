@@ -63,7 +63,7 @@ pub enum CliError {
         /// The network.
         name: String,
         /// Why it does not answer.
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// A daemon is there, and does not listen.
     #[error(
@@ -74,7 +74,7 @@ pub enum CliError {
         /// Its process.
         pid: Option<u32>,
         /// Why it cannot be asked.
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]

@@ -124,6 +124,12 @@ impl Living {
         lock(&self.topology).take()
     }
 
+    /// Ends the engine behind its guard's back.
+    #[cfg(test)]
+    pub(super) fn end_engine(&self) {
+        self.handle.stop();
+    }
+
     /// What is not as it should be.
     pub(super) fn warnings(&self) -> Vec<String> {
         let topology = lock(&self.topology);

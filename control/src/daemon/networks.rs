@@ -206,3 +206,64 @@ impl Member {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netns::{prepare_directory, rootless};
+    use crate::topology::{self, Site};
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+
+    /// Runs a test with networks in namespaces of its own; nothing without privileges.
+    fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Arc<Networks>) -> F + Send) {
+        if !rootless::is_privileged() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let site =
+            Site { state_dir: folder.path().join("state"), netns_dir: folder.path().join("netns") };
+        std::thread::scope(|scope| {
+            let host = scope.spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+                let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+                mount(None::<&str>, "/", None::<&str>, private, None::<&str>).unwrap();
+                prepare_directory(&site.netns_dir).unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let circumstances =
+                    Circumstances { site: site.clone(), rootless: false, door: Door::Daemons };
+                runtime.block_on(test(Arc::new(Networks::new(circumstances))));
+                assert!(topology::networks(&site).unwrap().is_empty());
+            });
+            host.join().unwrap();
+        });
+    }
+
+    /// A network without an uplink, which needs no more than TAPs.
+    fn request(name: &str) -> NetworkRequest {
+        let mut request = NetworkRequest::new(name, 2);
+        request.router.uplink = Some(crate::model::UplinkKind::None);
+        request
+    }
+
+    #[test]
+    fn the_end_of_one_engine_takes_its_network_down_and_no_other() {
+        on_a_host(|networks| async move {
+            for name in ["red", "blue"] {
+                networks.start(request(name)).await.unwrap();
+            }
+            let red = networks.member("red").unwrap();
+            red.living.end_engine();
+            let ended = red.ended().await.unwrap_err();
+            assert!(matches!(*ended, EndError::EngineReturned), "{ended}");
+            let left: Vec<_> = networks.living().iter().map(|one| one.network().name).collect();
+            assert_eq!(left, ["blue"]);
+            // Its name and all that it had is free again.
+            networks.start(request("red")).await.unwrap();
+            let outcomes = networks.end_all("the test is over").await;
+            assert!(outcomes.len() == 2 && outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+            assert!(matches!(networks.start(request("late")).await, Err(StartError::Ending)));
+        });
+    }
+}

@@ -31,6 +31,10 @@ pub enum Need {
     UserNamespaces,
     /// The program `ip`.
     IpCommand,
+    /// The program `curl`, with `--json` (7.82).
+    Curl,
+    /// The program `systemd-analyze`.
+    Systemd,
 }
 
 impl Need {
@@ -39,7 +43,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        static SEEN: [OnceLock<bool>; 9] = [const { OnceLock::new() }; 9];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -53,7 +57,9 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::IpCommand => std::process::Command::new("ip").arg("-V").output().is_ok(),
+            Self::IpCommand => runs("ip", &["-V"]),
+            Self::Curl => runs("curl", &["--json", "", "--version"]),
+            Self::Systemd => runs("systemd-analyze", &["--version"]),
         }
     }
 
@@ -66,8 +72,15 @@ impl Need {
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
             Self::IpCommand => "the program ip",
+            Self::Curl => "the program curl",
+            Self::Systemd => "the program systemd-analyze",
         }
     }
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let output = std::process::Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn granted(wanted: Offloads) -> Option<Offloads> {

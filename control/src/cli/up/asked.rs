@@ -66,6 +66,7 @@ fn create(client: &Client, new: &NewNetwork, site: &Site, kept: Kept) -> Result<
             }
             Err(source @ ClientError::NotRunning { .. }) => {
                 if Keeper::of(site).is_none() || Instant::now() > deadline {
+                    let source = Box::new(source);
                     return Err(CliError::DaemonSilent { pid: kept.pid, source });
                 }
                 sleep(GLANCE);
@@ -101,7 +102,10 @@ fn stay(network: &NetworkClient, name: &str, signals: &mut Caught) -> Result<End
             }
             // It answers again, or it is gone.
             Err(ClientError::Timeout { .. }) => {}
-            Err(source) => break Err(CliError::DaemonGone { name: name.to_owned(), source }),
+            Err(error) => {
+                let source = Box::new(error);
+                break Err(CliError::DaemonGone { name: name.to_owned(), source });
+            }
         }
         before = Instant::now();
     };
