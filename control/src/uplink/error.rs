@@ -133,7 +133,7 @@ pub enum UplinkError {
     /// The rules are in a namespace that is not this one.
     #[error(
         "the rules of its uplink are in another network namespace; run `udp-bridge down` in the one \
-         that it was started in"
+         that it was started in, as with `ip netns exec`"
     )]
     Elsewhere,
 }
