@@ -194,7 +194,7 @@ fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Standin
 /// The request as it can be carried out with these privileges.
 fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
     let mut request = request.clone();
-    if rootless {
+    if rootless && request.router.uplink != Some(UplinkKind::None) {
         if let Some(option) = request.router.asks_for_uplink() {
             return Err(Refusal::Rootless(option));
         }
