@@ -1,8 +1,10 @@
 //! How does a frame end?
 //!
 //! Every frame that enters ends in exactly one [`Outcome`] at its ingress port: it was handed to one
-//! port, flooded, answered here, held until a neighbour's MAC is known, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
-//! refuses it, or it is larger than the port's MTU) is counted at that egress port instead.
+//! port, flooded, answered here, held until a neighbour's MAC or its first fragment is known, or dropped
+//! for a [`DropReason`]. One that was held goes on later, or is dropped: it has waited too long, or another
+//! takes its place. A copy that dies on its way out (the egress port refuses it, or it is larger than the
+//! port's MTU) is counted at that egress port instead.
 //! A `DropReason` is not an error: it is its own counter, see [`crate::counters`].
 
 use std::fmt;
@@ -119,6 +121,9 @@ drop_reasons! {
     CtClash = "ct-clash",
     /// The namespace has as many flows as it may have.
     CtPortFull = "ct-port-full",
+    /// The IPv6 extension headers do not lead to a layer 4: they are cut off, too many, or go on behind
+    /// a fragment header. It can be neither judged by rules nor translated.
+    HiddenTransport = "hidden-transport",
     /// A rule, or the default policy, drops it.
     FilterDrop = "filter-drop",
     /// A rule, or the default policy, rejects it; its sender was told.

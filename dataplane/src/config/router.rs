@@ -86,7 +86,18 @@ impl RouterConfig {
         self.uplink.as_ref().is_some_and(|uplink| !uplink.internal)
     }
 
-    /// Proves the configuration consistent.
+    /// Proves the configuration consistent, for a switch of so many ports.
+    ///
+    /// # Errors
+    /// As of [`Self::check`]; `HostPort` if an address is said to be behind a port that there is not.
+    pub fn check_for(&self, ports: usize) -> Result<(), ConfigError> {
+        match self.hosts.iter().find(|(_, _, port)| port.index() >= ports) {
+            Some(&(address, _, port)) => Err(ConfigError::HostPort { address, port }),
+            None => self.check(),
+        }
+    }
+
+    /// Proves the configuration consistent in itself.
     ///
     /// # Errors
     /// The first contradiction found.

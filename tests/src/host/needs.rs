@@ -4,6 +4,7 @@
 //! Needs are looked at once per process, before the tests are listed, so that `cargo nextest` sees the
 //! same.
 
+use super::programs::{COTURN, find_program};
 use super::rtnl::Rtnl;
 use super::{Host, make_private, on_own_thread};
 use dataplane::port::Offloads;
@@ -35,6 +36,8 @@ pub enum Need {
     Curl,
     /// The program `systemd-analyze`.
     Systemd,
+    /// The programs of coturn: a STUN server, and a client that asks it what NAT is on the way.
+    Coturn,
 }
 
 impl Need {
@@ -43,7 +46,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 9] = [const { OnceLock::new() }; 9];
+        static SEEN: [OnceLock<bool>; 10] = [const { OnceLock::new() }; 10];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -57,9 +60,10 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::IpCommand => runs("ip", &["-V"]),
+            Self::IpCommand => find_program("ip").is_some(),
             Self::Curl => runs("curl", &["--json", "", "--version"]),
             Self::Systemd => runs("systemd-analyze", &["--version"]),
+            Self::Coturn => COTURN.iter().all(|program| find_program(program).is_some()),
         }
     }
 
@@ -74,6 +78,7 @@ impl Need {
             Self::IpCommand => "the program ip",
             Self::Curl => "the program curl",
             Self::Systemd => "the program systemd-analyze",
+            Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",
         }
     }
 }

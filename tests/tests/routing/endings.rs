@@ -1,8 +1,9 @@
 //! Has every reason of the router a frame that dies of it, and of nothing else?
 
+use crate::intruders::hidden;
 use dataplane::config::{Action, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
-use dataplane::gateway::neighbours::QUEUE;
+use dataplane::gateway::neighbours::MAX_LEARNED;
 use dataplane::outcome::DropReason;
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::errors::{Complaint, complain};
@@ -86,14 +87,18 @@ fn headless(family: Family) -> Story {
     Story::of(|_| {}, 1, last).after(pieces.into_iter().map(|piece| (1, piece)))
 }
 
-/// Replies to somebody who has not told where they are: as many as may wait, and one more.
+/// Replies to some who have not told where they are: as many as may be waited for, and one more.
 fn unanswered(family: Family) -> Story {
-    let who = at(family.nobody(1), 5000);
     let mut story = Story::of(|_| {}, 0, Vec::new());
-    let out = udp(up(1), who, at(family.outside, 53), b"question");
-    let external = hear(&through(&mut story.world, 1, &out, 0)).from;
-    story.frame = udp(down(), at(family.outside, 53), external, b"answer");
-    let replies = vec![(0, story.frame.clone()); QUEUE];
+    let server = at(family.outside, 53);
+    let mut replies: Vec<_> = (0..=MAX_LEARNED as u16)
+        .map(|n| {
+            let out = udp(up(1), at(family.nobody(n), 5000), server, b"question");
+            let external = hear(&through(&mut story.world, 1, &out, 0)).from;
+            (0, udp(down(), server, external, b"answer"))
+        })
+        .collect();
+    story.frame = replies.pop().map_or_else(Vec::new, |(_, frame)| frame);
     story.after(replies)
 }
 
@@ -117,6 +122,8 @@ fn story(reason: DropReason, family: Family) -> Option<Story> {
         }
         R::CtPortFull => Story::of(|router| router.conntrack.port_limit = 1, 1, usual())
             .after([(1, question(family, 1, 5001))]),
+        R::HiddenTransport if family.is_v4() => return None,
+        R::HiddenTransport => Story::of(|_| {}, 1, hidden(&usual(), 9, false)),
         R::FilterDrop => Story::of(|router| router.filter.policy = Action::Drop, 1, usual()),
         R::FilterReject => {
             Story::of(|router| router.filter.policy = Action::Reject, 1, usual()).told()
@@ -185,7 +192,7 @@ fn each_reason_ends_its_frame_and_moves_no_other_counter() {
 fn no_reason_of_the_router_is_without_a_story() {
     let of_router = DropReason::CtInvalid..=DropReason::SpoofedSource;
     for reason in DropReason::ALL {
-        let told = story(*reason, V4).is_some();
+        let told = story(*reason, V6).is_some();
         assert_eq!(told, of_router.contains(reason), "{reason}");
     }
 }

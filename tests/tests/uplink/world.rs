@@ -11,7 +11,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use udp_bridge_tests::host::Host;
-use udp_bridge_tests::host::outside::{wait_for_link_local, wait_for_local_route};
+use udp_bridge_tests::host::outside::{give, wait_for_link_local};
 use udp_bridge_tests::host::rtnl::Rtnl;
 
 /// The host's address towards the outside.
@@ -25,20 +25,9 @@ pub(super) const HOST6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1
 pub(super) fn add_outside(host: &Host) {
     host.add_netns("outside");
     add_veth(host, "u0", "o0");
-    let rtnl = Rtnl::open();
-    rtnl.add_address("u0", HOST4, 24);
-    rtnl.add_address("u0", HOST6, 64);
-    wait_for_local_route(HOST6, "u0");
-    rtnl.add_default_route(OUTSIDE4);
+    give("u0", &[HOST4.into(), HOST6.into()]);
+    Rtnl::open().add_default_route(OUTSIDE4);
     host.visit("outside", || Rtnl::open().add_address("o0", OUTSIDE4, 24));
-    wait::for_yes("the kernel takes the IPv6 address for its own", is_own6);
-}
-
-/// Is there the local route of [`HOST6`]? The kernel makes it some time after the address.
-fn is_own6() -> bool {
-    let Ok(all) = std::fs::read_to_string("/proc/thread-self/net/ipv6_route") else { return true };
-    let address: String = HOST6.octets().iter().map(|byte| format!("{byte:02x}")).collect();
-    all.lines().any(|line| line.starts_with(&format!("{address} 80 ")))
 }
 
 /// A veth pair with one end outside; both up.
