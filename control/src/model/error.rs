@@ -27,6 +27,9 @@ pub enum ModelError {
     /// The network's name starts with a dot or a hyphen.
     #[error("--name {0:?} starts with a dot or a hyphen: start it with a letter or a digit")]
     NameStart(String),
+    /// The network's name is that of a file in the state directory.
+    #[error("--name {0:?} is a name that the daemon needs for itself: choose another")]
+    NameReserved(String),
     /// The host interface's name is empty.
     #[error("--host-if is empty: give a name of 1 to 15 bytes")]
     InterfaceEmpty,

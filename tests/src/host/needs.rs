@@ -32,6 +32,10 @@ pub enum Need {
     UserNamespaces,
     /// The program `ip`.
     IpCommand,
+    /// The program `curl`, with `--json` (7.82).
+    Curl,
+    /// The program `systemd-analyze`.
+    Systemd,
     /// The programs of coturn: a STUN server, and a client that asks it what NAT is on the way.
     Coturn,
 }
@@ -42,7 +46,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 8] = [const { OnceLock::new() }; 8];
+        static SEEN: [OnceLock<bool>; 10] = [const { OnceLock::new() }; 10];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -57,6 +61,8 @@ impl Need {
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
             Self::IpCommand => find_program("ip").is_some(),
+            Self::Curl => runs("curl", &["--json", "", "--version"]),
+            Self::Systemd => runs("systemd-analyze", &["--version"]),
             Self::Coturn => COTURN.iter().all(|program| find_program(program).is_some()),
         }
     }
@@ -70,9 +76,16 @@ impl Need {
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
             Self::IpCommand => "the program ip",
+            Self::Curl => "the program curl",
+            Self::Systemd => "the program systemd-analyze",
             Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",
         }
     }
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let output = std::process::Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn granted(wanted: Offloads) -> Option<Offloads> {

@@ -1,11 +1,11 @@
 //! What do the networks say of themselves at one moment?
 
 use super::MOST_FLOWS;
-use crate::api::client::{Client, ClientError};
+use crate::api::client::{ClientError, NetworkClient};
 use crate::api::flow::{FlowFilter, FlowInfo};
 use crate::api::protocol::{NetworkInfo, PortInfo, TablesInfo};
 use crate::cli::exit::CliError;
-use crate::cli::known::Known;
+use crate::cli::known::{Known, is_changing};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl Sample {
         for network in known.chosen(name)?.into_iter().filter(|network| network.alive) {
             match ask(&known.client(&network.name)) {
                 Ok(sample) => networks.push(sample),
-                Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {}
+                Err(error) if is_changing(&error) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -41,8 +41,8 @@ impl Sample {
     }
 }
 
-fn ask(client: &Client) -> Result<NetworkSample, ClientError> {
-    let (network, ports, tables) = (client.network()?, client.ports()?, client.tables()?);
+fn ask(client: &NetworkClient) -> Result<NetworkSample, ClientError> {
+    let (network, ports, tables) = (client.info()?, client.ports()?, client.tables()?);
     let mut flows: Vec<FlowInfo> = Vec::new();
     client.flows(&FlowFilter::default(), &mut |line| {
         // A line that cannot be read is another version's: it has no rate that could be shown.
