@@ -6,6 +6,7 @@ mod errors;
 mod filtering;
 mod fragments;
 mod ftp;
+mod intruders;
 mod limits;
 mod masquerade;
 mod model;
