@@ -41,6 +41,7 @@ pub mod fragments;
 pub mod frame;
 pub mod ftp;
 pub mod gateway;
+pub mod limits;
 pub mod nat;
 pub mod outbox;
 pub mod outcome;

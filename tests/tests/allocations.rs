@@ -5,7 +5,7 @@
 
 use allocation_counter::measure;
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::FrameBuffer;
 use dataplane::outcome::{DropReason, PortId};
@@ -33,6 +33,7 @@ fn forwarder(ports: u16, offloads: Offloads, bytes: Vec<u8>) -> (Forwarder, Arc<
         mtu: 1500,
         isolated: false,
         check_source: false,
+        limits: PortLimits::NONE,
     });
     let config = Config::new(switch, configs.collect()).unwrap();
     let mut boxed: Vec<Box<dyn Port>> = vec![Box::new(NullPort::new(Offloads::ALL, Some(bytes)))];
@@ -128,6 +129,7 @@ fn router(up: Box<dyn Port>, down: Vec<u8>, with_rules: bool) -> Forwarder {
         mtu: 1500,
         isolated: false,
         check_source: true,
+        limits: PortLimits::NONE,
     };
     let ports = vec![port(0), port(1)];
     let config = Config::new(switch, ports).unwrap().with_router(config).unwrap();

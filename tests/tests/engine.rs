@@ -4,7 +4,7 @@
 //! steps of a test the engine falls asleep or does not; both must come to the same.
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be made is a failed test")]
 
-use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
 use dataplane::engine::{Engine, Handle};
 use dataplane::frame::{FrameBuffer, with_plain_header};
 use dataplane::outcome::{DropReason, PortId};
@@ -63,6 +63,7 @@ fn config(ports: u16) -> Config {
         mtu: 1500,
         isolated: false,
         check_source: false,
+        limits: PortLimits::NONE,
     };
     Config::new(SwitchConfig::default(), (0..ports).map(port).collect()).unwrap()
 }

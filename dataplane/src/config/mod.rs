@@ -5,12 +5,14 @@
 
 mod conntrack;
 mod filter;
+mod limits;
 mod nat;
 mod published;
 mod router;
 
 pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
 pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule, RuleError};
+pub use limits::PortLimits;
 pub use nat::{Filtering, NatConfig};
 pub use published::{HostPorts, Publish, PublishedPorts, first_overlap};
 pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
@@ -127,6 +129,25 @@ pub struct PortConfig {
     pub isolated: bool,
     /// Accept frames from `mac` alone; nothing is learned here then.
     pub check_source: bool,
+    /// How much it may send, get and begin.
+    pub limits: PortLimits,
+}
+
+impl PortConfig {
+    /// Can a port be so?
+    ///
+    /// # Errors
+    /// `Mac` or `Mtu`.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.mac.is_unicast() {
+            return Err(ConfigError::Mac(self.name.clone(), self.mac));
+        }
+        // 68 is the least an IPv4 link may have (RFC 791).
+        if self.mtu < 68 || self.mtu > MAX_MTU {
+            return Err(ConfigError::Mtu(self.name.clone(), self.mtu));
+        }
+        Ok(())
+    }
 }
 
 /// Why a configuration is refused.
@@ -278,15 +299,9 @@ fn check_ports(ports: &[PortConfig]) -> Result<(), ConfigError> {
         if names.insert(&port.name, ()).is_some() {
             return Err(ConfigError::DuplicateName(port.name.clone()));
         }
-        if !port.mac.is_unicast() {
-            return Err(ConfigError::Mac(port.name.clone(), port.mac));
-        }
+        port.check()?;
         if macs.insert(port.mac, ()).is_some() {
             return Err(ConfigError::DuplicateMac(port.mac));
-        }
-        // 68 is the least an IPv4 link may have (RFC 791).
-        if port.mtu < 68 || port.mtu > MAX_MTU {
-            return Err(ConfigError::Mtu(port.name.clone(), port.mtu));
         }
     }
     Ok(())
@@ -304,6 +319,7 @@ mod tests {
             mtu: 1500,
             isolated: false,
             check_source: true,
+            limits: PortLimits::NONE,
         }
     }
 
