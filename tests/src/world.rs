@@ -229,7 +229,7 @@ impl World {
         match router {
             Some(router) => {
                 let prepared = Prepared::new(router).expect("a valid router");
-                drop(self.forwarder.route(prepared, None));
+                self.forwarder.route(prepared, None).expect("a router for these ports");
             }
             None => drop(self.forwarder.unroute(self.now)),
         }

@@ -144,7 +144,14 @@ impl Forwarder {
 
     /// Puts another configuration of the router in force, with `spare` in its place if there is none.
     /// Returns what is to be dropped.
-    pub fn route(&mut self, prepared: Prepared, spare: Option<Box<Router>>) -> RouterConfig {
+    ///
+    /// # Errors
+    /// `HostPort`: it is for a switch of more ports; then nothing has changed.
+    pub fn route(
+        &mut self,
+        prepared: Prepared,
+        spare: Option<Box<Router>>,
+    ) -> Result<RouterConfig, ConfigError> {
         self.desk.pipeline.route(prepared, spare)
     }
 

@@ -155,7 +155,8 @@ impl Handle {
         };
         let prepared = Prepared::new(config)?;
         let spare = self.spare(&prepared)?;
-        drop(self.forwarder(move |forwarder, _| forwarder.route(prepared, spare))?);
+        // So is what was in force.
+        drop(self.forwarder(move |forwarder, _| forwarder.route(prepared, spare))??);
         Ok(self.purge()?)
     }
 

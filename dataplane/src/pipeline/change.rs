@@ -87,20 +87,24 @@ impl Router {
     /// # Errors
     /// The first contradiction in it; then nothing has changed.
     pub fn reconfigure(&mut self, config: RouterConfig) -> Result<(), ConfigError> {
-        self.put_in_force(Prepared::new(config)?);
+        self.put_in_force(Prepared::new(config)?)?;
         Ok(())
     }
 
     /// The same with one that is prepared. Returns what was in force until now.
-    pub fn put_in_force(&mut self, prepared: Prepared) -> RouterConfig {
-        self.settle();
+    ///
+    /// # Errors
+    /// `HostPort`: it is for a switch of more ports; then nothing has changed.
+    pub fn put_in_force(&mut self, prepared: Prepared) -> Result<RouterConfig, ConfigError> {
         let Prepared { config, filter, v4, v6 } = prepared;
+        config.check_ports(self.shared.ports)?;
+        self.settle();
         let shared = &mut self.shared;
         let mut change = Change::between(&shared.config, &config);
         if config.filter != shared.config.filter {
             change.rules = Some(shared.replace_rules(filter, &config));
         }
-        shared.census.configure(&config.conntrack, 0);
+        shared.census.configure(&config.conntrack, shared.ports);
         shared.gateway.configure(&config);
         shared.judges_bridged = config.filter.concerns_bridged();
         shared.tracks_bridged = config.filter.needs_state_of_bridged();
@@ -117,19 +121,26 @@ impl Router {
             self.v6.meet_all(filtering);
         }
         self.begin(change);
-        former
+        Ok(former)
     }
 
     /// Forgets a port that was taken out, all at once but for its flows, which are not used any more
     /// and go with [`Self::purge`]. Frames that wait for something of it are dropped.
     pub fn forget_port(&mut self, port: PortId, outbox: &mut Outbox) {
-        self.settle();
-        let addresses = self.shared.gateway.forget_port(port, outbox);
-        self.shared.config.hosts.retain(|&(.., at)| at != port);
+        let addresses = self.disown(port, outbox);
         self.v4.fragments.forget_port(port, |it| addresses.contains(&it.into()), outbox);
         self.v6.fragments.forget_port(port, |it| addresses.contains(&it.into()), outbox);
         self.shared.census.limit_port(port, PortLimits::NONE);
         self.begin(Change { port: Some(port), addresses, ..Change::default() });
+    }
+
+    /// Takes all addresses from a port, and ends the last purge, so that no flow is of an id that has no
+    /// port. Returns the addresses. Also for a port that comes: they may have been given to its id
+    /// before.
+    pub fn disown(&mut self, port: PortId, outbox: &mut Outbox) -> HashSet<IpAddr> {
+        self.settle();
+        self.shared.config.hosts.retain(|&(.., at)| at != port);
+        self.shared.gateway.forget_port(port, outbox)
     }
 
     /// Drops all frames that wait for something: the router is to go.
@@ -154,8 +165,9 @@ impl Router {
         self.purge(Time::START, usize::MAX);
     }
 
-    /// Gives a port other limits of flows.
+    /// Gives a port other limits of flows; one that is new is known from now on.
     pub fn limit_port(&mut self, port: PortId, limits: PortLimits) {
+        self.shared.ports = self.shared.ports.max(port.index() + 1);
         self.shared.census.limit_port(port, limits);
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Keep {
     pub(super) peer: PortId,
 }
 
+const _: () = assert!(size_of::<Keep>() == 8, "it is kept with each of a million flows");
+
 /// Somebody outside to whom a mapping has sent.
 type Contact<A> = (u8, A, u16, A);
 

@@ -1,8 +1,8 @@
 //! What becomes of a packet of a known flow: what the flow's other side knows it as.
 //!
-//! A flow that begins in the segment is one of two ports, and so is one between a namespace and the
-//! host: its packets are believed only between these. Otherwise two namespaces that work together could
-//! speak in the name of what one of them may say to somebody else.
+//! A flow is one of two ports, of which one is the host's if it is routed. Its packets are believed only
+//! between these: otherwise a namespace could speak under what was allowed to another, and two that work
+//! together could speak to each other under what each may say to somebody else.
 //!
 //! A flow of another epoch, so from before the configuration changed, is judged anew first
 //! ([`super::renewal`]).
@@ -70,8 +70,9 @@ impl<A: Routed> Path<'_, A> {
     ) -> Result<(), DropReason> {
         let from_host = frame.ingress() == HOST;
         if becomes != tuple {
-            // A namespace in the name of somebody outside, or the other way round.
-            let forged = self.is_inside(tuple.source) == from_host;
+            // A namespace in the name of somebody outside, or the other way round, or of another.
+            let forged = self.is_inside(tuple.source) == from_host
+                || !(from_host || self.is_at(frame.ingress(), tuple.source, hit));
             return if forged { Err(DropReason::SpoofedSource) } else { Ok(()) };
         }
         if from_host {
@@ -80,6 +81,17 @@ impl<A: Routed> Path<'_, A> {
         }
         let between = self.runs_between(hit, [frame.ingress(), HOST]);
         if between { Ok(()) } else { Err(DropReason::CtInvalid) }
+    }
+
+    /// Is this address, an end of a translated flow, behind this port? It is where the flow began, or
+    /// where it was heard of since.
+    #[inline]
+    fn is_at(&self, port: PortId, address: A, hit: Hit) -> bool {
+        let Some(entry) = self.family.tracked.get(hit.id) else { return false };
+        let (owner, peer) = (entry.owner(), entry.extra().peer);
+        // A flow of the host's share leads to an address that was not known yet.
+        let is_end = [owner, peer].contains(&port) || owner == HOST || peer == EVERYBODY;
+        is_end || self.port_of(address) == Some(port)
     }
 
     /// Is it a flow between these two ports? One whose first packet was flooded is between its owner and

@@ -8,7 +8,7 @@
 //! census, are not used from that step on, and are gone before the port's id is used again.
 
 use super::{Pipeline, Prepared, Router};
-use crate::config::{PortConfig, PortLimits, RouterConfig};
+use crate::config::{ConfigError, PortConfig, PortLimits, RouterConfig};
 use crate::gateway::HOST;
 use crate::outcome::PortId;
 use crate::switch::FdbFull;
@@ -21,8 +21,10 @@ impl Pipeline {
     /// # Errors
     /// [`FdbFull`]; then nothing has changed.
     pub fn add_port(&mut self, id: PortId, port: &PortConfig) -> Result<Option<PortId>, FdbFull> {
-        self.settle();
         let evicted = self.switch.add_port(id, port)?;
+        if let Some(router) = &mut self.router {
+            router.disown(id, &mut self.outbox);
+        }
         self.limit(id, port.limits);
         Ok(evicted)
     }
@@ -44,28 +46,33 @@ impl Pipeline {
         }
     }
 
-    /// A router for this switch, to be put in with [`Self::set_router`]. Who makes it elsewhere asks
-    /// for the host port's MAC and the number of ports by [`Self::router_base`].
+    /// What a router for this switch is made with, elsewhere, to be put in with [`Self::route`]: the MAC
+    /// of the host's port and the number of ports.
     pub fn router_base(&self) -> (MacAddr, usize) {
         (self.switch.mac(HOST), self.switch.ports())
     }
 
     /// Puts another configuration in force; with `spare` in a router's place, if there is none.
     /// Returns what is to be dropped.
-    pub fn route(&mut self, prepared: Prepared, spare: Option<Box<Router>>) -> RouterConfig {
-        let router = match &mut self.router {
-            Some(router) => router,
-            None => {
-                let ports = self.switch.ports();
-                let base = (self.switch.mac(HOST), ports);
-                let mut router = spare
-                    .unwrap_or_else(|| Box::new(Router::new(prepared.config(), base.0, base.1)));
-                // At most MAX_PORTS.
-                let ids = (0..ports as u16).map(PortId);
-                ids.for_each(|id| router.limit_port(id, self.limits.of(id)));
-                self.router.insert(router)
-            }
-        };
+    ///
+    /// # Errors
+    /// `HostPort`: it is for a switch of more ports; then nothing has changed.
+    pub fn route(
+        &mut self,
+        prepared: Prepared,
+        spare: Option<Box<Router>>,
+    ) -> Result<RouterConfig, ConfigError> {
+        prepared.config().check_ports(self.switch.ports())?;
+        let (mac, ports) = self.router_base();
+        let limits = &self.limits;
+        let router = self.router.get_or_insert_with(|| {
+            let make = || Box::new(Router::new(prepared.config(), mac, ports));
+            let mut router = spare.unwrap_or_else(make);
+            // At most MAX_PORTS.
+            let ids = (0..ports as u16).map(PortId);
+            ids.for_each(|id| router.limit_port(id, limits.of(id)));
+            router
+        });
         router.put_in_force(prepared)
     }
 

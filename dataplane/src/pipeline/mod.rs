@@ -13,17 +13,17 @@
 //!
 //! The stages above layer 2:
 //!
-//! * [`router`]: which there are; [`family`]: those of IPv4 or IPv6 alone.
-//! * [`live`]: what can change while frames flow; [`change`] and [`renewal`]: which flows outlive that;
-//!   [`inspect`]: what is asked beside packets.
+//! * `router`: which there are; `family`: those of IPv4 or IPv6 alone.
+//! * `live`: what can change while frames flow; `change` and `renewal`: which flows outlive that;
+//!   `inspect`: what is asked beside packets.
 //!
 //! The way of one packet through them, one code for both families, a file for each question:
 //!
-//! * [`path`]: all of it in one screen.
-//! * [`bridged`]: may it stay on the segment? [`known`]: what becomes of it in a known flow? [`begin`]:
-//!   what of the first packet of a flow? [`belongs`]: what of a fragment, an error? [`announce`]: what
+//! * `path`: all of it in one screen.
+//! * `bridged`: may it stay on the segment? `known`: what becomes of it in a known flow? `begin`:
+//!   what of the first packet of a flow? `belongs`: what of a fragment, an error? `announce`: what
 //!   does FTP say of connections to come?
-//! * [`judge`]: may it pass? [`leave`]: where does it go?
+//! * `judge`: may it pass? `leave`: where does it go?
 
 mod announce;
 mod begin;

@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) tracks_bridged: bool,
     /// Can a packet be dropped by the filter at all?
     pub(super) judges: bool,
+    /// How many ports the switch has.
+    pub(super) ports: usize,
     /// Changes with the configuration; a flow of another epoch is judged anew.
     pub(super) epoch: u32,
     /// What the last change took away, while flows are looked for that rest on it.
@@ -63,6 +65,7 @@ impl Router {
             tracks_bridged: config.filter.needs_state_of_bridged(),
             judges: config.filter.decides(),
             config: config.clone(),
+            ports,
             epoch: 0,
             change: Change::default(),
         };

@@ -1,5 +1,6 @@
 //! Has every reason of the router a frame that dies of it, and of nothing else?
 
+use crate::intruders::hidden;
 use dataplane::config::{Action, PortLimits, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
 use dataplane::gateway::neighbours::MAX_LEARNED;
@@ -131,6 +132,8 @@ fn story(reason: DropReason, family: Family) -> Option<Story> {
         R::CtPortFull => Story::of(|router| router.conntrack.port_limit = 1, 1, usual())
             .after([(1, question(family, 1, 5001))]),
         R::LimitNewFlows => limited(family),
+        R::HiddenTransport if family.is_v4() => return None,
+        R::HiddenTransport => Story::of(|_| {}, 1, hidden(&usual(), 9, false)),
         R::FilterDrop => Story::of(|router| router.filter.policy = Action::Drop, 1, usual()),
         R::FilterReject => {
             Story::of(|router| router.filter.policy = Action::Reject, 1, usual()).told()
@@ -199,7 +202,7 @@ fn each_reason_ends_its_frame_and_moves_no_other_counter() {
 fn no_reason_of_the_router_is_without_a_story() {
     let of_router = DropReason::CtInvalid..=DropReason::SpoofedSource;
     for reason in DropReason::ALL {
-        let told = story(*reason, V4).is_some();
+        let told = story(*reason, V6).is_some();
         assert_eq!(told, of_router.contains(reason), "{reason}");
     }
 }
