@@ -11,6 +11,7 @@ use dataplane::frame::FrameBuffer;
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::port::{Offloads, Port, Received};
 use dataplane::wire::ethernet::MacAddr;
+use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -72,6 +73,28 @@ fn known_unicast_allocates_nothing() {
         let super_frame = kind.offloaded(own_mac(1), strange_mac(1), &[1; 60_000], 1400);
         nothing_is_allocated(3, Offloads::ALL, super_frame, 1);
     }
+}
+
+#[test]
+fn a_port_with_limits_allocates_nothing() {
+    let (mut forwarder, swallowed) = forwarder(3, Offloads::ALL, {
+        behind_plain_header(Kind::TcpV4.frame(own_mac(1), strange_mac(1), &[1; 64]))
+    });
+    let many = NonZeroU64::new(1 << 40);
+    let limits = PortLimits {
+        packets_in: many,
+        packets_out: many,
+        bytes_in: many,
+        bytes_out: many,
+        ..PortLimits::NONE
+    };
+    let pipeline = forwarder.pipeline_mut();
+    [0, 1].into_iter().for_each(|port| pipeline.limit(PortId(port), limits));
+    let allocations = measure(|| {
+        assert_eq!(forwarder.serve(PortId(0), FRAMES, Time::START), Served::More);
+    });
+    assert_eq!(swallowed.load(Relaxed), FRAMES as u64);
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod fragments;
 mod ftp;
 mod intruders;
 mod limits;
+mod live;
 mod masquerade;
 mod model;
 mod neighbours;
