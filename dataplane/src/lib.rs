@@ -11,7 +11,7 @@
 //!       (read)    once; refuses what       │                       (write; segments or
 //!                 Ethernet and IP forbid   │                        completes if it must)
 //!                                          v
-//!                                admit ──> learn                                 switch
+//!                     admit ──> limits ──> learn                                 switch, limits
 //!                                            │
 //!      ARP, ND: who is where? ── hear <──────┤                                   gateway
 //!      for the next hop: answered            │

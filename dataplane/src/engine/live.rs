@@ -79,7 +79,8 @@ pub enum ListenError {
 
 impl Handle {
     /// Puts a port into the switch. It gets the lowest id that is free, never 0, and inherits nothing of
-    /// a port that had it before. Its addresses are made known with [`Self::reconfigure`].
+    /// a port that had it before; only rules that name the id hold for it, until they are configured
+    /// otherwise. Its addresses are made known with [`Self::reconfigure`].
     ///
     /// # Errors
     /// [`AddPortError`]: its name or MAC is another's, there are

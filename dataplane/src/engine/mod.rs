@@ -193,10 +193,9 @@ impl Engine {
             let router = &self.forwarder.pipeline().router;
             self.owed = router.as_ref().map_or(0, |router| router.expiry_share());
         }
-        if self.owed > 0
-            && let Some(router) = &mut self.forwarder.pipeline_mut().router
-        {
-            let seen = router.expire(now, EXPIRY_BUDGET);
+        if self.owed > 0 {
+            let router = &mut self.forwarder.pipeline_mut().router;
+            let seen = router.as_mut().map_or(0, |router| router.expire(now, EXPIRY_BUDGET));
             self.owed = if seen == 0 { 0 } else { self.owed.saturating_sub(seen) };
         }
     }
