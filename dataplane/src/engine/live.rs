@@ -15,10 +15,6 @@ use crate::switch::FdbError;
 use crate::wire::ethernet::MacAddr;
 use std::io;
 
-/// Slots of each flow table that one step of a purge looks at: some tens of microseconds, which a TAP's
-/// ring has room for.
-const PURGE_SLOTS: usize = 4096;
-
 /// Why a port is not added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddPortError {
@@ -180,7 +176,7 @@ impl Handle {
 
     /// Ends the flows that the last change concerns, a part of the tables between two passes.
     fn purge(&self) -> Result<(), EngineStopped> {
-        while self.stages(|pipeline, now| pipeline.purge(now, PURGE_SLOTS))? {}
+        while self.stages(|pipeline, now| pipeline.purge(now))? {}
         Ok(())
     }
 }

@@ -32,6 +32,17 @@ use crate::routes::{Routed, Routes};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Most slots of each flow table that one step of a purge looks at: some 100 microseconds' work, which
+/// the rings of the ports have room for.
+pub const PURGE_SLOTS: usize = 8192;
+
+/// After how many flows that have ended a step is over: to take one out of all tables takes a
+/// microsecond.
+pub const PURGE_FLOWS: usize = 256;
+
+/// After how many slots a step looks whether it is over.
+const PURGE_GRAIN: usize = 64;
+
 /// What a change took away.
 #[derive(Debug, Default)]
 pub(super) struct Change {
@@ -150,11 +161,14 @@ impl Router {
         self.v6.fragments.give_up(outbox);
     }
 
-    /// Looks at up to `budget` slots of each table for flows that the last change ended. True if there
-    /// are more to be looked at.
-    pub fn purge(&mut self, now: Time, budget: usize) -> bool {
-        if self.unseen > 0 {
-            self.expire(now, budget);
+    /// Looks at some slots of each table for flows that the last change ended: no more than
+    /// [`PURGE_SLOTS`], and no further once [`PURGE_FLOWS`] have ended. True if there are more to be
+    /// looked at.
+    pub fn purge(&mut self, now: Time) -> bool {
+        let (mut slots, before) = (0, self.flows());
+        while self.unseen > 0 && slots < PURGE_SLOTS && before - self.flows() < PURGE_FLOWS {
+            self.expire(now, PURGE_GRAIN);
+            slots += PURGE_GRAIN;
         }
         self.unseen > 0
     }
@@ -162,7 +176,7 @@ impl Router {
     /// The rest of the purge, at once.
     pub fn settle(&mut self) {
         // At the start of time nothing expires: just what was changed goes.
-        self.purge(Time::START, usize::MAX);
+        while self.purge(Time::START) {}
     }
 
     /// Gives a port other limits of flows; one that is new is known from now on.

@@ -40,7 +40,7 @@ mod path;
 mod renewal;
 mod router;
 
-pub use change::Prepared;
+pub use change::{PURGE_FLOWS, PURGE_SLOTS, Prepared};
 pub use inspect::Cursor;
 pub use router::Router;
 
