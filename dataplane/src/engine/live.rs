@@ -5,8 +5,9 @@
 //! the call returns, the flows that the change concerns have ended; they were not used since it took
 //! effect. All other flows go on.
 
-use super::forwarder::{AddError, Forwarder};
+use super::forwarder::Forwarder;
 use super::handle::{EngineStopped, Handle, Request};
+use super::refit::AddError;
 use crate::config::{ConfigError, PortConfig, PortLimits, RouterConfig};
 use crate::outcome::PortId;
 use crate::pipeline::{Pipeline, Prepared, Router};

@@ -20,13 +20,15 @@
 mod forwarder;
 mod handle;
 mod live;
+mod refit;
 mod roster;
 mod slots;
 
 pub use crate::switch::{FdbEntry, FdbKind};
-pub use forwarder::{AddError, Counters, Forwarder, Served};
+pub use forwarder::{Counters, Forwarder, Served};
 pub use handle::{EngineStopped, FlowKey, FlowPage, Handle};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
+pub use refit::AddError;
 pub use roster::PortStatus;
 
 use crate::clock::{Clock, Time};
