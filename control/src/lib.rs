@@ -38,6 +38,7 @@ pub mod cli;
 pub mod compile;
 pub mod daemon;
 pub mod doctor;
+pub mod metrics;
 pub mod model;
 pub mod netlink;
 pub mod netns;

@@ -5,7 +5,7 @@
 
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
-    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping, TABLES_PATH, TablesInfo,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -133,6 +133,14 @@ impl Client {
     /// As of [`Self::network`].
     pub fn rules(&self) -> Result<RulesInfo, ClientError> {
         self.ask(Method::GET, RULES_PATH)
+    }
+
+    /// How full its tables are.
+    ///
+    /// # Errors
+    /// As of [`Self::network`].
+    pub fn tables(&self) -> Result<TablesInfo, ClientError> {
+        self.ask(Method::GET, TABLES_PATH)
     }
 
     /// Asks the network to end. It is gone when its process is, not when this returns.

@@ -4,6 +4,7 @@
 //! port, *sent* ones went to it. A super-frame counts as one frame, with all of its bytes.
 
 use dataplane::counters::CounterSnapshot;
+use dataplane::engine::{Fill, Tables};
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub const FDB_PATH: &str = "/v1/fdb";
 pub const PUBLISHED_PATH: &str = "/v1/published";
 /// Where the rules are listed.
 pub const RULES_PATH: &str = "/v1/rules";
+/// Where it is told how full the tables are.
+pub const TABLES_PATH: &str = "/v1/tables";
 /// Where the network is asked to end.
 pub const STOP_PATH: &str = "/v1/stop";
 
@@ -234,6 +237,42 @@ pub struct RuleInfo {
     pub verdict: String,
     /// For how much it decided; absent where it is not counted.
     pub hits: Option<Hits>,
+}
+
+/// How much of a table is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillInfo {
+    /// Entries that there are.
+    pub used: u64,
+    /// Entries that there can be.
+    pub limit: u64,
+}
+
+/// How full the tables are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablesInfo {
+    /// The MAC table.
+    pub fdb: FillInfo,
+    /// Tracked flows; nothing where nothing is routed or judged.
+    pub flows: FillInfo,
+    /// External ports that mappings hold.
+    pub nat_ports: u64,
+}
+
+impl From<Fill> for FillInfo {
+    fn from(fill: Fill) -> Self {
+        Self { used: fill.used as u64, limit: fill.limit as u64 }
+    }
+}
+
+impl From<Tables> for TablesInfo {
+    fn from(tables: Tables) -> Self {
+        Self {
+            fdb: tables.fdb.into(),
+            flows: tables.flows.into(),
+            nat_ports: tables.nat_ports as u64,
+        }
+    }
 }
 
 /// For how much a rule decided. A super-frame is one packet.

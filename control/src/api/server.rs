@@ -9,8 +9,9 @@ use super::flow::serve::{self as flows, FlowPages};
 use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH};
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
-    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
+    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping, TABLES_PATH, TablesInfo,
 };
+use crate::metrics::{self, NetworkScrape, Scrape};
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +30,9 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::UnixListener;
+
+/// Where Prometheus looks.
+pub const METRICS_PATH: &str = "/metrics";
 
 /// What the server tells about.
 pub trait Network: Send + Sync + 'static {
@@ -61,6 +65,8 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
+    /// How full its tables are; `None` once the dataplane has stopped.
+    fn tables(&self) -> Option<TablesInfo>;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -117,6 +123,8 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(FDB_PATH, get(list_fdb))
         .route(PUBLISHED_PATH, get(list_published))
         .route(RULES_PATH, get(list_rules))
+        .route(TABLES_PATH, get(tell_tables))
+        .route(METRICS_PATH, get(tell_metrics))
         .route(STOP_PATH, post(stop))
         .merge(flows::routes())
         .fallback(unknown_path)
@@ -133,8 +141,35 @@ async fn list_ports(State(network): State<Arc<dyn Network>>) -> Json<Vec<PortInf
 }
 
 async fn list_fdb(State(network): State<Arc<dyn Network>>) -> Result<Json<Vec<FdbInfo>>, Problem> {
-    let detail = "the dataplane has stopped, and its MAC table with it; see the network's log";
-    network.fdb().map(Json).ok_or_else(|| problem(StatusCode::SERVICE_UNAVAILABLE, detail))
+    network.fdb().map(Json).ok_or_else(stopped)
+}
+
+async fn tell_tables(State(network): State<Arc<dyn Network>>) -> Result<Json<TablesInfo>, Problem> {
+    network.tables().map(Json).ok_or_else(stopped)
+}
+
+async fn tell_metrics(State(network): State<Arc<dyn Network>>) -> Result<Response, Problem> {
+    let scrape = Scrape { networks: vec![scrape(&*network)] };
+    let text = scrape.text().map_err(|error| {
+        problem(StatusCode::INTERNAL_SERVER_ERROR, &format!("cannot write metrics: {error}"))
+    })?;
+    Ok(([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response())
+}
+
+/// What a network counts now.
+fn scrape(network: &dyn Network) -> NetworkScrape {
+    NetworkScrape {
+        network: network.network(),
+        ports: network.ports(),
+        published: network.published(),
+        rules: network.rules(),
+        tables: network.tables(),
+    }
+}
+
+fn stopped() -> Problem {
+    let detail = "the dataplane has stopped, and its tables with it; see the network's log";
+    problem(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
 async fn list_published(State(network): State<Arc<dyn Network>>) -> Json<Vec<PublishedInfo>> {
@@ -152,7 +187,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {TABLES_PATH}, {METRICS_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

@@ -5,7 +5,8 @@ use super::flow::serve::FlowPages;
 use super::flow::tests::{flows, infos};
 use super::flow::{Flow, FlowFilter, FlowInfo};
 use super::protocol::{
-    Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo, RuleInfo, RulesInfo,
+    Counters, FdbInfo, FdbOrigin, FillInfo, Hits, NetworkInfo, PortInfo, PublishedInfo, RuleInfo,
+    RulesInfo, TablesInfo,
 };
 use super::server::{self, Network};
 use dataplane::engine::{EngineStopped, FlowKey};
@@ -70,6 +71,11 @@ impl Network for OnePort {
             age_seconds: None,
         };
         self.running.then(|| vec![entry])
+    }
+
+    fn tables(&self) -> Option<TablesInfo> {
+        let fdb = FillInfo { used: 1, limit: 8192 };
+        self.running.then(|| TablesInfo { fdb, ..TablesInfo::default() })
     }
 
     fn published(&self) -> Vec<PublishedInfo> {

@@ -8,7 +8,9 @@
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
 
+use super::man::ManError;
 use super::output::OutputError;
+use super::top::ScreenError;
 use super::up::RulesFileError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
@@ -67,6 +69,12 @@ pub enum CliError {
     /// Nothing can be printed.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The screen cannot be used.
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
+    /// The manual cannot be written.
+    #[error(transparent)]
+    Man(#[from] ManError),
     /// The state folder cannot be read.
     #[error("cannot read {}: {source}; is it yours, and a folder?", path.display())]
     Networks {

@@ -3,6 +3,7 @@
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
+mod completions;
 mod conntrack;
 mod down;
 mod exec;
@@ -10,6 +11,7 @@ mod exit;
 mod fdb;
 mod known;
 mod logs;
+mod man;
 mod output;
 mod port_list;
 mod ports;
@@ -18,16 +20,17 @@ mod report;
 mod rules;
 mod status;
 mod table;
+mod top;
 mod units;
 mod up;
 
 #[cfg(test)]
-mod examples;
+pub(crate) mod examples;
 
 pub use exit::CliError;
 
 use crate::bench;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// The whole command line.
@@ -52,6 +55,8 @@ enum Verb {
     Ps(ps::Options),
     /// Run a command in a port's namespace
     Exec(exec::Options),
+    /// Show ports, busiest flows and drops on a whole screen, by the second
+    Top(top::Options),
     /// Show which MACs live behind which ports
     Fdb(fdb::Options),
     /// Show which ports of the host lead where
@@ -67,6 +72,10 @@ enum Verb {
     Load(bench::load::Options),
     /// Tell what this machine has and lacks, and what to do about it
     Doctor(report::Options),
+    /// Print a shell's script that completes commands and options
+    Completions(completions::Options),
+    /// Print the manual's first page, or write all of them
+    Man(man::Options),
     /// Try something that changes the process for good, and print what came of it as JSON
     #[command(hide = true)]
     Probe(report::ProbeOptions),
@@ -81,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Down(options) => down::run(&options),
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
+        Verb::Top(options) => top::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Ports(options) => ports::run(&options),
         Verb::Rules(options) => rules::run(&options),
@@ -88,6 +98,8 @@ pub fn main() -> ExitCode {
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),
+        Verb::Completions(options) => completions::run(&options, CommandLine::command()),
+        Verb::Man(options) => man::run(&options, CommandLine::command()),
         Verb::Probe(options) => report::probe(&options),
     };
     exit::code(result)
@@ -96,7 +108,6 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -5,6 +5,7 @@ use super::network::MAX_PORTS;
 use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
 /// What is wrong with a request: what, at which option, and what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,7 +168,7 @@ pub enum ModelError {
     #[error(transparent)]
     Rules(#[from] Box<RulesError>),
     /// The ports to translate to cannot be read.
-    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65535")]
+    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65534")]
     NatPortsMalformed(String),
     /// A timeout cannot be read.
     #[error("--conntrack-timeout {0:?} is no timeout: write it like udp=30, in whole seconds")]
@@ -181,8 +182,18 @@ pub enum ModelError {
         known: String,
     },
     /// An option says how traffic is translated that does not go out.
-    #[error("{0} says how to reach the outside, and --uplink none that nobody does: leave one out")]
-    NeedsUplink(&'static str),
+    #[error(
+        "{option} says how to reach the outside, and {without} that nobody does: leave one out"
+    )]
+    NeedsUplink {
+        /// The option.
+        option: &'static str,
+        /// The option that contradicts it.
+        without: &'static str,
+    },
+    /// An address of IPv6 to translate to, but no IPv6 in the network.
+    #[error("--snat {0}: the network has no IPv6: leave it out, or give the network a --subnet6")]
+    SnatNoIpv6(IpAddr),
     /// The router does not take its settings.
     #[error("{option}: {error}")]
     Router {

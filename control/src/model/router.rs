@@ -4,6 +4,7 @@ use super::ModelError;
 use dataplane::config::{ConfigError, ConntrackConfig, Filtering, NatConfig, Timeouts};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How a network reaches the outside.
@@ -32,10 +33,10 @@ pub struct RouterRequest {
     pub uplink: Option<UplinkKind>,
     /// `--snat`.
     pub snat: Vec<IpAddr>,
-    /// `--nat-ports`, like `61000-65535`; `None` for the first that are free.
+    /// `--nat-ports`, like `61000-65534`; `None` for the first that are free.
     pub nat_ports: Option<String>,
-    /// `--nat-filtering`.
-    pub filtering: Filtering,
+    /// `--nat-filtering`; `None` for the default.
+    pub filtering: Option<Filtering>,
     /// `--conntrack-max`.
     pub conntrack_max: usize,
     /// `--conntrack-port-max`; `None` for a quarter of all.
@@ -59,7 +60,7 @@ impl Default for RouterRequest {
             uplink: None,
             snat: Vec::new(),
             nat_ports: None,
-            filtering: Filtering::default(),
+            filtering: None,
             conntrack_max: conntrack.limit,
             conntrack_port_max: None,
             profile: Profile::default(),
@@ -68,6 +69,14 @@ impl Default for RouterRequest {
             liberal: conntrack.liberal,
             ftp: conntrack.ftp,
         }
+    }
+}
+
+impl RouterRequest {
+    /// The option that asks for a way to the outside, if one does.
+    pub fn asks_for_uplink(&self) -> Option<&'static str> {
+        let filtering = self.filtering.map(|_| "--nat-filtering");
+        asking(self.uplink, &self.snat, self.nat_ports.is_some()).or(filtering)
     }
 }
 
@@ -87,28 +96,24 @@ pub struct RouterOptions {
 }
 
 impl RouterOptions {
-    /// Proves a request valid.
+    /// Proves a request valid, for a network that is `internal` or not.
     ///
     /// # Errors
     /// The first thing wrong with it.
-    pub fn new(request: &RouterRequest) -> Result<Self, ModelError> {
-        let options = Self {
+    pub fn new(request: &RouterRequest, internal: bool) -> Result<Self, ModelError> {
+        refuse_needless(request, internal)?;
+        Ok(Self {
             uplink: request.uplink,
             snat: request.snat.clone(),
             nat_ports: request.nat_ports.as_deref().map(ports).transpose()?,
-            filtering: request.filtering,
+            filtering: request.filtering.unwrap_or_default(),
             conntrack: conntrack(request)?,
-        };
-        if options.uplink == Some(UplinkKind::None) {
-            let needless = [
-                (!options.snat.is_empty(), "--snat"),
-                (options.nat_ports.is_some(), "--nat-ports"),
-            ];
-            if let Some((_, option)) = needless.into_iter().find(|(given, _)| *given) {
-                return Err(ModelError::NeedsUplink(option));
-            }
-        }
-        Ok(options)
+        })
+    }
+
+    /// The option that asks for a way to the outside, if one does.
+    pub fn asks_for_uplink(&self) -> Option<&'static str> {
+        asking(self.uplink, &self.snat, self.nat_ports.is_some())
     }
 
     /// The translation, with the ports that were found.
@@ -117,14 +122,42 @@ impl RouterOptions {
     }
 }
 
+/// Refuses what is said of a way to the outside where there is to be none.
+fn refuse_needless(request: &RouterRequest, internal: bool) -> Result<(), ModelError> {
+    let without = match request.uplink {
+        _ if internal => "--internal",
+        Some(UplinkKind::None) => "--uplink none",
+        _ => return Ok(()),
+    };
+    match request.asks_for_uplink() {
+        Some(option) => Err(ModelError::NeedsUplink { option, without }),
+        None => Ok(()),
+    }
+}
+
 fn ports(text: &str) -> Result<RangeInclusive<u16>, ModelError> {
     let malformed = || ModelError::NatPortsMalformed(text.to_owned());
     let (first, last) = text.split_once('-').ok_or_else(malformed)?;
-    let number = |text: &str| text.parse::<u16>().map_err(|_| malformed());
+    let number = |text: &str| digits(text).ok_or_else(malformed);
     let ports = number(first)?..=number(last)?;
     let nat = NatConfig { ports: ports.clone(), ..NatConfig::default() };
     nat.check().map_err(|error| ModelError::Router { option: "--nat-ports", error })?;
     Ok(ports)
+}
+
+fn asking(uplink: Option<UplinkKind>, snat: &[IpAddr], has_ports: bool) -> Option<&'static str> {
+    let asked = [
+        (uplink == Some(UplinkKind::Route), "--uplink route"),
+        (!snat.is_empty(), "--snat"),
+        (has_ports, "--nat-ports"),
+    ];
+    asked.into_iter().find_map(|(asks, option)| asks.then_some(option))
+}
+
+/// A number without a sign, which `parse` would take.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let all = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all)
 }
 
 fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
@@ -135,7 +168,7 @@ fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
     for given in &request.timeouts {
         let (name, seconds) = given
             .split_once('=')
-            .and_then(|(name, seconds)| Some((name, seconds.parse::<u64>().ok()?)))
+            .and_then(|(name, seconds)| Some((name, digits::<u64>(seconds)?)))
             .ok_or_else(|| ModelError::TimeoutMalformed(given.clone()))?;
         if !timeouts.set(name, Duration::from_secs(seconds)) {
             let known = timeouts.all().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
@@ -172,19 +205,19 @@ mod tests {
     fn refusal(change: impl Fn(&mut RouterRequest)) -> String {
         let mut request = RouterRequest::default();
         change(&mut request);
-        RouterOptions::new(&request).unwrap_err().to_string()
+        RouterOptions::new(&request, false).unwrap_err().to_string()
     }
 
     #[test]
     fn the_defaults_are_the_dataplanes() {
-        let options = RouterOptions::new(&RouterRequest::default()).unwrap();
+        let options = RouterOptions::new(&RouterRequest::default(), false).unwrap();
         assert_eq!(options.conntrack, ConntrackConfig::default());
         assert_eq!(options.nat(NatConfig::DEFAULT_PORTS), NatConfig::default());
     }
 
     #[test]
     fn ports_to_translate_to_are_a_range_above_zero() {
-        for wrong in ["61000", "a-b", "0-5", "5-4", "1-65536", "-", ""] {
+        for wrong in ["61000", "a-b", "0-5", "5-4", "1-65536", "-", "", "+5-6"] {
             let text = refusal(|request| request.nat_ports = Some(wrong.into()));
             assert!(text.starts_with("--nat-ports"), "{text}");
         }
@@ -194,6 +227,7 @@ mod tests {
     fn a_timeout_is_known_and_has_seconds_within_bounds() {
         let with = |timeout: &str| refusal(|request| request.timeouts = vec![timeout.to_owned()]);
         assert!(with("udp").contains("udp=30") && with("udp=1.5").contains("udp=30"));
+        assert!(with("udp=+5").contains("udp=30"));
         assert!(with("tcp=5").contains("tcp-established"));
         assert!(with("udp=0").starts_with("--conntrack-timeout: the timeout udp"));
         let request = RouterRequest {
@@ -201,7 +235,7 @@ mod tests {
             timeouts: vec!["udp=42".into()],
             ..RouterRequest::default()
         };
-        let timeouts = RouterOptions::new(&request).unwrap().conntrack.timeouts;
+        let timeouts = RouterOptions::new(&request, false).unwrap().conntrack.timeouts;
         assert_eq!(timeouts.udp, Duration::from_secs(42));
         assert_eq!(timeouts.icmp, Timeouts::RFC.icmp);
     }
@@ -214,11 +248,24 @@ mod tests {
     }
 
     #[test]
-    fn translation_without_a_way_out_is_refused() {
-        let text = refusal(|request| {
-            request.uplink = Some(UplinkKind::None);
-            request.snat = vec!["192.0.2.1".parse().unwrap()];
-        });
-        assert!(text.starts_with("--snat"), "{text}");
+    fn what_is_said_of_a_way_out_is_refused_where_there_is_none() {
+        let silent = RouterRequest::default;
+        let said = [
+            ("--uplink route", RouterRequest { uplink: Some(UplinkKind::Route), ..silent() }),
+            ("--snat", RouterRequest { snat: vec![[192, 0, 2, 1].into()], ..silent() }),
+            ("--nat-ports", RouterRequest { nat_ports: Some("5000-6000".to_owned()), ..silent() }),
+            ("--nat-filtering", RouterRequest { filtering: Some(Filtering::Address), ..silent() }),
+        ];
+        for (option, mut request) in said {
+            assert!(RouterOptions::new(&request, false).is_ok(), "{option}");
+            let refused = |without| Err(ModelError::NeedsUplink { option, without });
+            assert_eq!(RouterOptions::new(&request, true), refused("--internal"));
+            if request.uplink.is_none() {
+                request.uplink = Some(UplinkKind::None);
+                assert_eq!(RouterOptions::new(&request, false), refused("--uplink none"));
+            }
+        }
+        let none = RouterRequest { uplink: Some(UplinkKind::None), ..RouterRequest::default() };
+        assert!(RouterOptions::new(&none, true).is_ok(), "both say the same");
     }
 }

@@ -113,8 +113,13 @@ impl Record {
             }
         }
         match fs::remove_dir(&self.folder) {
-            // Since the lock's file is gone somebody else may have claimed the folder: it is theirs.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            // Since the lock's file is gone somebody else may have claimed the folder: it is theirs, or
+            // they have removed it by now.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) =>
+            {
+                Ok(())
+            }
             result => result.map_err(failed(&self.folder)),
         }
     }

@@ -31,7 +31,7 @@ fn host(interfaces: Vec<Interface>) -> Host {
     let forced = super::super::host::FORCE_FORWARDING_ALL6.to_owned();
     let settings: BTreeMap<_, _> = keys.chain([forced]).map(|key| (key, "0".to_owned())).collect();
     let rules = [true, false].map(|ipv4| Rule::local(ipv4, 0, PROTOCOL_KERNEL)).to_vec();
-    Host { interfaces, settings, rules, ..Host::default() }
+    Host { interfaces, settings, rules, reservable: true, ..Host::default() }
 }
 
 fn usual() -> Host {
@@ -108,6 +108,32 @@ fn without_a_switch_for_single_interfaces_ipv6_stays_in() {
 }
 
 #[test]
+fn ports_that_the_host_gives_away_are_refused_where_they_cannot_be_reserved() {
+    let ephemeral = vec![(32_768, 60_999)];
+    let mut host = Host { ephemeral, reservable: false, ..usual() };
+    let asked = wanted(Some((60_000, 61_500)));
+    let refused = Refusal::NotReservable(vec![(60_000, 60_999)]);
+    assert_eq!(chosen(&asked, &host, &[]), Err(refused));
+    assert!(chosen(&wanted(None), &host, &[]).is_ok());
+    host.reservable = true;
+    assert_eq!(chosen(&asked, &host, &[]).unwrap().reserved, [(60_000, 60_999)]);
+}
+
+#[test]
+fn nothing_is_translated_to_a_port_that_the_network_publishes() {
+    let publishing = |published: &[Range], asked: Option<Range>| {
+        let claim = |&ports: &Range| Claim { protocol: 6, address: None, ports };
+        let wanted = Wanted { published: published.iter().map(claim).collect(), ..wanted(asked) };
+        chosen(&wanted, &usual(), &[]).map(|entry| entry.ports)
+    };
+    assert_eq!(publishing(&[(61_500, 61_501)], None), Ok((61_502, 65_534)));
+    assert_eq!(publishing(&[(62_000, 64_000)], None), Ok((31_744, 32_767)));
+    let (asked, published) = ((8000, 9000), vec![(8080, 8081)]);
+    let refused = Refusal::PortsPublished { asked, published };
+    assert_eq!(publishing(&[(80, 80), (8080, 8081)], Some(asked)), Err(refused));
+}
+
+#[test]
 fn networks_have_tables_and_ports_of_their_own_until_there_are_none_left() {
     let host = usual();
     let mut others: Vec<Entry> = Vec::new();
@@ -151,7 +177,9 @@ fn what_belongs_to_another_network_or_is_not_the_hosts_is_refused() {
     let taken = chosen(&published, &host, others).unwrap_err();
     assert!(matches!(taken, Refusal::PublishTaken { port: 65_534, .. }), "{taken}");
     let published = Wanted { published: vec![claim((65_000, 65_535))], ..wanted(None) };
-    assert_eq!(chosen(&published, &host, &[]), Err(Refusal::PublishLastPort));
+    let refused = chosen(&published, &host, &[]).unwrap_err();
+    assert_eq!(refused, Refusal::PublishLastPort((65_000, 65_535)));
+    assert!(refused.to_string().starts_with("--publish: 65000-65535: "), "{refused}");
     let alone = chosen(&wanted(Some((65_535, 65_535))), &host, &[]);
     assert_eq!(alone, Err(Refusal::LastPortAlone));
     for foreign in ["192.0.2.9", "127.0.0.1", "fe80::1"] {
@@ -159,6 +187,16 @@ fn what_belongs_to_another_network_or_is_not_the_hosts_is_refused() {
         let wanted = Wanted { snat: vec![foreign], ..wanted(None) };
         assert_eq!(chosen(&wanted, &host, &[]), Err(Refusal::SnatAddress(foreign)));
     }
+}
+
+#[test]
+fn the_last_port_is_published_for_the_host_alone() {
+    let address = Some(IpAddr::from([127, 0, 0, 1]));
+    let claim = Claim { protocol: tcp::PROTOCOL, address, ports: (65_535, 65_535) };
+    let published = Wanted { published: vec![claim], ..wanted(None) };
+    let entry = chosen(&published, &usual(), &[]).unwrap();
+    let desired = desired(&entry, &usual(), &taps());
+    assert!(desired.rules.iter().all(|rule| rule.ports == Some(entry.ports)), "{desired:?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ mod slots;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{EngineStopped, FlowKey, FlowPage, Handle};
+pub use handle::{EngineStopped, Fill, FlowKey, FlowPage, Handle, Tables};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
 pub use refit::AddError;
 pub use roster::PortStatus;

@@ -32,6 +32,11 @@ impl Router {
         self.v4.tracked.len() + self.v6.tracked.len()
     }
 
+    /// How many flows of both families there can be.
+    pub fn flow_limit(&self) -> usize {
+        self.shared.census.limit()
+    }
+
     /// How many external ports are in use, all addresses and protocols together.
     pub fn ports_in_use(&self) -> usize {
         self.v4.nat.ports_in_use() + self.v6.nat.ports_in_use()

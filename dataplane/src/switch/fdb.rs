@@ -240,6 +240,11 @@ impl Fdb {
         self.index.len()
     }
 
+    /// How many it can hold.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Does the table hold nothing?
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()

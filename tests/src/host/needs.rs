@@ -4,6 +4,7 @@
 //! Needs are looked at once per process, before the tests are listed, so that `cargo nextest` sees the
 //! same.
 
+use super::programs::{COTURN, find_program};
 use super::rtnl::Rtnl;
 use super::{Host, make_private, on_own_thread};
 use dataplane::port::Offloads;
@@ -31,6 +32,8 @@ pub enum Need {
     UserNamespaces,
     /// The program `ip`.
     IpCommand,
+    /// The programs of coturn: a STUN server, and a client that asks it what NAT is on the way.
+    Coturn,
 }
 
 impl Need {
@@ -39,7 +42,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        static SEEN: [OnceLock<bool>; 8] = [const { OnceLock::new() }; 8];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -53,7 +56,8 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::IpCommand => std::process::Command::new("ip").arg("-V").output().is_ok(),
+            Self::IpCommand => find_program("ip").is_some(),
+            Self::Coturn => COTURN.iter().all(|program| find_program(program).is_some()),
         }
     }
 
@@ -66,6 +70,7 @@ impl Need {
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
             Self::IpCommand => "the program ip",
+            Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",
         }
     }
 }

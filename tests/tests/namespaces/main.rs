@@ -8,6 +8,7 @@
 //! | [`reach`] | ping, TCP and UDP between all ends; a megabyte at every MTU, with offloads and without |
 //! | [`verbs`] | `exec`, `ps`, `fdb`, `doctor`, several networks |
 //! | [`conntrack`] | the flows of a network, listed, counted and deleted |
+//! | [`look`] | `top` on a terminal, metrics, manual and completions |
 //! | [`switching`] | what the switch drops and counts, isolation, ports that die |
 //! | [`endings`] | nothing is left behind, however it ends |
 //! | [`refusals`] | bad input is refused before anything is made |
@@ -22,6 +23,7 @@
 
 mod conntrack;
 mod endings;
+mod look;
 mod reach;
 mod refusals;
 mod rootless;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::with(product::build);
     verbs::add_to(&mut suite);
     conntrack::add_to(&mut suite);
+    look::add_to(&mut suite);
     switching::add_to(&mut suite);
     endings::add_to(&mut suite);
     refusals::add_to(&mut suite);

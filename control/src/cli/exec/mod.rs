@@ -8,7 +8,6 @@ mod view;
 use super::exit::CliError;
 use super::known::Known;
 use super::logs;
-use super::status::LineShown;
 use crate::api::client::ClientError;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::netns::{self, NetnsError, rootless};
@@ -41,7 +40,7 @@ pub(super) struct Options {
 
 /// Becomes the command; returns only when that fails.
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
-    logs::start(true, LineShown::default());
+    logs::start_for_command();
     let known = Known::look()?;
     let networks = ask(&known, &options.port)?;
     let (network, port) = find(&networks, &options.port).map_err(|error| {
