@@ -11,7 +11,7 @@
 //!       (read)    once; refuses what       │                       (write; segments or
 //!                 Ethernet and IP forbid   │                        completes if it must)
 //!                                          v
-//!                                admit ──> learn                                 switch
+//!                     admit ──> limits ──> learn                                 switch, limits
 //!                                            │
 //!      ARP, ND: who is where? ── hear <──────┤                                   gateway
 //!      for the next hop: answered            │
@@ -58,15 +58,15 @@
 //! 1. [`outcome`], [`frame`], [`port`], [`switch`]: a frame comes, is bridged, goes.
 //! 2. [`flow`], [`conntrack`], [`nat`], [`filter`], [`gateway`]: what is known and done above layer 2;
 //!    each room by itself.
-//! 3. [`pipeline`]: all of them in order; its `path` first.
+//! 3. [`limits`], [`pipeline`]: all of them in order; its `path` first.
 //! 4. [`fragments`], [`ftp`], [`routes`], [`outbox`]: what helps on the way.
 //! 5. [`config`], [`engine`]: what it runs with, and when.
 //!
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  conntrack  nat  ftp  filter  gateway  fragments  routes
-//!                                 port } <- pipeline <- engine
+//!  wire <- { frame  config } <- { switch  limits  conntrack  nat  ftp  filter  gateway  fragments
+//!                                 routes  port } <- pipeline <- engine
 //!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!
@@ -84,6 +84,7 @@ pub mod fragments;
 pub mod frame;
 pub mod ftp;
 pub mod gateway;
+pub mod limits;
 pub mod nat;
 pub mod outbox;
 pub mod outcome;

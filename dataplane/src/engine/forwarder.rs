@@ -2,11 +2,13 @@
 //!
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
+use super::slots::{Slot, Slots};
 use crate::clock::Time;
-use crate::config::Config;
+use crate::config::{Config, MAX_PORTS};
 use crate::counters::PortCounters;
 use crate::frame::{Frame, FrameBuffer};
 use crate::gateway::HOST;
+use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
 use crate::pipeline::Pipeline;
@@ -33,25 +35,18 @@ pub enum Served {
 /// The counters of all ports, each on cache lines of its own.
 pub type Counters = Arc<[CachePadded<PortCounters>]>;
 
-struct Slot {
-    /// `None` once it was taken out.
-    port: Option<Box<dyn Port>>,
-    mtu: usize,
-}
-
 /// The ports, the pipeline between them, and one buffer.
 pub struct Forwarder {
-    desk: Desk,
+    pub(super) desk: Desk,
     buffer: FrameBuffer,
 }
 
 /// All that a frame needs once it is read.
-struct Desk {
-    /// The ports of the switch, then those that are only read from.
-    slots: Vec<Slot>,
-    pipeline: Pipeline,
-    /// Of the ports of the switch.
-    counters: Counters,
+pub(super) struct Desk {
+    pub(super) slots: Slots,
+    pub(super) pipeline: Pipeline,
+    /// Of the ports of the switch, and of some that may come.
+    pub(super) counters: Counters,
     scratch: Scratch,
 }
 
@@ -59,12 +54,7 @@ impl Forwarder {
     /// `ports[i]` is the port of `config.ports()[i]`. Ports beyond are no ports of the switch: what is
     /// read from them enters as if from the host, and nothing is written to them.
     pub fn new(config: &Config, ports: Vec<Box<dyn Port>>) -> Self {
-        let mtus = config.ports().iter().map(|port| usize::from(port.mtu));
-        let slots = ports
-            .into_iter()
-            .zip(mtus.chain(std::iter::repeat(0)))
-            .map(|(port, mtu)| Slot { port: Some(port), mtu })
-            .collect();
+        let slots = Slots::new(config.ports(), ports);
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
         let desk = Desk { slots, pipeline, counters, scratch: Scratch::default() };
@@ -75,10 +65,11 @@ impl Forwarder {
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
         let Self { desk, buffer } = self;
-        let enters_as = desk.enters_as(id);
+        // What is read from a listener enters as if from the host.
+        let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
         let mut frames = 0;
         while frames < budget {
-            let Some(port) = &mut desk.slots[id.index()].port else { return Served::Gone };
+            let Some(port) = desk.slots.reader_mut(id) else { return Served::Gone };
             match port.receive(buffer) {
                 Received::Frame(length) => desk.receive(enters_as, buffer.filled(length), now),
                 Received::Unreadable => desk.lose(enters_as),
@@ -96,12 +87,6 @@ impl Forwarder {
         Served::More
     }
 
-    /// Takes a port out and hands it back; `None` if that was done before.
-    pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
-        self.desk.bury(id);
-        self.desk.slots[id.index()].port.take()
-    }
-
     /// Is the port there?
     pub fn is_alive(&self, id: PortId) -> bool {
         self.desk.pipeline.switch.has_port(id)
@@ -109,17 +94,22 @@ impl Forwarder {
 
     /// The ids of all ports, those that are gone and those that are only read from included.
     pub fn ids(&self) -> impl Iterator<Item = PortId> + use<> {
-        (0..self.desk.slots.len() as u16).map(PortId)
+        self.desk.slots.ids()
+    }
+
+    /// The ids of those that are only read from.
+    pub fn listener_ids(&self) -> impl Iterator<Item = PortId> + use<> {
+        self.desk.slots.listener_ids()
     }
 
     /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
     pub fn fd(&self, id: PortId) -> Option<RawFd> {
-        self.desk.slots[id.index()].port.as_ref()?.fd()
+        self.desk.slots.reader(id)?.fd()
     }
 
     /// Gives the ports back, but for those that were taken out.
     pub fn into_ports(self) -> Vec<Box<dyn Port>> {
-        self.desk.slots.into_iter().filter_map(|slot| slot.port).collect()
+        self.desk.slots.into_ports()
     }
 
     /// The counters, to read from anywhere.
@@ -153,44 +143,43 @@ impl Forwarder {
 }
 
 impl Desk {
-    /// The port of the switch as which a port's frames enter.
-    #[inline]
-    fn enters_as(&self, id: PortId) -> PortId {
-        if id.index() < self.counters.len() { id } else { HOST }
-    }
-
     /// The way of a frame that was read, and of what it leaves to be sent.
     #[inline]
     fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
         let counted = &self.counters[ingress.index()];
         counted.received.add(1);
         counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
-        self.forward(ingress, bytes, now);
+        self.forward::<false>(ingress, bytes, now);
         if !self.pipeline.outbox.is_empty() {
             self.send_parcels(now);
         }
     }
 
-    /// The way of one frame.
+    /// The way of one frame; the rest of it, if it has waited.
     #[inline]
-    fn forward(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+    fn forward<const WAITED: bool>(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
         let Self { slots, pipeline, counters, scratch } = self;
         let counted = &counters[ingress.index()];
         let mut frame = match Frame::parse(ingress, bytes) {
             Ok(frame) => frame,
             Err(reason) => return counted.dropped(reason).add(1),
         };
-        let walked = pipeline.walk(&mut frame, now);
+        let walked = match WAITED {
+            false => pipeline.walk(&mut frame, now),
+            true => pipeline.walk_on(&mut frame, now),
+        };
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
-        let mut to = |id: PortId| hand(slots, counters, scratch, &frame, id);
+        let Pipeline { switch, limits, .. } = pipeline;
+        let ports = slots.len() as u16;
+        let mut to = |id: PortId| hand(slots, limits, counters, scratch, &frame, id, now);
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
             Ok(Verdict::Unicast(egress)) => to(egress),
-            Ok(Verdict::Flood) => (0..counters.len() as u16)
+            Ok(Verdict::Flood) => (0..ports)
                 .map(PortId)
-                .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
+                .filter(|&egress| switch.is_flooded(egress, ingress))
                 .for_each(to),
             Ok(Verdict::Answered) => counted.answered.add(1),
             Ok(Verdict::Held) => counted.held.add(1),
@@ -199,41 +188,43 @@ impl Desk {
 
     /// Sends what the stages have left to be sent.
     #[cold]
-    fn send_parcels(&mut self, now: Time) {
+    pub(super) fn send_parcels(&mut self, now: Time) {
         while let Some(Parcel { errand, mut bytes }) = self.pipeline.outbox.take() {
             match errand {
                 Errand::Walk(ingress) => {
                     self.counters[ingress.index()].released.add(1);
-                    self.forward(ingress, &mut bytes, now);
+                    self.forward::<true>(ingress, &mut bytes, now);
                 }
                 Errand::Drop(ingress, reason) => {
                     self.counters[ingress.index()].dropped(reason).add(1);
                 }
                 Errand::Release { ingress, egress } => {
                     self.counters[ingress.index()].released.add(1);
-                    self.send(&mut bytes, egress..=egress);
+                    self.send(&mut bytes, egress..=egress, now);
                 }
-                Errand::Send(egress) => self.send(&mut bytes, egress..=egress),
+                Errand::Send(egress) => self.send(&mut bytes, egress..=egress, now),
                 Errand::FloodNamespaces => {
-                    let last = PortId(self.counters.len() as u16 - 1);
-                    self.send(&mut bytes, PortId(1)..=last);
+                    let last = PortId(self.slots.len() as u16 - 1);
+                    self.send(&mut bytes, PortId(1)..=last, now);
                 }
             }
         }
     }
 
     /// Writes a frame of our own, or one that has waited, to these ports.
-    fn send(&mut self, bytes: &mut [u8], to: std::ops::RangeInclusive<PortId>) {
-        let Self { slots, counters, scratch, .. } = self;
+    fn send(&mut self, bytes: &mut [u8], to: std::ops::RangeInclusive<PortId>, now: Time) {
+        let Self { slots, pipeline, counters, scratch } = self;
         // It was built here, or parsed before: there is no reason to be counted.
         let Ok(frame) = Frame::parse(HOST, bytes) else { return };
-        for id in to.start().0..=to.end().0 {
-            hand(slots, counters, scratch, &frame, PortId(id));
+        let Pipeline { switch, limits, .. } = pipeline;
+        for id in (to.start().0..=to.end().0).map(PortId).filter(|&id| switch.has_port(id)) {
+            hand(slots, limits, counters, scratch, &frame, id, now);
         }
     }
 
+    /// The port's device is gone.
     fn bury(&mut self, id: PortId) {
-        if id.index() < self.counters.len() {
+        if id.index() < MAX_PORTS {
             self.pipeline.switch.remove_port(id);
         }
     }
@@ -247,16 +238,22 @@ impl Desk {
     }
 }
 
-/// Writes a frame to one port, if it is there.
+/// Writes a frame to one port, if it is there and may get it.
 #[inline]
 fn hand(
-    slots: &mut [Slot],
+    slots: &mut Slots,
+    limits: &mut Limits,
     counters: &Counters,
     scratch: &mut Scratch,
     frame: &Frame<'_>,
     id: PortId,
+    now: Time,
 ) {
-    let (Slot { port, mtu }, counters) = (&mut slots[id.index()], &counters[id.index()]);
+    let counters = &counters[id.index()];
+    if let Err(reason) = limits.enter(id, frame, now) {
+        return counters.dropped(reason).add(1);
+    }
+    let Slot { port, mtu } = slots.port_mut(id);
     match port {
         Some(port) => deliver(frame, port.as_mut(), *mtu, counters, scratch),
         None => counters.dropped(DropReason::EgressGone).add(1),

@@ -1,10 +1,11 @@
 //! Has every reason of the router a frame that dies of it, and of nothing else?
 
 use crate::intruders::hidden;
-use dataplane::config::{Action, RouterConfig};
+use dataplane::config::{Action, PortLimits, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
 use dataplane::gateway::neighbours::MAX_LEARNED;
 use dataplane::outcome::DropReason;
+use std::num::NonZeroU64;
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::errors::{Complaint, complain};
 use udp_bridge_tests::network::*;
@@ -102,6 +103,14 @@ fn unanswered(family: Family) -> Story {
     story.after(replies)
 }
 
+/// One flow in a second may begin, and has.
+fn limited(family: Family) -> Story {
+    let one = PortLimits { new_flows: NonZeroU64::new(1), ..PortLimits::NONE };
+    let world = network(3, |_| {}).port(1, |port| port.limits = one).start();
+    let story = Story { world, port: 1, frame: question(family, 1, 5000), told: false };
+    story.after([(1, question(family, 1, 5001))])
+}
+
 fn story(reason: DropReason, family: Family) -> Option<Story> {
     use DropReason as R;
     let Family { host, outside, stranger, .. } = family;
@@ -122,6 +131,7 @@ fn story(reason: DropReason, family: Family) -> Option<Story> {
         }
         R::CtPortFull => Story::of(|router| router.conntrack.port_limit = 1, 1, usual())
             .after([(1, question(family, 1, 5001))]),
+        R::LimitNewFlows => limited(family),
         R::HiddenTransport if family.is_v4() => return None,
         R::HiddenTransport => Story::of(|_| {}, 1, hidden(&usual(), 9, false)),
         R::FilterDrop => Story::of(|router| router.filter.policy = Action::Drop, 1, usual()),

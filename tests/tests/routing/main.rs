@@ -1,6 +1,7 @@
 //! The router in a world in memory: packet stories, each in both address families.
 
 mod conservation;
+mod departure;
 mod endings;
 mod errors;
 mod filtering;
@@ -8,10 +9,13 @@ mod fragments;
 mod ftp;
 mod intruders;
 mod limits;
+mod live;
 mod masquerade;
 mod model;
 mod neighbours;
+mod port_limits;
 mod published;
 mod reconfigure;
 mod rules;
 mod segments;
+mod withdrawn;
