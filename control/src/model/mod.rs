@@ -5,6 +5,7 @@
 //! the machine: whether names and subnets are still free is a matter of [`crate::topology`].
 
 mod error;
+mod fault;
 mod name;
 mod network;
 mod publish;
@@ -14,7 +15,8 @@ pub mod rules;
 mod subnet;
 
 pub use error::ModelError;
-pub use name::{InterfaceName, NetworkName};
+pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
+pub use name::{InterfaceName, NetworkName, SandboxName};
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};
 pub use request::NetworkRequest;

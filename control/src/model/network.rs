@@ -1,5 +1,6 @@
 //! What makes a request a network?
 
+use super::fault::MtuFault;
 use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
@@ -25,12 +26,12 @@ impl Mtu {
     /// Checks an MTU.
     ///
     /// # Errors
-    /// [`ModelError::Mtu`] if it is out of bounds.
-    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, ModelError> {
+    /// [`MtuFault`] if it is out of bounds.
+    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, MtuFault> {
         let least = if ipv6 { Self::LEAST_IPV6 } else { Self::LEAST };
         match u16::try_from(mtu) {
             Ok(fits) if (least..=MAX_MTU).contains(&fits) => Ok(Self(fits)),
-            _ => Err(ModelError::Mtu { mtu, least }),
+            _ => Err(MtuFault { mtu, least }),
         }
     }
 
@@ -171,9 +172,9 @@ impl Network {
 
 fn host_interface(request: &NetworkRequest) -> Result<InterfaceName, ModelError> {
     match &request.host_if {
-        Some(text) => text.parse(),
+        Some(text) => Ok(text.parse()?),
         // A network's name can still be one that the kernel keeps for itself.
-        None => request.name.parse(),
+        None => Ok(request.name.parse::<InterfaceName>()?),
     }
 }
 
