@@ -43,6 +43,7 @@ pub mod netlink;
 pub mod netns;
 mod program;
 pub mod publish;
+pub mod spec;
 pub mod sysctl;
 pub mod topology;
 pub mod uplink;

@@ -222,8 +222,12 @@ fn switch(request: &NetworkRequest, ports: u32) -> Result<SwitchConfig, ModelErr
         fdb_port_limit: request.fdb_port_limit,
         storm: request.storm,
     };
-    let with_host = ports as usize + 1;
-    match switch.check(with_host) {
+    check_switch(switch, ports as usize)
+}
+
+/// Settings that a switch takes with so many MACs besides the host's.
+pub(super) fn check_switch(switch: SwitchConfig, macs: usize) -> Result<SwitchConfig, ModelError> {
+    match switch.check(macs + 1) {
         Ok(()) => Ok(switch),
         Err(error) => Err(ModelError::Switch { option: option_of(&error, &switch), error }),
     }
@@ -244,13 +248,13 @@ fn option_of(error: &ConfigError, switch: &SwitchConfig) -> &'static str {
 }
 
 /// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
-fn room(width: u8, prefix: u8, taken: u32) -> u32 {
+pub(super) fn room(width: u8, prefix: u8, taken: u32) -> u32 {
     let bits = u32::from(width.saturating_sub(prefix));
     1_u32.checked_shl(bits).map_or(u32::MAX, |size| size.saturating_sub(taken))
 }
 
 /// The longest prefix whose subnet holds `ports`, at most [`MAX_PORTS`].
-fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
+pub(super) fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
     let bits = (ports + taken).next_power_of_two().trailing_zeros();
     // At most 11 bits for 1023 ports.
     width.saturating_sub(bits as u8)

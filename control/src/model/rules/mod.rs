@@ -25,7 +25,7 @@ pub use rule::{Origin, Place, Rule};
 pub use words::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
 
 pub(crate) use error::Misplaced;
-pub(crate) use field::{Value, version};
+pub(crate) use field::Value;
 pub(crate) use position::{Excerpt, Positions};
 
 use super::{NetworkName, SandboxName};
@@ -132,6 +132,11 @@ pub(super) fn read(
     read().map_err(|misplaced: Misplaced| Box::new(misplaced.locate(&file.path, &positions)))
 }
 
+/// Is this the version of files that is read?
+pub(crate) fn version(value: &Value<'_>) -> Result<(), Misplaced> {
+    field::version(value)
+}
+
 /// Reads the rules of a network in a larger file: the tables of its field `rules`.
 pub(crate) fn list(
     value: &Value<'_>,
@@ -143,12 +148,12 @@ pub(crate) fn list(
 
 impl RulesFile {
     /// A line of it, for people.
-    fn origin(&self, line: usize) -> String {
+    pub(crate) fn origin(&self, line: usize) -> String {
         format!("{}:{line}", self.name())
     }
 
     /// The file's name without its folder.
-    pub(crate) fn name(&self) -> &str {
+    fn name(&self) -> &str {
         let name = Path::new(&self.path).file_name().and_then(|name| name.to_str());
         name.unwrap_or(&self.path)
     }

@@ -78,14 +78,14 @@ fn next_hop6(hash: u64) -> Ipv6Addr {
 }
 
 /// The IPv4 address of port `number`: the bridge (0) has the subnet's first, ports follow.
-fn ipv4(subnet: Ipv4Net, number: u32) -> Ipv4Net {
+pub(crate) fn ipv4(subnet: Ipv4Net, number: u32) -> Ipv4Net {
     let address = Ipv4Addr::from(u32::from(subnet.network()).wrapping_add(number + 1));
     // A valid subnet's prefix length is one.
     Ipv4Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
 }
 
 /// The IPv6 address of port `number`; `::1` is the bridge's.
-fn ipv6(subnet: Ipv6Net, number: u32) -> Ipv6Net {
+pub(crate) fn ipv6(subnet: Ipv6Net, number: u32) -> Ipv6Net {
     let address = Ipv6Addr::from(u128::from(subnet.network()).wrapping_add(u128::from(number) + 1));
     Ipv6Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
 }
