@@ -41,6 +41,7 @@ pub mod doctor;
 pub mod model;
 pub mod netlink;
 pub mod netns;
+pub mod plan;
 mod program;
 pub mod publish;
 pub mod spec;

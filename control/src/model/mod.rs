@@ -9,7 +9,7 @@ mod error;
 mod fault;
 mod name;
 mod network;
-mod problem;
+pub(crate) mod problem;
 mod publish;
 mod request;
 mod router;
@@ -24,6 +24,7 @@ pub use declared::{
 pub use error::ModelError;
 pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
 pub use name::{InterfaceName, NetworkName, SandboxName};
+pub(crate) use network::room;
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use problem::{Known, Problem, Refusal, Taker};
 pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};

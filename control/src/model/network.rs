@@ -248,7 +248,7 @@ fn option_of(error: &ConfigError, switch: &SwitchConfig) -> &'static str {
 }
 
 /// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
-pub(super) fn room(width: u8, prefix: u8, taken: u32) -> u32 {
+pub(crate) fn room(width: u8, prefix: u8, taken: u32) -> u32 {
     let bits = u32::from(width.saturating_sub(prefix));
     1_u32.checked_shl(bits).map_or(u32::MAX, |size| size.saturating_sub(taken))
 }

@@ -80,8 +80,8 @@ pub enum Problem {
     },
     /// More endpoints than the subnet has addresses for.
     #[error(
-        "{subnet} has addresses for {holds} endpoints and the bridge, and there are {endpoints}: \
-         give a prefix of /{prefix} or shorter"
+        "{subnet} has addresses for {holds} endpoints and the bridge, and there are {endpoints} \
+         ({members}): give a prefix of /{prefix} or shorter"
     )]
     SubnetFull {
         /// The subnet.
@@ -90,19 +90,23 @@ pub enum Problem {
         holds: u32,
         /// How many there are.
         endpoints: u32,
+        /// Whose they are.
+        members: Known,
         /// The longest prefix that holds them.
         prefix: u8,
     },
     /// More endpoints than a subnet that is chosen for the network has addresses for.
     #[error(
         "a /24, as networks get without a subnet, has addresses for {holds} endpoints, and there \
-         are {endpoints}: give a subnet with a prefix of /{prefix} or shorter"
+         are {endpoints} ({members}): give a subnet with a prefix of /{prefix} or shorter"
     )]
     NoSubnetForSoMany {
         /// How many endpoints a /24 has addresses for.
         holds: u32,
         /// How many there are.
         endpoints: u32,
+        /// Whose they are.
+        members: Known,
         /// The longest prefix that holds them.
         prefix: u8,
     },
@@ -116,6 +120,31 @@ pub enum Problem {
         /// How many endpoints it has.
         endpoints: u32,
     },
+    /// No address of the subnet is left.
+    #[error("no address of {subnet} is left; {holders}: give a larger subnet")]
+    NoFreeAddress {
+        /// The subnet.
+        subnet: IpNet,
+        /// Who holds what.
+        holders: Known,
+    },
+    /// The subnet leads somewhere else already.
+    #[error("{subnet} overlaps the route to {route} of this machine: choose another subnet")]
+    SubnetRouted {
+        /// The subnet.
+        subnet: IpNet,
+        /// The route.
+        route: IpNet,
+    },
+    /// No IPv4 subnet is left to be leased.
+    #[error("172.16.1.0/24 to 172.16.254.0/24 are all in use ({0}): give the network a subnet")]
+    NoFreeSubnet(Known),
+    /// No IPv6 subnet is left to be leased.
+    #[error("no subnet in fd00::/8 is free ({0}): give the network a subnet6, or none")]
+    NoFreeSubnet6(Known),
+    /// IPv6 was asked for, and the kernel has none.
+    #[error("there is no IPv6 here: leave subnet6 out, or give none")]
+    NoIpv6Here,
     /// The address cannot be read.
     #[error("{given:?} is no {family} address: write it like {example}")]
     AddressMalformed {

@@ -206,7 +206,7 @@ pub struct Publish {
 
 impl Written {
     /// What it takes of the host.
-    pub(super) fn host_ports(&self) -> HostPorts {
+    pub(crate) fn host_ports(&self) -> HostPorts {
         let Self { protocol, address, ports, .. } = self;
         let (first, last) = (*ports.start(), *ports.end());
         HostPorts { protocol: protocol.number(), address: *address, first, last }

@@ -32,6 +32,7 @@ pub(crate) mod any;
 mod tests;
 
 pub use endpoint::{Endpoint, Limits};
+pub(crate) use network::router;
 pub use network::{DeclaredNetwork, Filter, Holder, Settings, Way};
 pub use sandbox::{Bridged, Namespace, Sandbox};
 

@@ -3,7 +3,7 @@
 use super::endpoint::mac;
 use super::{Members, no_member};
 use crate::model::network::{check_switch, prefix_for, room};
-use crate::model::problem::{Problem, Refusal};
+use crate::model::problem::{Known, Problem, Refusal};
 use crate::model::rules::Rule;
 use crate::model::{
     InterfaceName, MAX_PORTS, MAX_PUBLISHED_PORTS, ModelError, Mtu, NameFault, NetworkName,
@@ -132,7 +132,7 @@ pub(super) fn new(
     let subnet6 = written.subnet6.as_deref().map(parse_subnet6).transpose();
     let subnet6 = subnet6.map_err(|fault| refuse("subnet6", fault.into()))?;
     let subnet6 = subnet6.unwrap_or(SubnetRequest::Default);
-    check_room(name, members.len(), subnet, subnet6)?;
+    check_room(name, members, subnet, subnet6)?;
     let host_interface = host_interface(name, written, members)
         .map_err(|problem| refuse("host-interface", problem))?;
     let RouterOptions { uplink, snat, nat_ports, filtering, conntrack } = options(name, written)?;
@@ -155,11 +155,11 @@ pub(super) fn new(
 /// Are there addresses and ports for all members?
 fn check_room(
     name: &NetworkName,
-    members: usize,
+    members: &Members<'_>,
     subnet: Option<Ipv4Net>,
     subnet6: SubnetRequest<Ipv6Net>,
 ) -> Result<(), Refusal> {
-    let endpoints = u32::try_from(members).unwrap_or(u32::MAX);
+    let endpoints = u32::try_from(members.len()).unwrap_or(u32::MAX);
     if endpoints > MAX_PORTS {
         let problem = Problem::TooManyPorts { network: name.clone(), endpoints };
         return Err(Refusal::new(Field::network(name, ""), problem));
@@ -167,11 +167,12 @@ fn check_room(
     // As in `Network::new`: the subnet's own, the broadcast and the bridge's address are nobody's.
     let (v4, v6) = (subnet.map_or(24, |subnet| subnet.prefix_len()), subnet6);
     let holds = room(32, v4, 3);
+    let members = Known::of(members.keys());
     if endpoints > holds {
         let prefix = prefix_for(32, endpoints, 3);
         let problem = match subnet.map(IpNet::from) {
-            Some(subnet) => Problem::SubnetFull { subnet, holds, endpoints, prefix },
-            None => Problem::NoSubnetForSoMany { holds, endpoints, prefix },
+            Some(subnet) => Problem::SubnetFull { subnet, holds, endpoints, members, prefix },
+            None => Problem::NoSubnetForSoMany { holds, endpoints, members, prefix },
         };
         return Err(Refusal::new(Field::network(name, "subnet"), problem));
     }
@@ -179,7 +180,7 @@ fn check_room(
     let holds = room(128, subnet.prefix_len(), 2);
     if endpoints > holds {
         let (subnet, prefix) = (subnet.into(), prefix_for(128, endpoints, 2));
-        let problem = Problem::SubnetFull { subnet, holds, endpoints, prefix };
+        let problem = Problem::SubnetFull { subnet, holds, endpoints, members, prefix };
         return Err(Refusal::new(Field::network(name, "subnet6"), problem));
     }
     Ok(())
