@@ -109,7 +109,7 @@ impl Walk<'_> {
                 continue;
             };
             for change in network_changes(&network.settings, &wanted.settings) {
-                steps.push(Step::ChangeNetwork(name.clone(), Box::new(change)));
+                steps.push(Step::ChangeNetwork(name.clone(), change));
             }
             for (sandbox, endpoint) in &network.endpoints {
                 let kept = self.keeps_endpoint(name, sandbox);
@@ -216,7 +216,7 @@ fn network_changes(from: &Settings, to: &Settings) -> Vec<NetworkChange> {
         change(&from.filter, &to.filter).map(NetworkChange::Filter),
         change(&from.internal, &to.internal).map(NetworkChange::Internal),
         change(&from.filtering, &to.filtering).map(NetworkChange::Filtering),
-        change(&from.conntrack, &to.conntrack).map(NetworkChange::Conntrack),
+        change(&from.conntrack, &to.conntrack).map(Box::new).map(NetworkChange::Conntrack),
     ];
     changes.into_iter().flatten().collect()
 }

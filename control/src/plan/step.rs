@@ -15,7 +15,7 @@ pub enum Step {
     /// Removes a network that nobody is in any more.
     RemoveNetwork(NetworkName, Box<NetworkState>),
     /// Changes a running network.
-    ChangeNetwork(NetworkName, Box<NetworkChange>),
+    ChangeNetwork(NetworkName, NetworkChange),
     /// Gives a network its way out.
     CreateWay(NetworkName, Way),
     /// Takes the way out away.
@@ -75,7 +75,7 @@ pub enum NetworkChange {
     /// Who outside may send to a mapping.
     Filtering(Change<Filtering>),
     /// How flows are tracked.
-    Conntrack(Change<ConntrackConfig>),
+    Conntrack(Box<Change<ConntrackConfig>>),
 }
 
 /// What is changed of a running endpoint.
@@ -95,9 +95,7 @@ impl Step {
         match self {
             Self::CreateNetwork(name, state) => Self::RemoveNetwork(name, state),
             Self::RemoveNetwork(name, state) => Self::CreateNetwork(name, state),
-            Self::ChangeNetwork(name, change) => {
-                Self::ChangeNetwork(name, Box::new(change.inverse()))
-            }
+            Self::ChangeNetwork(name, change) => Self::ChangeNetwork(name, change.inverse()),
             Self::CreateWay(name, way) => Self::RemoveWay(name, way),
             Self::RemoveWay(name, way) => Self::CreateWay(name, way),
             Self::CreateSandbox(name, state) => Self::RemoveSandbox(name, state),
@@ -162,7 +160,7 @@ impl NetworkChange {
             Self::Filter(change) => Self::Filter(change.inverse()),
             Self::Internal(change) => Self::Internal(change.inverse()),
             Self::Filtering(change) => Self::Filtering(change.inverse()),
-            Self::Conntrack(change) => Self::Conntrack(change.inverse()),
+            Self::Conntrack(change) => Self::Conntrack(Box::new(change.inverse())),
         }
     }
 }
