@@ -1,7 +1,6 @@
 //! Why does a network not start, or not end in order?
 
 use crate::api::server::BindError;
-use crate::model::ModelError;
 use crate::netlink::NetlinkError;
 use crate::publish::PublishError;
 use crate::topology::{ApplyError, ClearError, FollowError, ObserveError, PlanError};
@@ -9,7 +8,6 @@ use crate::uplink::Refusal;
 use dataplane::config::ConfigError;
 use dataplane::port::icmp::IcmpError;
 use std::io;
-use std::path::PathBuf;
 
 /// Why a network does not start.
 #[derive(Debug, thiserror::Error)]
@@ -20,18 +18,6 @@ pub enum StartError {
     /// Signals cannot be caught.
     #[error("cannot catch signals: {0}")]
     Signals(#[source] io::Error),
-    /// The state folder cannot be read.
-    #[error("cannot read {}: {source}; is it yours, and a folder?", path.display())]
-    Networks {
-        /// The state folder.
-        path: PathBuf,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// The request's name is wrong.
-    #[error(transparent)]
-    Name(#[from] ModelError),
     /// Leftovers of a dead process cannot be cleared.
     #[error(transparent)]
     Clear(#[from] ClearError),
@@ -74,7 +60,7 @@ impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
         match self {
-            Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_) => true,
+            Self::Plan(_) | Self::Config(_) | Self::Uplink(_) => true,
             Self::Publish(error) => error.is_bad_input(),
             _ => false,
         }

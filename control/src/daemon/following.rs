@@ -12,10 +12,13 @@ use std::future::pending;
 use std::io;
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long one waits for the rest of a flock of changes.
 const SETTLE: Duration = Duration::from_millis(50);
+
+/// How long one waits when a change could not be followed, until it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// How many times as long as it took to look one rests.
 const REST: u32 = 4;
@@ -35,13 +38,25 @@ async fn listen(living: &Living, monitor: Monitor) -> io::Result<Infallible> {
         reason = "its successor is unsafe: the descriptor must stay open, as that of a monitor does"
     )]
     let monitor = AsyncFd::new(monitor)?;
+    let mut failed = false;
     loop {
-        monitor.readable().await?.clear_ready();
+        if failed {
+            // Nothing may change any more that would wake us.
+            if let Ok(ready) = timeout(RETRY, monitor.readable()).await {
+                ready?.clear_ready();
+            }
+        } else {
+            monitor.readable().await?.clear_ready();
+        }
         sleep(SETTLE).await;
         // What comes from here on wakes us again.
         monitor.get_ref().drain()?;
         let begun = Instant::now();
-        living.follow();
+        let followed = living.follow();
+        if let (Err(error), false) = (&followed, failed) {
+            tracing::warn!("cannot follow a change of the host yet: {error}");
+        }
+        failed = followed.is_err();
         sleep(begun.elapsed() * REST).await;
     }
 }

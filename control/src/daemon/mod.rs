@@ -34,7 +34,7 @@ use crate::api::server::{self, Network as _};
 use crate::model::{NetworkRequest, UplinkKind};
 use crate::netlink::Monitor;
 use crate::publish::{Relay, Reserved};
-use crate::topology::{self, Cleared, Plan, Site, Topology, Warning};
+use crate::topology::{self, ApplyError, Cleared, Plan, PlanError, Site, Topology, Warning};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
 use following::follow;
@@ -53,6 +53,10 @@ pub const TICK: Duration = Duration::from_secs(1);
 
 /// How long answers under way may take when the network ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Most plans that are made for a network while others overtake it, each once: as many as the default
+/// subnets are.
+const MAX_PLANS: usize = 254;
 
 /// Is told once a tick what went through the switch so far, and how long ago it was told before.
 pub type Watcher<'a> = &'a mut dyn FnMut(Totals, Duration);
@@ -97,11 +101,7 @@ impl Daemon {
             Signals::new().map_err(StartError::Signals)?
         };
         let request = &fit_for(request, rootless)?;
-        let cleared = clear_leftovers(request, site)?;
-        let plan = topology::plan(request, &topology::observe(site)?)?;
-        // Before anything is made: a port that is not free shall leave no trace.
-        let reserved = Reserved::bind(plan.network(), site, rootless)?;
-        let mut topology = topology::apply(&plan, site)?;
+        let Made { plan, reserved, mut topology, cleared } = make(request, site, rootless)?;
         match Started::new(&mut topology, &runtime, &plan, site, reserved) {
             Ok(Started { listener, relay, forwarding, router, monitor }) => {
                 let handle = forwarding.handle();
@@ -187,6 +187,40 @@ impl Daemon {
     }
 }
 
+/// A network that stands.
+struct Made {
+    plan: Plan,
+    reserved: Reserved,
+    topology: Topology,
+    cleared: Option<Cleared>,
+}
+
+/// Makes the topology. Others that start at the same time may take what was free when the plan was
+/// made; then there is another plan, in which a default subnet is another one.
+fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Made, StartError> {
+    let mut cleared = None;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let plan = match topology::plan(request, &topology::observe(site)?) {
+            Ok(plan) => plan,
+            // A dead process of this name left things, and nothing is wrong with the request.
+            Err(PlanError::Leftovers(name)) if attempts < MAX_PLANS => {
+                cleared = Some(topology::clear(site, &name)?);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // Before anything is made: a port that is not free shall leave no trace.
+        let reserved = Reserved::bind(plan.network(), site, rootless)?;
+        match topology::apply(&plan, site) {
+            Ok(topology) => return Ok(Made { plan, reserved, topology, cleared }),
+            Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// The parts that exist beside the topology.
 struct Started {
     listener: UnixListener,
@@ -228,23 +262,12 @@ impl Started {
 fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
     let mut request = request.clone();
     if rootless {
-        if request.router.uplink == Some(UplinkKind::Route) {
-            return Err(Refusal::Rootless);
+        if let Some(option) = request.router.asks_for_uplink() {
+            return Err(Refusal::Rootless(option));
         }
         request.router.uplink = Some(UplinkKind::None);
     }
     Ok(request)
-}
-
-/// A dead process of this name may have left things; a living one is the plan's matter.
-fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
-    let name = request.name()?;
-    let known = topology::networks(site)
-        .map_err(|source| StartError::Networks { path: site.state_dir.clone(), source })?;
-    if known.iter().any(|network| network.name == name && !network.alive) {
-        return Ok(Some(topology::clear(site, &name)?));
-    }
-    Ok(None)
 }
 
 fn serve(listener: UnixListener, living: &Arc<Living>) -> JoinHandle<()> {

@@ -102,7 +102,10 @@ pub(super) fn firewalls() -> Finding {
     let there = FIREWALLS.iter().filter(|(sign, _)| Path::new(sign).exists() && is_sign(sign));
     let names: Vec<&str> = there.map(|(_, name)| *name).collect();
     if names.is_empty() {
-        return Finding::ok(SUBJECT, "no sign of one that drops forwarded packets");
+        return Finding::ok(
+            SUBJECT,
+            "no sign of Docker, firewalld, ufw or iptables; nftables is not looked at",
+        );
     }
     Finding::lacks(SUBJECT, format!("signs of {}", names.join(", ")), ADVICE)
 }

@@ -46,7 +46,7 @@ pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkEr
     let Some(wanted) = wanted(&topology.network) else { return Ok(()) };
     match try_raise(topology, site, &wanted) {
         Ok(()) => Ok(()),
-        Err(error) if topology.network.router().uplink == Some(UplinkKind::Route) => Err(error),
+        Err(error) if topology.network.router().asks_for_uplink().is_some() => Err(error),
         Err(error) => {
             let name = topology.network.name().clone();
             give_up(site, &name)?;

@@ -80,6 +80,7 @@ impl<A: Routed> Path<'_, A> {
         packet: &Packet,
         state: FlowState,
     ) -> Result<Fate<A>, DropReason> {
+        self.refuse_own_source(tuple.source)?;
         if !self.shared.judges {
             return Ok(Fate::Plain);
         }

@@ -11,10 +11,10 @@
 //!                                                             leave: host, or neighbour
 //! ```
 //!
-//! * [`router`]: the stages above layer 2, and what is asked of them from outside.
-//! * [`path`]: the way of one packet through them; one code for both families.
-//! * [`begin`]: how the first packet of a flow is decided.
-//! * [`announce`]: what FTP says of connections to come.
+//! * `router`: the stages above layer 2, and what is asked of them from outside.
+//! * `path`: the way of one packet through them; one code for both families.
+//! * `begin`: how the first packet of a flow is decided.
+//! * `announce`: what FTP says of connections to come.
 
 mod announce;
 mod begin;

@@ -363,11 +363,18 @@ impl<A: Routed> Path<'_, A> {
             return Ok(Verdict::Unicast(HOST));
         }
         let bare = self.bare(frame);
+        self.refuse_own_source(bare.source)?;
         if !self.family.routes.is_own(bare.destination) && !self.is_inside(bare.destination) {
             return Err(DropReason::CtInvalid);
         }
         self.judge(frame, &bare, state)?;
         Ok(Verdict::Unicast(HOST))
+    }
+
+    /// No namespace has an address of the host. The kernel would not see through it: the uplink needs
+    /// `accept_local`, and who serves only this host asks for no more than the address.
+    pub(super) fn refuse_own_source(&self, source: A) -> Result<(), DropReason> {
+        if self.family.routes.is_own(source) { Err(DropReason::SpoofedSource) } else { Ok(()) }
     }
 
     /// Later fragments do what the first one did.
@@ -442,6 +449,9 @@ impl<A: Routed> Path<'_, A> {
             return Err(DropReason::NotPublished);
         }
         let outcome = self.switch.forward(frame, self.now)?;
+        if outcome == Verdict::Flood && frame.ingress() != HOST {
+            self.refuse_own_source(A::read(&frame.packet()[A::OFFSET..]))?;
+        }
         if !self.shared.judges_bridged || is_discovery(frame) {
             return Ok(outcome);
         }

@@ -29,6 +29,14 @@ pub(super) fn add_outside(host: &Host) {
     rtnl.add_address("u0", HOST6, 64);
     rtnl.add_default_route(OUTSIDE4);
     host.visit("outside", || Rtnl::open().add_address("o0", OUTSIDE4, 24));
+    wait::for_yes("the kernel takes the IPv6 address for its own", is_own6);
+}
+
+/// Is there the local route of [`HOST6`]? The kernel makes it some time after the address.
+fn is_own6() -> bool {
+    let Ok(all) = std::fs::read_to_string("/proc/thread-self/net/ipv6_route") else { return true };
+    let address: String = HOST6.octets().iter().map(|byte| format!("{byte:02x}")).collect();
+    all.lines().any(|line| line.starts_with(&format!("{address} 80 ")))
 }
 
 /// A veth pair with one end outside; both up.
