@@ -2,7 +2,7 @@
 
 use super::fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
 use super::network::MAX_PORTS;
-use super::{NetworkName, PublishFault, SandboxName};
+use super::{ModelError, NetworkName, PublishFault, SandboxName};
 use crate::spec::Field;
 use dataplane::config::ConfigError;
 use dataplane::wire::ethernet::MacAddr;
@@ -318,10 +318,14 @@ pub enum Problem {
         known: String,
     },
     /// It is said how traffic is translated that does not go out.
-    #[error(
-        "this says how to reach the outside, and uplink = \"none\" that nobody does: leave one out"
-    )]
-    NeedsUplink,
+    #[error("this says how to reach the outside, and {0} that nobody does: leave one out")]
+    NeedsUplink(&'static str),
+    /// An address of IPv6 to translate to, but no IPv6 in the network.
+    #[error("network {0} has no IPv6: leave the address out, or give the network a subnet6")]
+    SnatNoIpv6(NetworkName),
+    /// What is refused of an option as well, and has no words for the file.
+    #[error(transparent)]
+    Option(Box<ModelError>),
 }
 
 fn circle(names: &[SandboxName]) -> String {

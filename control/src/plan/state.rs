@@ -123,7 +123,8 @@ impl NetworkState {
             };
             Some((sandbox.clone(), state))
         });
-        let has_way = declared.way.kind != Some(UplinkKind::None);
+        // An internal network needs no replies from outside.
+        let has_way = declared.way.kind != Some(UplinkKind::None) && !declared.settings.internal;
         Self {
             identity: Identity {
                 host_interface: declared.host_interface.clone(),

@@ -6,6 +6,7 @@ use crate::model::declared::any;
 use crate::model::{Model, NetworkName, SandboxName};
 use crate::spec::SpecFile;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 fn machine() -> Machine {
     Machine { ipv6: true, ..Machine::default() }
@@ -257,6 +258,33 @@ fn is_untouched(name: &SandboxName, from: &State, to: &State) -> bool {
         _ => true,
     };
     from.sandboxes.contains_key(name) && same(from) == same(to) && shared
+}
+
+#[test]
+fn the_properties_meet_every_kind_of_step_and_replacement() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut met = std::collections::BTreeSet::new();
+    let kind = |debug: String| debug.split(['(', ' ']).next().unwrap_or_default().to_owned();
+    for _ in 0..400 {
+        let (from, to) = pair().new_tree(&mut runner).unwrap().current();
+        let plan = Plan::between(&from, &to);
+        for step in plan.steps() {
+            met.insert(kind(format!("{step:?}")));
+            if let Step::ChangeNetwork(_, change) = step {
+                met.insert(kind(format!("{change:?}")));
+            }
+            if let Step::ChangeEndpoint(_, _, change) = step {
+                met.insert(kind(format!("{change:?}")));
+            }
+        }
+        met.extend(plan.replacements().iter().map(|one| kind(format!("Anew{one:?}"))));
+        let is_shared =
+            |one: &Replacement| matches!(one, Replacement::Sandbox(_, Reason::Shares(_)));
+        met.extend(plan.replacements().iter().any(is_shared).then(|| "Shares".to_owned()));
+    }
+    // 15 steps, 8 changes of networks, 2 of 3 of endpoints (offloads are like isolated), 3 and 1
+    // replacements.
+    assert_eq!(met.len(), 15 + 8 + 2 + 3 + 1, "{met:?}");
 }
 
 proptest! {

@@ -16,6 +16,7 @@
 //!
 //! Limits: who reads the file bounds its size; TOML's parser bounds how deep tables nest.
 
+mod edit;
 mod error;
 mod field;
 mod hint;
@@ -28,6 +29,7 @@ mod sandbox;
 mod tests;
 
 pub use crate::model::rules::RulesFile as SpecFile;
+pub use edit::EditError;
 pub use error::{FileError, FileProblem};
 pub use field::Field;
 pub use network::{
@@ -38,7 +40,7 @@ pub use places::Source;
 pub use print::Notes;
 pub use sandbox::{EndpointSpec, Endpoints, LimitsSpec, ModeText, SandboxSpec};
 
-use crate::model::rules::{self, Misplaced};
+use crate::model::rules::{self, Rule};
 use places::Places;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -74,6 +76,19 @@ pub fn read(file: SpecFile) -> Result<(Spec, Source), Box<FileError>> {
     Ok((spec, source))
 }
 
+/// Reads one rule: the fields of a table `[[networks.NAME.rules]]` without its head.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn read_rule(file: SpecFile) -> Result<Rule, Box<FileError>> {
+    let document = match DeTable::parse(&file.text) {
+        Ok(document) => document,
+        Err(error) => return Err(error::syntax(&file, &error)),
+    };
+    let source = Source::new(file.clone(), Places::of(document.get_ref()));
+    rules::one(&document, file.path).map_err(|misplaced| source.misplaced(misplaced))
+}
+
 fn form(
     mut document: Spanned<DeTable<'_>>,
     source: &Source,
@@ -93,10 +108,8 @@ fn form(
     for (name, network) in &mut spec.networks {
         let Some(value) = rules.remove(name) else { continue };
         let origin = |at| file.origin(source.line(at));
-        network.rules = rules::list(&value, origin).map_err(|misplaced| {
-            let Misplaced { span, problem } = misplaced;
-            source.at(span, FileProblem::Rule(problem))
-        })?;
+        let list = rules::list(&value, origin);
+        network.rules = list.map_err(|misplaced| source.misplaced(misplaced))?;
     }
     for (name, sandbox) in &mut spec.sandboxes {
         let at = Field::root().key("sandboxes").key(name).key("endpoints");

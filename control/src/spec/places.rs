@@ -3,7 +3,7 @@
 use super::error::{FileError, FileProblem, form};
 use super::{Field, SpecFile};
 use crate::model::Refusal;
-use crate::model::rules::Positions;
+use crate::model::rules::{Misplaced, Positions};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -85,12 +85,15 @@ impl Source {
 
     /// What is wrong with these bytes.
     pub(super) fn at(&self, span: Range<usize>, problem: FileProblem) -> Box<FileError> {
-        let mut field = self.places.at(&span);
-        if let FileProblem::Rule(problem) = &problem {
-            // Most problems of rules begin with the field's own name.
-            field = field.without(&problem.to_string());
-        }
-        self.error(&span, field, problem)
+        self.error(&span, self.places.at(&span), problem)
+    }
+
+    /// What is wrong with a rule.
+    pub(super) fn misplaced(&self, misplaced: Misplaced) -> Box<FileError> {
+        let Misplaced { span, problem } = misplaced;
+        // Most problems of rules begin with the field's own name.
+        let field = self.places.at(&span).without(&problem.to_string());
+        self.error(&span, field, FileProblem::Rule(problem))
     }
 
     /// What serde says of the form.

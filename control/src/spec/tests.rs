@@ -1,6 +1,7 @@
 //! The form of a file of networks.
 
 use super::*;
+use crate::model::Model;
 
 fn refusal(text: &str) -> String {
     let file = SpecFile { path: "etc/net.toml".to_owned(), text: text.to_owned() };
@@ -125,4 +126,96 @@ fn a_rule_is_refused_with_its_own_words() {
     assert!(said.contains(":2:1: networks.a.rules[0]: the rule has no verdict"), "{said}");
     let said = refusal("version = 1\n[[networks.a.rules]]\nto = 'a b'\nverdict = 'drop'");
     assert!(said.contains(":3:6: networks.a.rules[0]: to: \"a b\" has ' ' in it"), "{said}");
+}
+
+const RUNS: &str = "version = 1\n[networks.a]\npublish = [\"80:web:80\"]\n[networks.b]\n\
+                    [sandboxes.web.endpoints.a]\n[sandboxes.web.endpoints.b]\n[sandboxes.db.endpoints.a]\n\
+                    [sandboxes.job]\nmode = \"container:db\"\n";
+
+fn runs() -> Spec {
+    read(SpecFile { path: "net.toml".to_owned(), text: RUNS.to_owned() }).unwrap().0
+}
+
+#[test]
+fn an_edit_and_its_reverse_leave_what_was_written() {
+    let rule = |text: &str| {
+        read_rule(SpecFile { path: "rule".to_owned(), text: text.to_owned() }).unwrap()
+    };
+    let mut spec = runs();
+    spec.publish("a", "[::1]:53:db:53/udp").unwrap();
+    spec.connect("db", "b", EndpointSpec::default()).unwrap();
+    spec.add_rule("a", None, rule("to = 'db'\nverdict = 'drop'")).unwrap();
+    spec.add_rule("a", Some(0), rule("to = 'web'\nverdict = 'drop'")).unwrap();
+    spec.add_fixed("a", "02:00:00:00:00:aa", "db").unwrap();
+    let limits = LimitsSpec { flows: Some(5), ..LimitsSpec::default() };
+    spec.set_limits("db", "a", limits).unwrap();
+    let model = Model::new(&spec).unwrap();
+    let text = model.to_spec().to_string();
+    for there in
+        ["[::1]:53:db:53/udp", "limits = { flows = 5 }", "[sandboxes.db.endpoints.b]", "static = "]
+    {
+        assert!(text.contains(there), "{text}");
+    }
+    spec.unpublish("a", "[0::1]:53-53:db:53/udp").unwrap();
+    spec.disconnect("db", "b").unwrap();
+    assert_eq!(spec.remove_rule("a", 1).unwrap().to_string(), "to db: drop");
+    spec.remove_rule("a", 0).unwrap();
+    spec.remove_fixed("a", "02:00:00:00:00:AA").unwrap();
+    spec.set_limits("db", "a", LimitsSpec::default()).unwrap();
+    assert_eq!(spec, runs());
+}
+
+#[test]
+fn what_is_not_there_cannot_be_edited() {
+    let mut spec = runs();
+    let said = |done: Result<(), EditError>| done.unwrap_err().to_string();
+    assert_eq!(said(spec.publish("x", "")), "there is no network x");
+    assert_eq!(said(spec.unpublish("a", "80:web:81")), "network a does not publish 80:web:81");
+    assert_eq!(said(spec.connect("x", "a", EndpointSpec::default())), "there is no sandbox x");
+    assert_eq!(
+        said(spec.connect("web", "a", EndpointSpec::default())),
+        "sandbox web is connected to a already"
+    );
+    assert_eq!(said(spec.disconnect("db", "b")), "sandbox db is not connected to b");
+    assert!(
+        said(spec.remove_rule("a", 0).map(|_| ()))
+            .starts_with("network a has 0 rules, and none at 0")
+    );
+    assert!(said(spec.add_rule("a", Some(1), Rule::default())).contains("none at 1"));
+    assert_eq!(said(spec.remove_fixed("a", "x")), "network a has no static MAC x");
+    assert_eq!(said(spec.remove_network("x")), "there is no network x");
+    assert_eq!(said(spec.join(runs())), "there is a network a already");
+    let sandboxes = Spec { networks: BTreeMap::new(), ..runs() };
+    assert_eq!(said(spec.join(sandboxes)), "there is a sandbox db already");
+    assert_eq!(spec, runs());
+}
+
+#[test]
+fn a_network_takes_along_who_was_in_no_other() {
+    let mut spec = runs();
+    spec.remove_network("a").unwrap();
+    assert_eq!(spec.sandboxes.keys().collect::<Vec<_>>(), ["web"]);
+    assert_eq!(spec.sandboxes["web"].endpoints.0.len(), 1);
+    assert!(Model::new(&spec).is_ok());
+    let mut both = spec.clone();
+    let text = "version = 1\n[networks.c]\n[sandboxes.app.endpoints.c]".to_owned();
+    both.join(read(SpecFile { path: "c.toml".to_owned(), text }).unwrap().0).unwrap();
+    assert!(Model::new(&both).is_ok());
+    both.remove_network("c").unwrap();
+    assert_eq!(both, spec);
+}
+
+#[test]
+fn one_rule_is_read_alone() {
+    let read = |text: &str| read_rule(SpecFile { path: "rule".to_owned(), text: text.to_owned() });
+    let rule =
+        read("from = 'web'\nprotocol = 'tcp'\nport = [80, 443]\nverdict = 'reject'").unwrap();
+    assert_eq!(rule.to_string(), "from web protocol tcp port 80,443: reject");
+    assert!(
+        read("verdict = 'no'")
+            .unwrap_err()
+            .to_string()
+            .starts_with("rule:1:11: verdict: \"no\" is no verdict")
+    );
+    assert!(read("verdict = ").unwrap_err().to_string().starts_with("rule:1:"));
 }

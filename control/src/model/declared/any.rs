@@ -117,6 +117,7 @@ impl Choices {
         let (first, has_ports) = (5000 + self.below(3) * 10, self.one_in(3));
         let ports = format!("{first}-{}", first + 9);
         match self.below(3) {
+            _ if network.internal == Some(true) => {}
             0 => network.uplink = Some(UplinkWord::None),
             1 if has_ports && subnets.insert(ports.clone()) => network.nat.ports = Some(ports),
             _ => network.nat.snat = vec!["192.0.2.1".parse().unwrap()],

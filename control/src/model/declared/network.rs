@@ -248,7 +248,19 @@ fn options(name: &NetworkName, written: &NetworkSpec) -> Result<RouterOptions, R
         liberal: conntrack.liberal.unwrap_or(default.liberal),
         ftp: conntrack.ftp.unwrap_or(default.ftp),
     };
-    RouterOptions::new(&request).map_err(|error| by_option(name, error))
+    let options = RouterOptions::new(&request).map_err(|error| by_option(name, error))?;
+    if let Some(option) = options.asks_for_uplink().filter(|_| written.internal == Some(true)) {
+        let Refusal { field, .. } =
+            by_option(name, ModelError::NeedsUplink { option, without: "" });
+        return Err(Refusal::new(field, Problem::NeedsUplink("internal = true")));
+    }
+    match options.snat.iter().position(IpAddr::is_ipv6) {
+        Some(index) if written.subnet6.as_deref() == Some("none") => {
+            let field = Field::network(name, "nat").key("snat").index(index);
+            Err(Refusal::new(field, Problem::SnatNoIpv6(name.clone())))
+        }
+        _ => Ok(options),
+    }
 }
 
 /// What is wrong with an option, as what is wrong with the field that has its value.
@@ -260,6 +272,7 @@ fn by_option(network: &NetworkName, error: ModelError) -> Refusal {
         "--storm-packets" => Field::network(network, "storm").key("packets"),
         "--storm-bytes" => Field::network(network, "storm").key("bytes"),
         "--nat-ports" => Field::network(network, "nat").key("ports"),
+        "--uplink route" => Field::network(network, "uplink"),
         "--snat" => Field::network(network, "nat").key("snat"),
         "--conntrack-max" => Field::network(network, "conntrack").key("max"),
         "--conntrack-port-max" => Field::network(network, "conntrack").key("port-max"),
@@ -281,9 +294,11 @@ fn by_option(network: &NetworkName, error: ModelError) -> Refusal {
             let at = field("--conntrack-timeout").key(&name);
             Refusal::new(at, Problem::TimeoutUnknown { name, known })
         }
-        // What else the router's options are refused for.
-        ModelError::NeedsUplink(option) => Refusal::new(field(option), Problem::NeedsUplink),
-        _ => Refusal::new(field(""), Problem::NeedsUplink),
+        ModelError::NeedsUplink { option, .. } => {
+            Refusal::new(field(option), Problem::NeedsUplink("uplink = \"none\""))
+        }
+        // The router's options are refused for nothing else.
+        other => Refusal::new(field(""), Problem::Option(Box::new(other))),
     }
 }
 

@@ -32,6 +32,7 @@ use super::{NetworkName, SandboxName};
 use dataplane::config::{self, Action, MAX_RULES};
 use dataplane::outcome::PortId;
 use std::path::Path;
+use toml::Spanned;
 use toml::de::DeTable;
 
 /// A file of rules that was read and not looked at yet.
@@ -144,6 +145,12 @@ pub(crate) fn list(
 ) -> Result<Vec<Rule>, Misplaced> {
     const EXPECTED: &str = "tables headed [[networks.NAME.rules]]";
     table::list("rules", EXPECTED, value, &AnySandbox, origin)
+}
+
+/// Reads the fields of one rule.
+pub(crate) fn one(document: &Spanned<DeTable<'_>>, origin: String) -> Result<Rule, Misplaced> {
+    let rule = table::rule(document.span(), document.get_ref(), &AnySandbox)?;
+    Ok(Rule { origin: Origin(origin), ..rule })
 }
 
 impl RulesFile {
