@@ -3,8 +3,8 @@
 use super::lease::MAX_REMEMBERED;
 use super::pool::Pool;
 use super::*;
+use crate::model::Refusal;
 use crate::model::declared::any;
-use crate::model::problem::Refusal;
 use crate::model::{Model, NetworkName, NetworkRequest, SandboxName};
 use crate::spec::{Source, SpecFile};
 use proptest::prelude::*;
@@ -89,6 +89,17 @@ fn what_is_remembered_is_given_away_only_when_nothing_else_is_left_the_longest_g
     leases = after(&sandboxes(subnet, &["r", "s", "t", "u"]), &leases);
     let given = addresses(&sandboxes(subnet, &["q", "r", "s", "t", "u"]), &leases);
     assert_eq!((&*given["q"], &*given["u"]), ("10.0.0.2", "10.0.0.3"), "p's is the last");
+}
+
+#[test]
+fn what_is_leased_is_remarked_where_it_is_printed() {
+    let (model, _) = read("[networks.a]\n[sandboxes.web.endpoints.a]\nmac = '02:00:00:00:00:01'");
+    let (assigned, _) = assign(&model, &Leases::default(), &Machine::default()).unwrap();
+    let text = model.to_spec().print(&assigned.notes(&model));
+    let expected = "version = 1\n\n[networks.a]\n# leased: 172.16.1.0/24\n\n[sandboxes.web]\n\n\
+                    [sandboxes.web.endpoints.a]\n# leased: 172.16.1.2\ninterface = \"eth0\"\n\
+                    mac = \"02:00:00:00:00:01\"\n";
+    assert_eq!(text, expected);
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! its number decides. [`interfaces`] says so for [`Network`] without leases.
 
 mod assign;
+mod desk;
 mod lease;
 mod next_hop;
 mod pool;

@@ -2,8 +2,8 @@
 
 use super::scheme::{default_subnets, default_subnets6};
 use super::{Leases, NetworkLeases};
-use crate::model::problem::{Problem, Refusal};
 use crate::model::{DeclaredNetwork, Known, Model, NetworkName, SubnetRequest, Subnets};
+use crate::model::{Problem, Refusal};
 use crate::spec::Field;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::{BTreeMap, BTreeSet};

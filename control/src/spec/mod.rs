@@ -40,7 +40,7 @@ pub use places::Source;
 pub use print::Notes;
 pub use sandbox::{EndpointSpec, Endpoints, LimitsSpec, ModeText, SandboxSpec};
 
-use crate::model::rules::{self, Rule};
+use crate::model::rules::{self, Positions, Rule};
 use places::Places;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -102,12 +102,13 @@ fn form(
         }
         Some(_) => {}
     }
+    let positions = Positions::of(&file.text);
     let mut rules = take_rules(document.get_mut());
     let mut spec = Spec::deserialize(toml::de::Deserializer::from(document))
         .map_err(|error| source.malformed(&error))?;
     for (name, network) in &mut spec.networks {
         let Some(value) = rules.remove(name) else { continue };
-        let origin = |at| file.origin(source.line(at));
+        let origin = |at| file.origin(positions.line(at));
         let list = rules::list(&value, origin);
         network.rules = list.map_err(|misplaced| source.misplaced(misplaced))?;
     }

@@ -3,7 +3,7 @@
 use super::error::{FileError, FileProblem, form};
 use super::{Field, SpecFile};
 use crate::model::Refusal;
-use crate::model::rules::{Misplaced, Positions};
+use crate::model::rules::Misplaced;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -102,11 +102,6 @@ impl Source {
         let field = self.places.at(&span);
         let problem = form(error.message(), &field);
         self.error(&span, field, problem)
-    }
-
-    /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
-        Positions::of(&self.file.text).line(byte)
     }
 
     /// Where a field begins.

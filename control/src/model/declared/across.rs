@@ -1,9 +1,9 @@
 //! What may not be in two networks, or twice in one?
 
 use super::{DeclaredNetwork, Endpoint, Model};
-use crate::model::problem::{Problem, Refusal, Taker};
 use crate::model::rules::ports_in_words;
 use crate::model::{NetworkName, SandboxName, SubnetRequest};
+use crate::model::{Problem, Refusal, Taker};
 use crate::spec::{Field, Spec};
 use dataplane::config::first_overlap;
 use ipnet::IpNet;

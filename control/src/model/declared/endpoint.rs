@@ -1,7 +1,7 @@
 //! Which interfaces has a sandbox?
 
-use crate::model::problem::{Known, Problem, Refusal};
 use crate::model::{InterfaceName, NetworkName, SandboxName};
+use crate::model::{Known, Problem, Refusal};
 use crate::spec::{EndpointSpec, Field, LimitsSpec, SandboxSpec};
 use dataplane::wire::ethernet::MacAddr;
 use std::collections::{BTreeMap, HashMap, HashSet};

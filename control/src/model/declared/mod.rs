@@ -24,10 +24,13 @@ mod endpoint;
 mod network;
 mod request;
 mod sandbox;
+mod settings;
 mod written;
 
 #[cfg(test)]
 pub(crate) mod any;
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod tests;
 
@@ -36,8 +39,7 @@ pub(crate) use network::router;
 pub use network::{DeclaredNetwork, Filter, Holder, Settings, Way};
 pub use sandbox::{Bridged, Namespace, Sandbox};
 
-use super::problem::{Problem, Refusal};
-use super::{Known, NetworkName, SandboxName};
+use super::{Known, NetworkName, Problem, Refusal, SandboxName};
 use crate::spec::{Field, FileError, Source, Spec, SpecFile};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Which namespaces are there to be, and who shares whose?
 
 use super::endpoint::{self, Endpoint};
-use crate::model::problem::{Known, Problem, Refusal};
+use crate::model::{Known, Problem, Refusal};
 use crate::model::{NetworkName, SandboxName};
 use crate::spec::{Field, SandboxSpec};
 use std::collections::BTreeMap;
