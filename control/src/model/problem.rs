@@ -269,6 +269,11 @@ pub enum Problem {
     /// A port cannot be published so.
     #[error(transparent)]
     Publish(#[from] PublishFault),
+    /// An IPv6 address of the host, but no IPv6 in the network.
+    #[error(
+        "network {0} has no IPv6 to lead it to: publish an IPv4 address, or give the network a subnet6"
+    )]
+    PublishNoIpv6(NetworkName),
     /// Two published ports share a port of the host.
     #[error("a port of it is published already, by {text} of network {network}: choose another")]
     PublishedTwice {

@@ -88,8 +88,8 @@ pub enum PublishFault {
     },
     /// An IPv6 address of the host, but no IPv6 in the network.
     #[error(
-        "the network has no IPv6 to lead it to: publish an IPv4 address, or give the network an \
-         IPv6 subnet"
+        "the network has no IPv6 to lead it to: publish an IPv4 address, or give the network a \
+         --subnet6"
     )]
     NoIpv6,
     /// Two of them share a port.

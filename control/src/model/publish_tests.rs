@@ -94,7 +94,7 @@ fn as_many_ports_as_there_may_be_are_published_and_not_one_more() {
 #[test]
 fn an_ipv6_address_needs_a_network_with_ipv6() {
     let error = read(&["[2001:db8::1]:80:ub0-1:80"], false).unwrap_err().to_string();
-    assert!(error.contains("no IPv6") && error.contains("IPv6 subnet"), "{error}");
+    assert!(error.contains("no IPv6") && error.contains("--subnet6"), "{error}");
     assert!(read(&["[::1]:80:ub0-1:80", "81:ub0-1:80"], false).is_ok());
     assert!(read(&["[2001:db8::1]:80:ub0-1:80"], true).is_ok());
 }

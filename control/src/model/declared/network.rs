@@ -240,7 +240,7 @@ fn published(
             return Err(refuse(no_member(&one.name, name, members)));
         }
         if subnet6 == SubnetRequest::None && one.needs_ipv6() {
-            return Err(refuse(PublishFault::NoIpv6.into()));
+            return Err(refuse(Problem::PublishNoIpv6(name.clone())));
         }
         count += one.ports.len();
         if count > MAX_PUBLISHED_PORTS {

@@ -305,7 +305,7 @@ fn what_names_nobody_is_refused() {
     assert!(said.contains(":8:6: networks.front.rules[0].to: \"db\" has no endpoint"), "{said}");
     let none = TWO.replace("subnet6 = \"fd00:1::/64\"", "subnet6 = 'none'");
     let said = refusal(&none.replace("8080:web:80", "[2001:db8::1]:81:web:80"));
-    assert!(said.contains("publish[0]: the network has no IPv6 to lead it to"), "{said}");
+    assert!(said.contains("publish[0]: network front has no IPv6 to lead it to"), "{said}");
     let snat = "subnet6 = 'none'\nnat = { snat = ['2001:db8::1'] }";
     let said = refusal(&format!("[networks.a]\n{snat}"));
     assert!(said.contains(":4:17: networks.a.nat.snat[0]: network a has no IPv6"), "{said}");
