@@ -17,18 +17,25 @@
 //! `ps`, `fdb`, `exec` and `down` ask whoever holds the network, over its socket. Nothing is parsed from
 //! text, and no other program is run.
 //!
+//! A file of networks goes its way without touching anything, up to the plan of what has to be done:
+//!
+//! ```text
+//!     spec ──> model ──> addressing ──> plan
+//! ```
+//!
 //! Reading order:
 //!
-//! 1. [`model`]: what a network is, proven valid;
+//! 1. [`spec`] and [`model`]: what was written, and the same proven valid;
 //! 2. [`addressing`]: which addresses and MACs it gets;
-//! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
-//! 4. [`uplink`]: how it reaches the outside;
-//! 5. [`compile`]: what the dataplane is told of all that;
-//! 6. [`daemon`]: who keeps networks alive, one or many;
-//! 7. [`publish`]: how the host's ports are kept and relayed;
-//! 8. [`api`]: how it is asked;
-//! 9. [`cli`] and [`doctor`]: what people see;
-//! 10. [`mod@bench`]: how fast it is beside the kernel bridge.
+//! 3. [`plan`]: which steps lead from what runs to what is to be;
+//! 4. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
+//! 5. [`uplink`]: how it reaches the outside;
+//! 6. [`compile`]: what the dataplane is told of all that;
+//! 7. [`daemon`]: who keeps networks alive, one or many;
+//! 8. [`publish`]: how the host's ports are kept and relayed;
+//! 9. [`api`]: how it is asked;
+//! 10. [`cli`] and [`doctor`]: what people see;
+//! 11. [`mod@bench`]: how fast it is beside the kernel bridge.
 
 #![forbid(unsafe_code)]
 
@@ -43,8 +50,10 @@ pub mod metrics;
 pub mod model;
 pub mod netlink;
 pub mod netns;
+pub mod plan;
 mod program;
 pub mod publish;
+pub mod spec;
 pub mod sysctl;
 pub mod topology;
 pub mod uplink;

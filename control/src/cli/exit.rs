@@ -296,6 +296,7 @@ fn some_of(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NameFault;
 
     fn exec(kind: io::ErrorKind) -> CliError {
         CliError::Exec { program: "x".to_owned(), source: kind.into() }
@@ -307,7 +308,7 @@ mod tests {
         assert_eq!(exec(io::ErrorKind::PermissionDenied).code(), 126);
         let unknown = CliError::UnknownPort { name: "web".to_owned(), known: Vec::new() };
         assert_eq!(unknown.code(), 127);
-        assert_eq!(CliError::Name(ModelError::NameEmpty).code(), 2);
+        assert_eq!(CliError::Name(ModelError::Name(NameFault::Empty { most: 15 })).code(), 2);
         assert_eq!(CliError::Dead("ub0".to_owned()).code(), 1);
         assert_eq!(CliError::Flows(FilterError::PortsOf(1)).code(), 2);
         assert_eq!(CliError::NothingDeleted.code(), 1);

@@ -1,54 +1,22 @@
 //! Why is a request refused?
 
 use super::PublishFault;
+use super::fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
 use super::network::MAX_PORTS;
 use super::rules::RulesError;
-use dataplane::config::{ConfigError, MAX_MTU};
+use dataplane::config::ConfigError;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
 /// What is wrong with a request: what, at which option, and what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// The network's name is empty.
-    #[error("--name is empty: give 1 to 15 letters, digits, '_', '.' or '-'")]
-    NameEmpty,
-    /// The network's name is longer than an interface name may be.
-    #[error("--name {0:?} has {len} bytes: an interface of that name can have 15 at most", len = .0.len())]
-    NameTooLong(String),
-    /// The network's name has a character that cannot be in it.
-    #[error("--name {name:?} has {character:?} in it: use letters, digits, '_', '.' and '-'")]
-    NameCharacter {
-        /// The name as given.
-        name: String,
-        /// The first character that is refused.
-        character: char,
-    },
-    /// The network's name starts with a dot or a hyphen.
-    #[error("--name {0:?} starts with a dot or a hyphen: start it with a letter or a digit")]
-    NameStart(String),
-    /// The network's name is that of a file in the state directory.
-    #[error("--name {0:?} is a name that the daemon needs for itself: choose another")]
-    NameReserved(String),
-    /// The host interface's name is empty.
-    #[error("--host-if is empty: give a name of 1 to 15 bytes")]
-    InterfaceEmpty,
-    /// The host interface's name is too long for the kernel.
-    #[error("--host-if {0:?} has {len} bytes: an interface name can have 15 at most", len = .0.len())]
-    InterfaceTooLong(String),
-    /// The host interface's name has a character that the kernel refuses or reads as a pattern.
-    #[error(
-        "--host-if {name:?} has {character:?} in it: use letters, digits and signs but not '/', ':' and '%'"
-    )]
-    InterfaceCharacter {
-        /// The name as given.
-        name: String,
-        /// The first character that is refused.
-        character: char,
-    },
-    /// The host interface's name is one that the kernel keeps for itself.
-    #[error("--host-if {0:?} is a name the kernel keeps for itself: choose another")]
-    InterfaceReserved(String),
+    /// The network's name is none.
+    #[error("--name {0}")]
+    Name(#[from] NameFault),
+    /// The host interface's name is none.
+    #[error("--host-if {0}")]
+    Interface(#[from] InterfaceFault),
     /// The host interface has the name of one of the ports.
     #[error("--host-if {0:?} is the name of a port of this network: choose another")]
     InterfaceIsPort(String),
@@ -88,64 +56,15 @@ pub enum ModelError {
         /// The longest prefix that holds the ports.
         prefix: u8,
     },
-    /// The IPv4 subnet cannot be read.
-    #[error("--subnet {0:?} is no IPv4 subnet: write it like 172.16.1.0/24")]
-    SubnetMalformed(String),
-    /// The IPv6 subnet cannot be read.
-    #[error("--subnet6 {0:?} is no IPv6 subnet: write it like fd00:1:2::/64, or none")]
-    Subnet6Malformed(String),
-    /// The IPv4 subnet has bits set behind its prefix.
-    #[error("--subnet {given} has bits set behind its prefix: the subnet is {right}")]
-    SubnetHostBits {
-        /// The subnet as given.
-        given: Ipv4Net,
-        /// The same without the host's bits.
-        right: Ipv4Net,
-    },
-    /// The IPv6 subnet has bits set behind its prefix.
-    #[error("--subnet6 {given} has bits set behind its prefix: the subnet is {right}")]
-    Subnet6HostBits {
-        /// The subnet as given.
-        given: Ipv6Net,
-        /// The same without the host's bits.
-        right: Ipv6Net,
-    },
-    /// The IPv4 subnet has no room for a bridge and a port.
-    #[error("--subnet {0} is too small for a bridge and a port: give a prefix of /30 or shorter")]
-    SubnetTooSmall(Ipv4Net),
-    /// The IPv6 subnet has no room for a bridge and a port.
-    #[error("--subnet6 {0} is too small for a bridge and a port: give a prefix of /126 or shorter")]
-    Subnet6TooSmall(Ipv6Net),
-    /// The IPv4 subnet has addresses that no interface can have.
-    #[error(
-        "--subnet {subnet} overlaps {special}, which is no unicast network: choose a private one"
-    )]
-    SubnetSpecial {
-        /// The subnet as given.
-        subnet: Ipv4Net,
-        /// The reserved block that it overlaps.
-        special: Ipv4Net,
-    },
-    /// The IPv6 subnet has addresses that no interface can have.
-    #[error(
-        "--subnet6 {subnet} overlaps {special}, which is no routed unicast network: choose one in \
-         fd00::/8"
-    )]
-    Subnet6Special {
-        /// The subnet as given.
-        subnet: Ipv6Net,
-        /// The reserved block that it overlaps.
-        special: Ipv6Net,
-    },
+    /// The IPv4 subnet is none that a network can have.
+    #[error("--subnet {0}")]
+    Subnet(#[source] SubnetFault),
+    /// The IPv6 subnet is none that a network can have.
+    #[error("--subnet6 {0}")]
+    Subnet6(#[source] SubnetFault),
     /// The MTU is out of bounds.
-    #[error("--mtu {mtu} is out of bounds: give {least} to {MAX_MTU}{why}",
-        why = if *.least > 576 && *.mtu < u32::from(*.least) { ", or --subnet6 none for less" } else { "" })]
-    Mtu {
-        /// The MTU asked for.
-        mtu: u32,
-        /// The least one for this network: 576, or 1280 with IPv6 (RFC 8200 section 5).
-        least: u16,
-    },
+    #[error("--mtu {0}{why}", why = if .0.is_ipv6s() { ", or --subnet6 none for less" } else { "" })]
+    Mtu(#[from] MtuFault),
     /// An option names a port that the network does not have.
     #[error("{option} {port} names no port of this network: its ports are {first} to {last}")]
     UnknownPort {

@@ -4,19 +4,33 @@
 //! that says what is wrong with it; what comes out can be built as it stands. Nothing here looks at
 //! the machine: whether names and subnets are still free is a matter of [`crate::topology`].
 
+pub mod declared;
 mod error;
+mod fault;
 mod name;
 mod network;
+mod problem;
 mod publish;
+mod refusal;
 mod request;
 mod router;
 pub mod rules;
+mod storm;
 mod subnet;
 
+pub use declared::{
+    Bridged, DeclaredNetwork, Endpoint, Filter, Holder, Limits, Model, Namespace, Sandbox,
+    Settings, Way,
+};
 pub use error::ModelError;
-pub use name::{InterfaceName, NetworkName};
+pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
+pub use name::{InterfaceName, NetworkName, SandboxName};
+pub(crate) use network::room;
 pub use network::{MAX_PORTS, Mtu, Network};
+pub use problem::Problem;
 pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};
+pub use refusal::{Known, Refusal, Taker};
 pub use request::NetworkRequest;
 pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
+pub use storm::{UNREACHABLE, storm, storm_halves};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};

@@ -1,5 +1,6 @@
 //! What makes a request a network?
 
+use super::fault::MtuFault;
 use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
@@ -25,12 +26,12 @@ impl Mtu {
     /// Checks an MTU.
     ///
     /// # Errors
-    /// [`ModelError::Mtu`] if it is out of bounds.
-    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, ModelError> {
+    /// [`MtuFault`] if it is out of bounds.
+    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, MtuFault> {
         let least = if ipv6 { Self::LEAST_IPV6 } else { Self::LEAST };
         match u16::try_from(mtu) {
             Ok(fits) if (least..=MAX_MTU).contains(&fits) => Ok(Self(fits)),
-            _ => Err(ModelError::Mtu { mtu, least }),
+            _ => Err(MtuFault { mtu, least }),
         }
     }
 
@@ -171,9 +172,9 @@ impl Network {
 
 fn host_interface(request: &NetworkRequest) -> Result<InterfaceName, ModelError> {
     match &request.host_if {
-        Some(text) => text.parse(),
+        Some(text) => Ok(text.parse()?),
         // A network's name can still be one that the kernel keeps for itself.
-        None => request.name.parse(),
+        None => Ok(request.name.parse::<InterfaceName>()?),
     }
 }
 
@@ -229,8 +230,12 @@ fn switch(request: &NetworkRequest, ports: u32) -> Result<SwitchConfig, ModelErr
         fdb_port_limit: request.fdb_port_limit,
         storm: request.storm,
     };
-    let with_host = ports as usize + 1;
-    match switch.check(with_host) {
+    check_switch(switch, ports as usize)
+}
+
+/// Settings that a switch takes with so many MACs besides the host's.
+pub(super) fn check_switch(switch: SwitchConfig, macs: usize) -> Result<SwitchConfig, ModelError> {
+    match switch.check(macs + 1) {
         Ok(()) => Ok(switch),
         Err(error) => Err(ModelError::Switch { option: option_of(&error, &switch), error }),
     }
@@ -251,13 +256,13 @@ fn option_of(error: &ConfigError, switch: &SwitchConfig) -> &'static str {
 }
 
 /// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
-fn room(width: u8, prefix: u8, taken: u32) -> u32 {
+pub(crate) fn room(width: u8, prefix: u8, taken: u32) -> u32 {
     let bits = u32::from(width.saturating_sub(prefix));
     1_u32.checked_shl(bits).map_or(u32::MAX, |size| size.saturating_sub(taken))
 }
 
 /// The longest prefix whose subnet holds `ports`, at most [`MAX_PORTS`].
-fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
+pub(super) fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
     let bits = (ports + taken).next_power_of_two().trailing_zeros();
     // At most 11 bits for 1023 ports.
     width.saturating_sub(bits as u8)

@@ -210,12 +210,18 @@ pub struct Publish {
     pub number: u32,
 }
 
-impl Publish {
+impl Written {
     /// What it takes of the host.
-    fn host_ports(&self) -> HostPorts {
-        let Written { protocol, address, ports, .. } = &self.written;
+    pub(crate) fn host_ports(&self) -> HostPorts {
+        let Self { protocol, address, ports, .. } = self;
         let (first, last) = (*ports.start(), *ports.end());
         HostPorts { protocol: protocol.number(), address: *address, first, last }
+    }
+
+    /// Does it lead IPv6 from outside into the network? A loopback address leads no further than the
+    /// host, whose relay can change the family.
+    pub(super) fn needs_ipv6(&self) -> bool {
+        self.address.is_some_and(|address| address.is_ipv6() && !address.is_loopback())
     }
 }
 
@@ -239,14 +245,12 @@ pub(super) fn read_all(
         if count > MAX_PUBLISHED_PORTS {
             return Err(refuse(PublishFault::TooMany));
         }
-        // A loopback address leads no further than the host, whose relay can change the family.
-        let reaches_out = |address: IpAddr| address.is_ipv6() && !address.is_loopback();
-        if subnets.v6.is_none() && written.address.is_some_and(reaches_out) {
+        if subnets.v6.is_none() && written.needs_ipv6() {
             return Err(refuse(PublishFault::NoIpv6));
         }
         all.push(Publish { written, number });
     }
-    let taken: Vec<_> = all.iter().map(Publish::host_ports).collect();
+    let taken: Vec<_> = all.iter().map(|one| one.written.host_ports()).collect();
     match first_overlap(&taken) {
         Some((one, two)) => Err(ModelError::Publish {
             text: texts[two].clone(),

@@ -86,7 +86,7 @@ impl NetworkRequest {
     /// # Errors
     /// It is no [`NetworkName`].
     pub fn name(&self) -> Result<NetworkName, ModelError> {
-        self.name.parse()
+        Ok(self.name.parse()?)
     }
 
     /// The IPv4 subnet asked for; never [`SubnetRequest::None`].
@@ -96,7 +96,10 @@ impl NetworkRequest {
     pub fn subnet(&self) -> Result<SubnetRequest<Ipv4Net>, ModelError> {
         match &self.subnet {
             None => Ok(SubnetRequest::Default),
-            Some(text) => parse_subnet(text).map(SubnetRequest::Given),
+            Some(text) => match parse_subnet(text) {
+                Ok(subnet) => Ok(SubnetRequest::Given(subnet)),
+                Err(fault) => Err(ModelError::Subnet(fault)),
+            },
         }
     }
 
@@ -105,6 +108,7 @@ impl NetworkRequest {
     /// # Errors
     /// See [`parse_subnet6`].
     pub fn subnet6(&self) -> Result<SubnetRequest<Ipv6Net>, ModelError> {
-        self.subnet6.as_deref().map_or(Ok(SubnetRequest::Default), parse_subnet6)
+        let given = self.subnet6.as_deref().map(parse_subnet6).transpose();
+        Ok(given.map_err(ModelError::Subnet6)?.unwrap_or(SubnetRequest::Default))
     }
 }

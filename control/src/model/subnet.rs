@@ -1,6 +1,6 @@
 //! Which subnets can a network have?
 
-use super::ModelError;
+use super::fault::SubnetFault;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -43,17 +43,17 @@ const SPECIAL6: [Ipv6Net; 3] = [
 ///
 /// # Errors
 /// The text is no subnet, or none that a network can have.
-pub fn parse_subnet(text: &str) -> Result<Ipv4Net, ModelError> {
-    let given: Ipv4Net = text.parse().map_err(|_| ModelError::SubnetMalformed(text.to_owned()))?;
+pub fn parse_subnet(text: &str) -> Result<Ipv4Net, SubnetFault> {
+    let given: Ipv4Net = text.parse().map_err(|_| SubnetFault::Malformed(text.to_owned()))?;
     let right = given.trunc();
     if given != right {
-        return Err(ModelError::SubnetHostBits { given, right });
+        return Err(SubnetFault::HostBits { given, right });
     }
     if given.prefix_len() > 30 {
-        return Err(ModelError::SubnetTooSmall(given));
+        return Err(SubnetFault::TooSmall(given));
     }
     match SPECIAL.into_iter().find(|special| overlap4(special, &given)) {
-        Some(special) => Err(ModelError::SubnetSpecial { subnet: given, special }),
+        Some(special) => Err(SubnetFault::Special { subnet: given, special }),
         None => Ok(given),
     }
 }
@@ -62,20 +62,20 @@ pub fn parse_subnet(text: &str) -> Result<Ipv4Net, ModelError> {
 ///
 /// # Errors
 /// The text is no subnet, or none that a network can have.
-pub fn parse_subnet6(text: &str) -> Result<SubnetRequest<Ipv6Net>, ModelError> {
+pub fn parse_subnet6(text: &str) -> Result<SubnetRequest<Ipv6Net>, SubnetFault> {
     if text == "none" {
         return Ok(SubnetRequest::None);
     }
-    let given: Ipv6Net = text.parse().map_err(|_| ModelError::Subnet6Malformed(text.to_owned()))?;
+    let given: Ipv6Net = text.parse().map_err(|_| SubnetFault::Malformed6(text.to_owned()))?;
     let right = given.trunc();
     if given != right {
-        return Err(ModelError::Subnet6HostBits { given, right });
+        return Err(SubnetFault::HostBits6 { given, right });
     }
     if given.prefix_len() > 126 {
-        return Err(ModelError::Subnet6TooSmall(given));
+        return Err(SubnetFault::TooSmall6(given));
     }
     match SPECIAL6.into_iter().find(|special| overlap6(special, &given)) {
-        Some(special) => Err(ModelError::Subnet6Special { subnet: given, special }),
+        Some(special) => Err(SubnetFault::Special6 { subnet: given, special }),
         None => Ok(SubnetRequest::Given(given)),
     }
 }
@@ -108,10 +108,10 @@ mod tests {
         for bad in
             ["", "10.1.2.0", "10.1.2/24", "10.1.2.0/33", "10.1.2.300/24", "fd00::/64", "none"]
         {
-            assert_eq!(parse_subnet(bad), Err(ModelError::SubnetMalformed(bad.to_owned())));
+            assert_eq!(parse_subnet(bad), Err(SubnetFault::Malformed(bad.to_owned())));
         }
         for bad in ["", "fd00::", "fd00::/129", "10.0.0.0/8", "None"] {
-            assert_eq!(parse_subnet6(bad), Err(ModelError::Subnet6Malformed(bad.to_owned())));
+            assert_eq!(parse_subnet6(bad), Err(SubnetFault::Malformed6(bad.to_owned())));
         }
     }
 
@@ -125,14 +125,14 @@ mod tests {
 
     #[test]
     fn a_subnet_without_room_or_of_special_addresses_is_refused() {
-        assert!(matches!(parse_subnet("10.0.0.0/31"), Err(ModelError::SubnetTooSmall(_))));
-        assert!(matches!(parse_subnet6("fd00::/127"), Err(ModelError::Subnet6TooSmall(_))));
+        assert!(matches!(parse_subnet("10.0.0.0/31"), Err(SubnetFault::TooSmall(_))));
+        assert!(matches!(parse_subnet6("fd00::/127"), Err(SubnetFault::TooSmall6(_))));
         for bad in ["127.0.1.0/24", "224.0.0.0/24", "0.0.0.0/0", "128.0.0.0/1", "255.255.255.0/24"]
         {
-            assert!(matches!(parse_subnet(bad), Err(ModelError::SubnetSpecial { .. })), "{bad}");
+            assert!(matches!(parse_subnet(bad), Err(SubnetFault::Special { .. })), "{bad}");
         }
         for bad in ["fe80::/64", "ff02::/64", "::/0", "::/64", "::ffff:0:0/96"] {
-            assert!(matches!(parse_subnet6(bad), Err(ModelError::Subnet6Special { .. })), "{bad}");
+            assert!(matches!(parse_subnet6(bad), Err(SubnetFault::Special6 { .. })), "{bad}");
         }
     }
 }

@@ -5,8 +5,8 @@
 use super::super::known::DEFAULT_NAME;
 use super::router_options::RouterOptions;
 use super::rules_file::{self, RulesFileError};
-use crate::model::NetworkRequest;
 use crate::model::rules::RulesFile;
+use crate::model::{NetworkRequest, storm};
 use clap::{ArgAction, Args};
 use dataplane::config::{StormLimit, SwitchConfig};
 use std::path::PathBuf;
@@ -125,7 +125,7 @@ impl Options {
             ageing: Duration::from_secs(self.fdb_ageing),
             fdb_capacity: self.fdb_max,
             fdb_port_limit: self.fdb_port_max,
-            storm: storm(self.storm_packets, self.storm_bytes),
+            storm: storm(self.storm_packets.limit(), self.storm_bytes.limit()),
             rules: None,
             icc: self.icc,
             internal: self.internal,
@@ -184,6 +184,15 @@ enum Rate {
     Unlimited,
 }
 
+impl Rate {
+    fn limit(self) -> Option<u64> {
+        match self {
+            Self::Limited(rate) => Some(rate),
+            Self::Unlimited => None,
+        }
+    }
+}
+
 /// The text is no rate.
 #[derive(Debug, thiserror::Error)]
 #[error("write a whole number per second, or `none`")]
@@ -209,23 +218,10 @@ impl std::fmt::Display for Rate {
     }
 }
 
-/// A limit that no port can reach, for the half of storm control that is switched off.
-const UNREACHABLE: u64 = 1 << 50;
-
-fn storm(packets: Rate, bytes: Rate) -> Option<StormLimit> {
-    let half = |rate| match rate {
-        Rate::Limited(rate) => rate,
-        Rate::Unlimited => UNREACHABLE,
-    };
-    match (packets, bytes) {
-        (Rate::Unlimited, Rate::Unlimited) => None,
-        _ => Some(StormLimit { frames_per_second: half(packets), bytes_per_second: half(bytes) }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::UNREACHABLE;
     use clap::Parser;
 
     #[derive(Debug, Parser)]

@@ -1,6 +1,7 @@
 //! Why is a file of rules refused?
 
 use super::position::{Excerpt, Positions};
+use crate::model::NameFault;
 use dataplane::config::{MAX_RULES, RuleError};
 use ipnet::IpNet;
 use std::ops::Range;
@@ -21,7 +22,7 @@ pub struct RulesError {
 }
 
 /// What is wrong with a file of rules.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesProblem {
     /// It is no TOML.
     #[error("{0}")]
@@ -77,6 +78,17 @@ pub enum RulesProblem {
         given: String,
         /// The names of the network's ports.
         known: String,
+    },
+    /// A name that no sandbox can have.
+    #[error(
+        "{field}: {fault}; places besides sandboxes are \"namespaces\", \"host\" and \"outside\""
+    )]
+    Name {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with the name.
+        #[source]
+        fault: NameFault,
     },
     /// A protocol without a name here.
     #[error(
@@ -143,9 +155,11 @@ pub enum RulesProblem {
 
 /// A problem at some bytes of the file.
 #[derive(Debug)]
-pub(super) struct Misplaced {
-    span: Range<usize>,
-    problem: RulesProblem,
+pub(crate) struct Misplaced {
+    /// The bytes.
+    pub(crate) span: Range<usize>,
+    /// What is wrong with them.
+    pub(crate) problem: RulesProblem,
 }
 
 impl Misplaced {

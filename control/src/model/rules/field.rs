@@ -1,10 +1,10 @@
 //! What does the value of a field mean?
 
-use super::KnownPorts;
+use super::KnownSandboxes;
 use super::error::{Misplaced, RulesProblem};
-use dataplane::config::{Action, Place};
+use super::rule::Place;
+use dataplane::config::Action;
 use dataplane::flow::FlowState;
-use dataplane::outcome::PortId;
 use dataplane::wire::{icmp, tcp, udp};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -13,13 +13,13 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// A value and where it stands.
-pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// The one version that there is.
 const VERSION: u64 = 1;
 
 /// Accepts [`VERSION`] alone.
-pub(super) fn version(value: &Value<'_>) -> Result<(), Misplaced> {
+pub(crate) fn version(value: &Value<'_>) -> Result<(), Misplaced> {
     if whole(value) == Some(VERSION) {
         return Ok(());
     }
@@ -39,37 +39,20 @@ pub(super) fn verdict(field: &'static str, value: &Value<'_>) -> Result<Action, 
     }
 }
 
-/// A port of the network, or one of the places that each network has.
+/// A sandbox of the network, or one of the places that each network has.
 pub(super) fn place(
     field: &'static str,
     value: &Value<'_>,
-    ports: KnownPorts<'_>,
+    sandboxes: &dyn KnownSandboxes,
 ) -> Result<Place, Misplaced> {
     match text(field, value)? {
         "namespaces" => Ok(Place::Namespaces),
         "host" => Ok(Place::Host),
         "outside" => Ok(Place::Outside),
-        name => ports.find(name).map(Place::Port).ok_or_else(|| {
-            let (given, known) = (name.to_owned(), ports.in_words());
-            Misplaced::new(value.span(), RulesProblem::Place { field, given, known })
-        }),
-    }
-}
-
-impl KnownPorts<'_> {
-    fn find(&self, name: &str) -> Option<PortId> {
-        let number = name.strip_prefix(self.network.as_str())?.strip_prefix('-')?;
-        let number: u16 = number.parse().ok()?;
-        // A number can be written in other ways than the name has it: "+1", "01".
-        let is_port = (1..=self.count).contains(&number.into());
-        (is_port && self.network.port(number.into()) == name).then_some(PortId(number))
-    }
-
-    fn in_words(&self) -> String {
-        match self.count {
-            1 => self.network.port(1),
-            count => format!("{} to {}", self.network.port(1), self.network.port(count)),
-        }
+        name => sandboxes
+            .find(field, name)
+            .map(Place::Sandbox)
+            .map_err(|problem| Misplaced::new(value.span(), problem)),
     }
 }
 

@@ -8,7 +8,7 @@ const MAX_SHOWN: usize = 160;
 
 /// The lines of a text.
 #[derive(Debug)]
-pub(super) struct Positions<'a> {
+pub(crate) struct Positions<'a> {
     text: &'a str,
     /// Where each line begins.
     starts: Vec<usize>,
@@ -16,26 +16,26 @@ pub(super) struct Positions<'a> {
 
 impl<'a> Positions<'a> {
     /// Finds all lines.
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let behind = text.match_indices('\n').map(|(at, _)| at + 1);
         Self { text, starts: std::iter::once(0).chain(behind).collect() }
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line(&self, byte: usize) -> usize {
+    pub(crate) fn line(&self, byte: usize) -> usize {
         // The first line begins at 0, so there is one at or before every byte.
         self.starts.partition_point(|start| *start <= byte)
     }
 
     /// Line and column of a byte, both from 1. The column is in characters.
-    pub(super) fn of_byte(&self, byte: usize) -> (usize, usize) {
+    pub(crate) fn of_byte(&self, byte: usize) -> (usize, usize) {
         let line = self.line(byte);
         let before = self.text.get(self.starts[line - 1]..byte).unwrap_or_default();
         (line, before.chars().count() + 1)
     }
 
     /// The line where `span` begins, with the part of `span` that is in it marked.
-    pub(super) fn excerpt(&self, span: &Range<usize>) -> Excerpt {
+    pub(crate) fn excerpt(&self, span: &Range<usize>) -> Excerpt {
         let (number, column) = self.of_byte(span.start);
         let line = self.text[self.starts[number - 1]..].lines().next().unwrap_or_default();
         let length = line.chars().count();
@@ -53,8 +53,8 @@ impl<'a> Positions<'a> {
 }
 
 /// A line of the text with a mark below it; nothing if the line is too long to be read.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Excerpt {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Excerpt {
     number: usize,
     line: Option<String>,
     column: usize,

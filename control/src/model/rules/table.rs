@@ -1,63 +1,71 @@
 //! Which fields does a file of rules have?
 
 use super::error::{Misplaced, RulesProblem};
-use super::{KnownPorts, MAX_RULES, Rules, field};
-use dataplane::config::{Rule, RuleError};
+use super::rule::{Origin, Rule};
+use super::{KnownSandboxes, MAX_RULES, field};
+use dataplane::config::{Action, RuleError};
 use field::Value;
 use std::ops::Range;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 const FILE_FIELDS: &[&str] = &["version", "policy", "rule"];
 const RULE_FIELDS: &[&str] =
     &["from", "to", "protocol", "source", "destination", "source-port", "port", "state", "verdict"];
 
-/// Reads the whole file. `place` says in words where a byte of it is.
-pub(super) fn rules(
+/// Reads the whole file. `origin` says in words where a byte of it is.
+pub(super) fn file(
     document: &DeTable<'_>,
-    ports: KnownPorts<'_>,
-    place: impl Fn(usize) -> String,
-) -> Result<Rules, Misplaced> {
+    sandboxes: &dyn KnownSandboxes,
+    origin: impl Fn(usize) -> String,
+) -> Result<(Vec<Rule>, Action), Misplaced> {
     // A file of another version may have other fields, so this comes first.
     let version = document.get("version");
     let version = version.ok_or_else(|| Misplaced::new(0..0, RulesProblem::VersionMissing))?;
     field::version(version)?;
     only_known(document, FILE_FIELDS)?;
-    let mut rules = Rules::default();
-    if let Some(value) = document.get("policy") {
-        rules.policy = field::verdict("policy", value)?;
-    }
-    let Some(value) = document.get("rule") else { return Ok(rules) };
-    let list = array(value)?;
+    let policy = document.get("policy").map(|value| field::verdict("policy", value)).transpose()?;
+    let rules = document
+        .get("rule")
+        .map(|value| list("rule", "tables headed [[rule]]", value, sandboxes, origin));
+    Ok((rules.transpose()?.unwrap_or_default(), policy.unwrap_or_default()))
+}
+
+/// Reads the rules in a list of tables that is the field `name` of something.
+pub(super) fn list(
+    name: &'static str,
+    expected: &'static str,
+    value: &Value<'_>,
+    sandboxes: &dyn KnownSandboxes,
+    origin: impl Fn(usize) -> String,
+) -> Result<Vec<Rule>, Misplaced> {
+    let no_table = |value: &Value<'_>| {
+        Misplaced::new(value.span(), RulesProblem::Type { field: name, expected })
+    };
+    let DeValue::Array(list) = value.get_ref() else { return Err(no_table(value)) };
     if list.len() > MAX_RULES {
         return Err(Misplaced::new(value.span(), RulesProblem::TooMany(list.len())));
     }
-    for value in list {
-        let rule = rule(value, ports)?;
-        rules.rules.push(Rule { place: place(value.span().start), ..rule });
-    }
-    Ok(rules)
+    let one = |value| {
+        let DeValue::Table(table) = Spanned::get_ref(value) else { return Err(no_table(value)) };
+        let rule = rule(value.span(), table, sandboxes)?;
+        Ok(Rule { origin: Origin(origin(value.span().start)), ..rule })
+    };
+    list.iter().map(one).collect()
 }
 
-fn array<'a, 'b>(value: &'a Value<'b>) -> Result<&'a [Value<'b>], Misplaced> {
-    match value.get_ref() {
-        DeValue::Array(list) => Ok(list),
-        _ => Err(no_table(value)),
-    }
-}
-
-fn no_table(value: &Value<'_>) -> Misplaced {
-    let problem = RulesProblem::Type { field: "rule", expected: "tables headed [[rule]]" };
-    Misplaced::new(value.span(), problem)
-}
-
-fn rule(value: &Value<'_>, ports: KnownPorts<'_>) -> Result<Rule, Misplaced> {
-    let DeValue::Table(table) = value.get_ref() else { return Err(no_table(value)) };
+/// Reads one rule, a table that stands at `span`.
+pub(super) fn rule(
+    span: Range<usize>,
+    table: &DeTable<'_>,
+    sandboxes: &dyn KnownSandboxes,
+) -> Result<Rule, Misplaced> {
     only_known(table, RULE_FIELDS)?;
     let mut rule = Rule::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "from" => rule.from = Some(field::place("from", value, ports)?),
-            "to" => rule.to = Some(field::place("to", value, ports)?),
+            "from" => rule.from = Some(field::place("from", value, sandboxes)?),
+            "to" => rule.to = Some(field::place("to", value, sandboxes)?),
             "protocol" => rule.protocol = Some(field::protocol(value)?),
             "source" => rule.sources = field::prefixes("source", value)?,
             "destination" => rule.destinations = field::prefixes("destination", value)?,
@@ -70,9 +78,9 @@ fn rule(value: &Value<'_>, ports: KnownPorts<'_>) -> Result<Rule, Misplaced> {
         }
     }
     if !table.contains_key("verdict") {
-        return Err(Misplaced::new(value.span(), RulesProblem::VerdictMissing));
+        return Err(Misplaced::new(span, RulesProblem::VerdictMissing));
     }
-    let at = |error| where_to_look(error, table).unwrap_or_else(|| value.span());
+    let at = |error| where_to_look(error, table).unwrap_or_else(|| span.clone());
     rule.check().map_err(|error| Misplaced::new(at(error), error.into()))?;
     Ok(rule)
 }

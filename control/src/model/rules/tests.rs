@@ -1,7 +1,7 @@
 //! Files of rules, right and wrong.
 
 use super::*;
-use dataplane::config::{Place, RuleError};
+use dataplane::config::{Place, Rule, RuleError};
 use dataplane::flow::FlowState;
 use dataplane::outcome::PortId;
 use proptest::prelude::*;

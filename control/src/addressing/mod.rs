@@ -1,15 +1,41 @@
 //! Which addresses and MACs does a network have?
 //!
-//! Everything here follows from the network's name, its subnets and a port's number, and from nothing
-//! else: the same network has the same addresses on every machine and after every restart. A port's
-//! MAC does not depend on how many ports come after it.
+//! What was chosen is taken, what was leased before is kept, and the rest follows from names: a free
+//! number in the subnets, and a MAC that is a hash. So the same networks have the same addresses on
+//! every machine, and a sandbox keeps its own whatever comes and goes beside it.
+//!
+//! ```text
+//!   Model, Leases, Machine ── assign ──> Assigned   every address and MAC
+//!                                └─────> Leases     the table, to be written down
+//! ```
+//!
+//! A network made by number (`up --ports N`) is the same: port 3 of `ub0` is the sandbox `ub0-3`, and
+//! its number decides. [`interfaces`] says so for [`Network`] without leases.
 
-use crate::model::{Network, NetworkName};
-use dataplane::config::NextHop;
+mod assign;
+mod desk;
+mod lease;
+mod next_hop;
+mod pool;
+mod scheme;
+mod subnets;
+mod table;
+
+#[cfg(test)]
+mod lease_tests;
+
+pub use assign::{Assigned, AssignedNetwork, assign};
+pub use lease::{Lease, Leases, MAX_REMEMBERED, NetworkLeases};
+pub use next_hop::next_hop;
+pub use scheme::{default_subnets, default_subnets6};
+pub(crate) use scheme::{ipv4, ipv6};
+pub use subnets::Machine;
+pub use table::LeasesError;
+
+use crate::model::Network;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{Ipv4Net, Ipv6Net};
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use scheme::{mac, macs};
 
 /// The addresses of one interface; the prefix lengths are those of the subnets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,110 +71,13 @@ pub fn interfaces(network: &Network) -> Interfaces {
     Interfaces { host, ports: (0..).zip(macs).skip(1).map(addresses).collect() }
 }
 
-/// The number of the neighbour that the host sends replies to; no port has it.
-const NEXT_HOP: u32 = u32::MAX;
-
-/// Gives a neighbour to the host that is only there in the dataplane's answers: a MAC that no interface
-/// of the network has, and link-local addresses (RFC 3927, RFC 4291) that are not in `taken`.
-pub fn next_hop(network: &Network, taken: &HashSet<IpAddr>) -> NextHop {
-    let name = network.name();
-    let Interfaces { host, ports } = interfaces(network);
-    let macs: HashSet<MacAddr> = std::iter::once(host).chain(ports).map(|one| one.mac).collect();
-    let hashes = || (0_u32..).map(|attempt| hash(b"next hop", name, [NEXT_HOP, attempt]));
-    let ipv4 = hashes().map(next_hop4).find(|address| !taken.contains(&(*address).into()));
-    let ipv6 = hashes().map(next_hop6).find(|address| !taken.contains(&(*address).into()));
-    let mac = (0_u32..).map(|attempt| mac(name, NEXT_HOP, attempt)).find(|mac| !macs.contains(mac));
-    // There are thousands of candidates at least, and they do not end before one is free.
-    NextHop {
-        mac: mac.unwrap_or(MacAddr::ZERO),
-        ipv4: ipv4.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        ipv6: ipv6.unwrap_or(Ipv6Addr::UNSPECIFIED),
-    }
-}
-
-/// 169.254.1.1 to 169.254.127.254: below the block where clouds have their metadata service, without
-/// the ends that RFC 3927 section 2.1 reserves.
-fn next_hop4(hash: u64) -> Ipv4Addr {
-    let [.., third, fourth] = hash.to_be_bytes();
-    Ipv4Addr::new(169, 254, 1 + third % 127, 1 + fourth % 254)
-}
-
-fn next_hop6(hash: u64) -> Ipv6Addr {
-    Ipv6Addr::from(0xfe80_u128 << 112 | u128::from(hash.max(1)))
-}
-
-/// The IPv4 address of port `number`: the bridge (0) has the subnet's first, ports follow.
-fn ipv4(subnet: Ipv4Net, number: u32) -> Ipv4Net {
-    let address = Ipv4Addr::from(u32::from(subnet.network()).wrapping_add(number + 1));
-    // A valid subnet's prefix length is one.
-    Ipv4Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
-}
-
-/// The IPv6 address of port `number`; `::1` is the bridge's.
-fn ipv6(subnet: Ipv6Net, number: u32) -> Ipv6Net {
-    let address = Ipv6Addr::from(u128::from(subnet.network()).wrapping_add(u128::from(number) + 1));
-    Ipv6Net::new(address, subnet.prefix_len()).unwrap_or(subnet)
-}
-
-/// The MACs of ports 0 to `count` - 1: `02` and five bytes of a hash of name and number. Of two
-/// ports with the same hash the later one is hashed again.
-fn macs(name: &NetworkName, count: u32) -> Vec<MacAddr> {
-    let mut taken = HashSet::new();
-    (0..count)
-        .map(|number| {
-            let candidates = (0_u32..).map(|attempt| mac(name, number, attempt));
-            // There are 2^40 candidates and at most 1024 ports: one is free.
-            let free = candidates.into_iter().find(|mac| taken.insert(*mac));
-            free.unwrap_or(MacAddr::ZERO)
-        })
-        .collect()
-}
-
-fn mac(name: &NetworkName, number: u32, attempt: u32) -> MacAddr {
-    let hash = hash(b"mac", name, [number, attempt]).to_be_bytes();
-    // The second bit of the first byte means locally administered (IEEE 802 8.4).
-    MacAddr([0x02, hash[0], hash[1], hash[2], hash[3], hash[4]])
-}
-
-/// The first IPv4 subnets tried when none is asked for: 172.16.1.0/24 to 172.16.254.0/24.
-pub fn default_subnets() -> impl Iterator<Item = Ipv4Net> {
-    (1..=254).map(|third| Ipv4Net::new_assert(Ipv4Addr::new(172, 16, third, 0), 24))
-}
-
-/// The IPv6 subnets tried when none is asked for, without end: unique local /64s (RFC 4193) whose
-/// global id is a hash of the network's name and the attempt.
-pub fn default_subnets6(name: &NetworkName) -> impl Iterator<Item = Ipv6Net> {
-    (0_u32..).map(move |attempt| {
-        let [a, b, c, d, e, ..] = hash(b"ula", name, [0, attempt]).to_be_bytes();
-        let mut octets = [0; 16];
-        octets[..6].copy_from_slice(&[0xfd, a, b, c, d, e]);
-        Ipv6Net::new_assert(Ipv6Addr::from(octets), 64)
-    })
-}
-
-/// FNV-1a over the parts, with the finalizer of MurmurHash3 so that every bit depends on all of them.
-/// It must never change: addresses would.
-fn hash(purpose: &[u8], name: &NetworkName, numbers: [u32; 2]) -> u64 {
-    let bytes = purpose
-        .iter()
-        .copied()
-        .chain(name.as_str().bytes())
-        // No name has a zero byte, so no two inputs look the same.
-        .chain([0])
-        .chain(numbers.into_iter().flat_map(u32::to_be_bytes));
-    let mut hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::scheme::macs;
     use super::*;
-    use crate::model::{NetworkRequest, Subnets};
+    use crate::model::{NetworkName, NetworkRequest, Subnets};
     use proptest::prelude::*;
+    use std::collections::HashSet;
 
     fn network(name: &str, ports: u32, v4: Ipv4Net, v6: Option<Ipv6Net>) -> Network {
         Network::new(&NetworkRequest::new(name, ports), Subnets { v4, v6 }).unwrap()
