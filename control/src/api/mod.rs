@@ -14,6 +14,7 @@
 //! | `GET /v1/networks/NAME/fdb` | a list of [`protocol::FdbInfo`] |
 //! | `GET /v1/networks/NAME/published` | a list of [`protocol::PublishedInfo`] |
 //! | `GET /v1/networks/NAME/rules` | [`protocol::RulesInfo`] |
+//! | `POST`, `DELETE`, `PUT` of these | [`change`]: 201, or 204 when there is nothing to tell |
 //! | `/v1/networks/NAME/flows…` | see [`flow`] |
 //! | `GET /v1/daemon` | [`protocol::DaemonInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; all networks are then taken down |
@@ -24,9 +25,10 @@
 //! a body that is too long 413, too many clients or a stopped dataplane 503. `docs/api.md` shows how to
 //! ask with `curl`.
 //!
-//! [`server`] answers, [`client`] asks, [`protocol`] and [`creation`] are what both know, [`paths`] is
+//! [`server`] answers, [`client`] asks, [`protocol`], [`creation`] and [`change`] are what both know, [`paths`] is
 //! where.
 
+pub mod change;
 pub mod client;
 pub mod creation;
 pub mod flow;

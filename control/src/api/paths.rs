@@ -12,8 +12,14 @@ pub const PORTS: &str = "/v1/networks/{network}/ports";
 pub const FDB: &str = "/v1/networks/{network}/fdb";
 /// Its published ports.
 pub const PUBLISHED: &str = "/v1/networks/{network}/published";
+/// One published port: `{spec}` is its text, percent-encoded.
+pub const PUBLISHED_ONE: &str = "/v1/networks/{network}/published/{spec}";
 /// Its rules.
 pub const RULES: &str = "/v1/networks/{network}/rules";
+/// One rule: `{id}` is its place, from 0.
+pub const RULE: &str = "/v1/networks/{network}/rules/{id}";
+/// The limits of the port of the name `{port}`.
+pub const LIMITS: &str = "/v1/networks/{network}/ports/{port}/limits";
 /// How full its tables are.
 pub const TABLES: &str = "/v1/networks/{network}/tables";
 /// Its flows: listed and removed.
@@ -34,4 +40,18 @@ pub const OPENAPI: &str = "/v1/openapi.json";
 /// The path for a network of this name. A network's name needs no encoding.
 pub fn of(path: &str, network: &str) -> String {
     path.replace("{network}", network)
+}
+
+/// A text as one segment of a path, or as a value in a query: all but a few harmless characters
+/// percent-encoded (RFC 3986 section 2.1).
+pub fn segment(text: &str) -> String {
+    let mut segment = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._:".contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            segment.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    segment
 }

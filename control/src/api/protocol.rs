@@ -3,6 +3,7 @@
 //! Plain data. Received and sent are the switch's view everywhere: *received* frames came from the
 //! port, *sent* ones went to it. A super-frame counts as one frame, with all of its bytes.
 
+use super::change::LimitsInfo;
 use dataplane::counters::CounterSnapshot;
 use dataplane::engine::{Fill, Tables};
 use dataplane::wire::ethernet::MacAddr;
@@ -59,6 +60,9 @@ pub struct PortInfo {
     pub mtu: u16,
     /// The offloads that the kernel granted.
     pub offloads: Vec<String>,
+    /// What it may have.
+    #[serde(default)]
+    pub limits: LimitsInfo,
     /// What happened here.
     pub counters: Counters,
     /// Frames that the namespace sent faster than they were read (`tx_dropped` of its interface);
@@ -200,6 +204,9 @@ pub struct RulesInfo {
 /// One rule, in the words of the file of rules. What is absent or empty matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleInfo {
+    /// Its place among the rules, from 0.
+    #[serde(default)]
+    pub id: usize,
     /// Where it was written: file and line.
     pub place: String,
     /// Where packets come from: a port's name, `namespaces`, `host` or `outside`.

@@ -1,5 +1,6 @@
 //! A network and its ports, for tests of what is printed.
 
+use crate::api::change::LimitsInfo;
 use crate::api::protocol::{
     Counters, DropCount, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo,
     RefusalCount, RuleInfo, RulesInfo,
@@ -33,6 +34,7 @@ pub(crate) fn ports() -> Vec<PortInfo> {
         ipv6: Some("fd00::1/64".parse().unwrap()),
         mtu: 1500,
         offloads: vec!["csum".to_owned(), "tso4".to_owned()],
+        limits: LimitsInfo::default(),
         counters: Counters::default(),
         ring_drops: Some(0),
     };
@@ -47,6 +49,7 @@ pub(crate) fn ports() -> Vec<PortInfo> {
         ipv4: "172.16.1.2/24".parse().unwrap(),
         ipv6: None,
         offloads: Vec::new(),
+        limits: LimitsInfo::default(),
         counters: Counters {
             received_frames: 1234,
             received_bytes: 1_500_000,
@@ -120,6 +123,7 @@ pub(crate) fn published() -> Vec<PublishedInfo> {
 
 pub(crate) fn rules() -> RulesInfo {
     let web = RuleInfo {
+        id: 0,
         place: "rules.toml:3".to_owned(),
         from: Some("outside".to_owned()),
         to: Some("ub0-2".to_owned()),
@@ -133,6 +137,7 @@ pub(crate) fn rules() -> RulesInfo {
         hits: Some(Hits { packets: 1234, bytes: 1_500_000 }),
     };
     let all = RuleInfo {
+        id: 1,
         place: "rules.toml:12".to_owned(),
         verdict: "reject".to_owned(),
         hits: Some(Hits::default()),

@@ -229,6 +229,14 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// Why a network is not changed; a refusal has the words in which we would say it.
+    pub(super) fn of_change(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused { problem, .. } => Self::DaemonRefused(problem),
+            error => Self::Client(error),
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,

@@ -47,6 +47,15 @@ impl Known {
         Client::new(self.socket(name)).network(name.as_str())
     }
 
+    /// The way to the network `name`, which must be alive.
+    pub(super) fn living(&self, name: &str) -> Result<NetworkClient, CliError> {
+        let network = self.find(name)?;
+        if !network.alive {
+            return Err(CliError::Dead(name.to_owned()));
+        }
+        Ok(self.client(&network.name))
+    }
+
     /// Is the network, which lives, held by a daemon that goes on without it?
     pub(super) fn is_daemons(&self, name: &NetworkName) -> bool {
         self.socket(name).is_symlink()

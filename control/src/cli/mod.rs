@@ -11,18 +11,22 @@ mod exec;
 mod exit;
 mod fdb;
 mod known;
+mod limit;
 mod logs;
 mod man;
 mod output;
 mod port_list;
 mod ports;
 mod ps;
+mod publish;
 mod report;
+mod rule;
 mod rules;
 mod status;
 mod table;
 mod top;
 mod units;
+mod unpublish;
 mod up;
 
 #[cfg(test)]
@@ -60,12 +64,20 @@ enum Verb {
     Exec(exec::Options),
     /// Show ports, busiest flows and drops on a whole screen, by the second
     Top(top::Options),
-    /// Show which MACs live behind which ports
+    /// Show which MACs live behind which ports; add and remove entries
     Fdb(fdb::Options),
     /// Show which ports of the host lead where
     Ports(ports::Options),
+    /// Publish ports of the host while a network is up
+    Publish(publish::Options),
+    /// Take published ports back while a network is up
+    Unpublish(unpublish::Options),
     /// Show what may pass, and how often each rule decided
     Rules(rules::Options),
+    /// Add and remove rules while a network is up
+    Rule(rule::Options),
+    /// Set and show what ports may have: flows, packets and bytes by the second
+    Limit(limit::Options),
     /// Show, count or delete tracked flows, as conntrack(8) does
     Conntrack(conntrack::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
@@ -97,6 +109,10 @@ pub fn main() -> ExitCode {
         Verb::Top(options) => top::run(&options),
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Ports(options) => ports::run(&options),
+        Verb::Publish(options) => publish::run(&options),
+        Verb::Unpublish(options) => unpublish::run(&options),
+        Verb::Rule(options) => rule::run(&options),
+        Verb::Limit(options) => limit::run(&options),
         Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),

@@ -36,25 +36,32 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
 
 fn table(rules: &RulesInfo) -> String {
     let mut list = List::new(&[
+        ("ID", Side::Right),
         ("RULE", Side::Left),
         ("VERDICT", Side::Left),
         ("PACKETS", Side::Right),
         ("BYTES", Side::Right),
         ("MATCHES", Side::Left),
     ]);
-    let mut row = |name: &str, verdict: &str, hits: Option<Hits>, what: String| {
+    let mut row = |id: String, name: &str, verdict: &str, hits: Option<Hits>, what: String| {
         let packets = hits.map(|hits| grouped(hits.packets)).unwrap_or_default();
         let bytes = hits.map(|hits| bytes(hits.bytes)).unwrap_or_default();
-        list.row([name.to_owned(), verdict.to_owned(), packets, bytes, what]);
+        list.row([id, name.to_owned(), verdict.to_owned(), packets, bytes, what]);
     };
     for rule in &rules.rules {
-        row(&rule.place, &rule.verdict, rule.hits, matches(rule));
+        row(rule.id.to_string(), &rule.place, &rule.verdict, rule.hits, matches(rule));
     }
-    row("flow", "accept", rules.flow_hits, "state established,related".to_owned());
+    row(String::new(), "flow", "accept", rules.flow_hits, "state established,related".to_owned());
     if !rules.icc {
-        row("icc", "drop", rules.icc_hits, "from one namespace to another".to_owned());
+        row(
+            String::new(),
+            "icc",
+            "drop",
+            rules.icc_hits,
+            "from one namespace to another".to_owned(),
+        );
     }
-    row("policy", &rules.policy, rules.policy_hits, "everything else".to_owned());
+    row(String::new(), "policy", &rules.policy, rules.policy_hits, "everything else".to_owned());
     list.text()
 }
 
@@ -90,12 +97,12 @@ mod tests {
         assert_eq!(
             table(&examples::rules()),
             "\
-RULE           VERDICT  PACKETS    BYTES  MATCHES
-rules.toml:3   accept     1,234  1.50 MB  from outside to ub0-2 protocol tcp source 10.0.0.0/8,192.0.2.7/32 port 80,8000-8010 state new
-rules.toml:12  reject         0      0 B  everything
-flow           accept         -        -  state established,related
-icc            drop           2    120 B  from one namespace to another
-policy         accept         -        -  everything else
+ID  RULE           VERDICT  PACKETS    BYTES  MATCHES
+ 0  rules.toml:3   accept     1,234  1.50 MB  from outside to ub0-2 protocol tcp source 10.0.0.0/8,192.0.2.7/32 port 80,8000-8010 state new
+ 1  rules.toml:12  reject         0      0 B  everything
+ -  flow           accept         -        -  state established,related
+ -  icc            drop           2    120 B  from one namespace to another
+ -  policy         accept         -        -  everything else
 "
         );
     }

@@ -3,12 +3,15 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
+use super::change::Declared;
 use super::fullness::Fullness;
 use super::rules;
+use crate::api::change::{Changed, Edit, LimitsInfo};
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{
-    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo, TablesInfo,
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo,
+    TablesInfo,
 };
 use crate::api::server;
 use crate::publish::Relay;
@@ -53,17 +56,21 @@ impl Totals {
 pub(super) struct Living {
     network: NetworkInfo,
     since: Instant,
-    handle: Handle,
-    relay: Relay,
+    pub(super) handle: Handle,
+    pub(super) relay: Relay,
     /// Taken out when the network ends.
-    topology: Mutex<Option<Topology>>,
+    pub(super) topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
     gone: Mutex<Vec<bool>>,
     /// Which tables were full at the last look.
     fullness: Mutex<Fullness>,
-    site: Site,
-    /// What the router was told last.
-    router: Mutex<Option<RouterConfig>>,
+    pub(super) site: Site,
+    /// What the router was told last. Locked behind the topology.
+    pub(super) router: Mutex<Option<RouterConfig>>,
+    /// What it is in the words of the model.
+    pub(super) declared: Mutex<Declared>,
+    /// Held by who changes it.
+    pub(super) turn: Mutex<()>,
     /// Why it is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -77,6 +84,7 @@ impl Living {
         rootless: bool,
         site: &Site,
         router: Option<RouterConfig>,
+        declared: Declared,
     ) -> Self {
         Self {
             network: describe(&topology, rootless),
@@ -88,6 +96,8 @@ impl Living {
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
             router: Mutex::new(router),
+            declared: Mutex::new(declared),
+            turn: Mutex::default(),
             stop: watch::Sender::new(None),
         }
     }
@@ -162,11 +172,18 @@ impl Living {
     /// # Errors
     /// The rules or settings could not be changed, or not all; the next call makes the others.
     pub(super) fn follow(&self) -> Result<(), FollowError> {
-        let followed = lock(&self.topology).as_mut().map(|topology| topology.follow(&self.site));
+        // Held until the router is told, so that nobody who changes the network tells it in between.
+        let mut topology = lock(&self.topology);
+        let followed = topology.as_mut().map(|topology| topology.follow(&self.site));
         if let Some((router, caveats)) = followed.transpose()?.flatten() {
             self.tell_router(router, &caveats);
         }
         Ok(())
+    }
+
+    /// Is it in a user namespace of its own?
+    pub(super) fn is_rootless(&self) -> bool {
+        self.network.rootless
     }
 
     fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {
@@ -207,9 +224,12 @@ impl server::Network for Living {
         let topology = lock(&self.topology);
         let Some(topology) = &*topology else { return Vec::new() };
         let isolated = |status: &PortStatus| topology.network.is_isolated(status.id.0.into());
+        let declared = lock(&self.declared);
         endpoints(topology)
             .zip(self.handle.ports())
-            .map(|(made, status)| join(made, &status, isolated(&status)))
+            .map(|(made, status)| {
+                join(made, &status, isolated(&status), declared.limits(&made.name))
+            })
             .collect()
     }
 
@@ -229,8 +249,9 @@ impl server::Network for Living {
     }
 
     fn rules(&self) -> RulesInfo {
-        let hits = self.handle.rule_hits().ok().flatten();
+        // Locked before the dataplane is asked: its rules are those of the network then.
         let topology = lock(&self.topology);
+        let hits = self.handle.rule_hits().ok().flatten();
         let told = |made: &Topology| rules::describe(&made.network, hits.as_ref());
         topology.as_ref().map(told).unwrap_or_default()
     }
@@ -258,6 +279,10 @@ impl server::Network for Living {
 
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.handle.flush_flows()
+    }
+
+    fn change(&self, edit: Edit) -> Result<Changed, Problem> {
+        Ok(self.carry_out(edit)?)
     }
 }
 
@@ -293,7 +318,7 @@ fn describe(topology: &Topology, rootless: bool) -> NetworkInfo {
     }
 }
 
-fn join(made: &Endpoint, status: &PortStatus, isolated: bool) -> PortInfo {
+fn join(made: &Endpoint, status: &PortStatus, isolated: bool, limits: LimitsInfo) -> PortInfo {
     PortInfo {
         number: status.id.0,
         name: made.name.clone(),
@@ -306,6 +331,7 @@ fn join(made: &Endpoint, status: &PortStatus, isolated: bool) -> PortInfo {
         ipv6: made.ipv6,
         mtu: made.mtu,
         offloads: made.offloads.names().map(str::to_owned).collect(),
+        limits,
         counters: Counters::from(&status.counters),
         // The interface of a port that is gone cannot be asked; that is told by `alive` already.
         ring_drops: ring_drops(made).ok(),
@@ -321,6 +347,6 @@ fn locate(entry: &FdbEntry, port: String) -> FdbInfo {
 }
 
 /// What these locks guard is consistent at any time, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,7 @@
 //! died.
 
 mod answers;
+mod change;
 mod error;
 mod following;
 mod forwarding;

@@ -13,6 +13,9 @@ pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesI
     let hits = hits.filter(|_| config.decides());
     let mut rules: Vec<_> =
         config.rules.iter().map(|rule| describe_rule(rule, network.name())).collect();
+    for (id, rule) in rules.iter_mut().enumerate() {
+        rule.id = id;
+    }
     for (rule, count) in rules.iter_mut().zip(hits.iter().flat_map(|hits| &hits.rules)) {
         rule.hits = Some(told(*count));
     }
@@ -32,6 +35,7 @@ fn told(count: filter::Count) -> Hits {
 
 fn describe_rule(rule: &Rule, network: &NetworkName) -> RuleInfo {
     RuleInfo {
+        id: 0,
         place: rule.place.clone(),
         from: rule.from.map(|place| place_in_words(place, network)),
         to: rule.to.map(|place| place_in_words(place, network)),
@@ -64,6 +68,7 @@ mod tests {
         let told = describe(&network, None);
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         let rule = RuleInfo {
+            id: 0,
             place: "r.toml:3".to_owned(),
             from: Some("ub0-1".to_owned()),
             to: Some("outside".to_owned()),

@@ -2,6 +2,7 @@
 //!
 //! Both take their time and wait for others, so they are for threads that nobody else needs.
 
+use super::change::Declared;
 use super::forwarding::Forwarding;
 use super::living::Living;
 use super::{EndError, StartError};
@@ -77,10 +78,11 @@ impl Made {
         let Circumstances { site, rootless, door } = circumstances;
         let request = &fit_for(request, *rootless)?;
         let Standing { plan, reserved, mut topology, cleared } = make(request, site, *rootless)?;
-        match Parts::new(&mut topology, &plan, site, *door, reserved) {
-            Ok(Parts { listener, relay, forwarding, router }) => {
+        match Parts::new(&mut topology, request, &plan, site, *door, reserved) {
+            Ok(Parts { listener, relay, forwarding, router, declared }) => {
                 let handle = forwarding.handle();
-                let living = Living::new(topology, handle, relay, *rootless, site, router);
+                let living =
+                    Living::new(topology, handle, relay, *rootless, site, router, declared);
                 let running = Running { living: Arc::new(living), forwarding };
                 Ok(Self { running, cleared, listener })
             }
@@ -122,16 +124,19 @@ struct Parts {
     relay: Relay,
     forwarding: Forwarding,
     router: Option<RouterConfig>,
+    declared: Declared,
 }
 
 impl Parts {
     fn new(
         topology: &mut Topology,
+        request: &NetworkRequest,
         plan: &Plan,
         site: &Site,
         door: Door,
         reserved: Reserved,
     ) -> Result<Self, StartError> {
+        let declared = Declared::new(request, plan.network()).map_err(PlanError::from)?;
         let mut config = topology.dataplane_config()?;
         let mut router = None;
         if let Some((told, caveats)) = topology.follow(site)? {
@@ -143,7 +148,7 @@ impl Parts {
         let listener = open(door, &folder)?;
         let relay = Relay::start(plan.network(), reserved)?;
         let forwarding = Forwarding::start(config, topology.take_ports())?;
-        Ok(Self { listener, relay, forwarding, router })
+        Ok(Self { listener, relay, forwarding, router, declared })
     }
 }
 

@@ -83,7 +83,7 @@ impl SandboxName {
     }
 
     /// The sandbox of port `number` of a network that was made by number.
-    pub(super) fn of_port(network: &NetworkName, number: u32) -> Self {
+    pub(crate) fn of_port(network: &NetworkName, number: u32) -> Self {
         // 15 characters, a hyphen, and four digits at most; a hyphen is in no reserved word.
         Self(network.port(number))
     }

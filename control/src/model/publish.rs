@@ -260,7 +260,11 @@ pub(super) fn read_all(
     }
 }
 
-fn find_port(name: &str, network: &NetworkName, ports: u32) -> Result<u32, PublishFault> {
+pub(super) fn find_port(
+    name: &str,
+    network: &NetworkName,
+    ports: u32,
+) -> Result<u32, PublishFault> {
     let number = name.strip_prefix(network.as_str()).and_then(|rest| rest.strip_prefix('-'));
     let number = number.and_then(|digits| digits.parse().ok());
     match number.filter(|number| (1..=ports).contains(number)) {

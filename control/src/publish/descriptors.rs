@@ -27,13 +27,30 @@ fn needed(network: &Network) -> u64 {
 /// # Errors
 /// [`PublishError::Descriptors`] if the hard limit is too low and may not be raised.
 pub(super) fn make_room(network: &Network) -> Result<(), PublishError> {
+    if network.publish().is_empty() {
+        return Ok(());
+    }
+    raise(ports(network), open_descriptors() + needed(network))
+}
+
+/// The same for so many ports more of a network that is up; what it relays has its room already, if
+/// it published anything before.
+///
+/// # Errors
+/// As of [`make_room`].
+pub(super) fn make_room_for(ports: usize) -> Result<(), PublishError> {
+    let relayed = 2 * MAX_RELAYED_CONNECTIONS + MAX_RELAYED_SESSIONS;
+    // A usize fits a u64.
+    raise(ports, open_descriptors() + SPARE_DESCRIPTORS + (ports + relayed) as u64)
+}
+
+fn raise(ports: usize, needed: u64) -> Result<(), PublishError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
-    let needed = open_descriptors() + needed(network);
-    if network.publish().is_empty() || soft >= needed {
+    if soft >= needed {
         return Ok(());
     }
     setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed))
-        .map_err(|_| PublishError::Descriptors { ports: ports(network), needed, hard })
+        .map_err(|_| PublishError::Descriptors { ports, needed, hard })
 }
 
 #[cfg(test)]

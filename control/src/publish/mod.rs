@@ -45,7 +45,7 @@ pub use listener::Bound;
 pub use relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS, Refusal, Relay};
 pub use reserve::Reserved;
 
-use crate::addressing::{Interfaces, interfaces};
+use crate::addressing::{Addresses, Interfaces, interfaces};
 use crate::model::{Network, Publish};
 use dataplane::config;
 
@@ -53,20 +53,21 @@ use dataplane::config;
 /// written.
 pub fn for_dataplane(network: &Network) -> Vec<config::Publish> {
     let Interfaces { ports, .. } = interfaces(network);
-    let entry = |publish: &Publish| {
-        let index = usize::try_from(publish.number).ok()?.checked_sub(1)?;
-        let target = ports.get(index)?;
-        Some(config::Publish {
-            protocol: publish.written.protocol.number(),
-            address: publish.written.address,
-            ports: publish.written.ports.clone(),
-            target_v4: target.ipv4.addr(),
-            target_v6: target.ipv6.map(|net| net.addr()),
-            target_port: *publish.written.targets.start(),
-        })
-    };
     // The model has proven that each names a port of the network.
-    network.publish().iter().filter_map(entry).collect()
+    network.publish().iter().filter_map(|publish| entry(publish, &ports)).collect()
+}
+
+fn entry(publish: &Publish, ports: &[Addresses]) -> Option<config::Publish> {
+    let index = usize::try_from(publish.number).ok()?.checked_sub(1)?;
+    let target = ports.get(index)?;
+    Some(config::Publish {
+        protocol: publish.written.protocol.number(),
+        address: publish.written.address,
+        ports: publish.written.ports.clone(),
+        target_v4: target.ipv4.addr(),
+        target_v6: target.ipv6.map(|net| net.addr()),
+        target_port: *publish.written.targets.start(),
+    })
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 //! A task for each socket and each client, all on the caller's runtime, until [`Relay::end`]. They share
 //! the limits and one buffer for datagrams; each entry of `--publish` has its own tasks and counts.
 
+use super::listener::Bound;
 use super::origin::Origin;
 use super::reserve::Reserved;
 use super::udp::Door;
 use super::{PublishError, for_dataplane, tcp};
 use crate::api::protocol::{PublishedInfo, RefusalCount};
-use crate::model::{Network, Protocol, Publish};
+use crate::model::{Network, Protocol, Publish, Written};
 use dataplane::config;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -65,7 +67,9 @@ impl Refusal {
 /// The relays of a network.
 #[derive(Debug, Default)]
 pub struct Relay {
-    entries: Vec<Arc<Entry>>,
+    entries: Mutex<Vec<Arc<Entry>>>,
+    /// Once something was published.
+    shared: Mutex<Option<Arc<Shared>>>,
 }
 
 impl Relay {
@@ -75,40 +79,87 @@ impl Relay {
     /// # Errors
     /// The kernel cannot be asked who is who, or the sockets cannot be watched.
     pub fn start(network: &Network, reserved: Reserved) -> Result<Self, PublishError> {
-        if reserved.is_empty() {
-            return Ok(Self::default());
-        }
-        let shared = Arc::new(Shared::new(Origin::open()?));
-        let mut entries = Vec::with_capacity(reserved.entries.len());
+        let relay = Self::default();
         let known = network.publish().iter().zip(for_dataplane(network));
         for ((publish, target), sockets) in known.zip(reserved.entries) {
-            let entry = Arc::new(Entry::new(publish.clone(), target));
-            for (bound, offset) in sockets.into_iter().zip(0..) {
-                let place = Place { entry: entry.clone(), offset, shared: shared.clone() };
-                place.serve(bound.socket).map_err(PublishError::Watch)?;
-            }
-            entries.push(entry);
+            relay.add_entry(publish.clone(), target, sockets)?;
         }
-        Ok(Self { entries })
+        Ok(relay)
     }
 
-    /// Ends everything that is relayed, and gives the ports back.
-    pub async fn end(&self) {
-        for entry in &self.entries {
+    /// Relays whatever connects to one more entry, the last of the network's.
+    ///
+    /// # Errors
+    /// As of [`Self::start`]; then its ports are given back.
+    pub fn add(&self, network: &Network, reserved: Reserved) -> Result<(), PublishError> {
+        let known = network.publish().iter().zip(for_dataplane(network)).last();
+        match (known, reserved.entries.into_iter().next()) {
+            (Some((publish, target)), Some(sockets)) => {
+                self.add_entry(publish.clone(), target, sockets)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn add_entry(
+        &self,
+        publish: Publish,
+        target: config::Publish,
+        sockets: Vec<Bound>,
+    ) -> Result<(), PublishError> {
+        let shared = self.shared()?;
+        let entry = Arc::new(Entry::new(publish, target));
+        for (bound, offset) in sockets.into_iter().zip(0..) {
+            let place = Place { entry: entry.clone(), offset, shared: shared.clone() };
+            if let Err(error) = place.serve(bound.socket) {
+                lock(&entry.tasks).abort_all();
+                return Err(PublishError::Watch(error));
+            }
+        }
+        lock(&self.entries).push(entry);
+        Ok(())
+    }
+
+    fn shared(&self) -> Result<Arc<Shared>, PublishError> {
+        let mut shared = lock(&self.shared);
+        if let Some(shared) = &*shared {
+            return Ok(shared.clone());
+        }
+        let new = Arc::new(Shared::new(Origin::open()?));
+        *shared = Some(new.clone());
+        Ok(new)
+    }
+
+    /// Ends what is relayed of one entry, and gives its ports back.
+    pub async fn remove(&self, written: &Written) {
+        let gone = {
+            let mut entries = lock(&self.entries);
+            let index = entries.iter().position(|entry| entry.publish.written == *written);
+            index.map(|index| entries.remove(index))
+        };
+        if let Some(entry) = gone {
             entry.end().await;
         }
     }
 
-    /// What is published, with the counts, in the order in which it was written.
+    /// Ends everything that is relayed, and gives the ports back.
+    pub async fn end(&self) {
+        let entries = lock(&self.entries).clone();
+        for entry in entries {
+            entry.end().await;
+        }
+    }
+
+    /// What is published, with the counts, in the order in which it was published.
     pub fn status(&self) -> Vec<PublishedInfo> {
-        self.entries.iter().map(|entry| entry.describe()).collect()
+        lock(&self.entries).iter().map(|entry| entry.describe()).collect()
     }
 }
 
 /// As [`Relay::end`], but for the moment until the runtime has seen to it.
 impl Drop for Relay {
     fn drop(&mut self) {
-        for entry in &self.entries {
+        for entry in &*lock(&self.entries) {
             lock(&entry.tasks).abort_all();
         }
     }
@@ -121,6 +172,12 @@ pub(super) struct Shared {
     pub(super) sessions: Arc<Semaphore>,
     /// One datagram on its way; it is never kept across a wait.
     pub(super) buffer: Mutex<Box<[u8]>>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Shared {

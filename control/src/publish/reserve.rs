@@ -31,10 +31,23 @@ impl Reserved {
         if rootless {
             return Err(PublishError::Rootless);
         }
-        check_addresses(network)?;
+        check_addresses(network.publish())?;
         descriptors::make_room(network)?;
         let entries = network.publish().iter().map(|publish| bind_entry(publish, site));
         Ok(Self { entries: entries.collect::<Result<_, _>>()? })
+    }
+
+    /// The same for one more entry of a network that is up.
+    ///
+    /// # Errors
+    /// As of [`Self::bind`].
+    pub fn bind_one(publish: &Publish, site: &Site, rootless: bool) -> Result<Self, PublishError> {
+        if rootless {
+            return Err(PublishError::Rootless);
+        }
+        check_addresses(std::slice::from_ref(publish))?;
+        descriptors::make_room_for(publish.written.ports.len())?;
+        Ok(Self { entries: vec![bind_entry(publish, site)?] })
     }
 
     /// How many ports are held.
@@ -49,9 +62,12 @@ impl Reserved {
 }
 
 /// A host that lets sockets have foreign addresses (`ip_nonlocal_bind`) would let these pass too.
-fn check_addresses(network: &Network) -> Result<(), PublishError> {
+fn check_addresses(published: &[Publish]) -> Result<(), PublishError> {
+    if published.iter().all(|publish| publish.written.address.is_none()) {
+        return Ok(());
+    }
     let mut netlink = Netlink::open()?;
-    for publish in network.publish() {
+    for publish in published {
         let Some(address) = publish.written.address.filter(|one| !one.is_unspecified()) else {
             continue;
         };

@@ -72,6 +72,18 @@ pub enum Refusal {
         format(&[*.0])
     )]
     PublishLastPort(Range),
+    /// A port is to be published that this network translates to already.
+    #[error(
+        "--publish: port {port} is among {}, which this network translates to; choose another port, or \
+         start the network with other --nat-ports",
+        format(&[*.ports])
+    )]
+    PublishTranslated {
+        /// The port.
+        port: u16,
+        /// The ports that are translated to.
+        ports: Range,
+    },
     /// A port is published by this network and belongs to another.
     #[error(
         "--publish: port {port} is taken by the network behind {interface}, which publishes it or \

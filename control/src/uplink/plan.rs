@@ -124,28 +124,12 @@ pub fn choose(
     host: &Host,
     others: &[Entry],
 ) -> Result<Entry, Refusal> {
-    let beyond = |claim: &&Claim| claim.ports.1 > LAST_PORT && claim.needs_rules();
-    if let Some(claim) = wanted.published.iter().find(beyond) {
-        return Err(Refusal::PublishLastPort(claim.ports));
-    }
+    check_last_port(&wanted.published)?;
     let own: BTreeSet<IpAddr> = host.addresses().filter(is_usable).collect();
     if let Some(&foreign) = wanted.snat.iter().find(|address| !own.contains(address)) {
         return Err(Refusal::SnatAddress(foreign));
     }
-    for claim in &wanted.published {
-        for other in others {
-            let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
-            let published = other.published.iter().filter(|one| one.overlaps(claim));
-            let taken = published
-                .map(|one| one.ports)
-                .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
-                .next();
-            if let Some((first, _)) = taken {
-                let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
-                return Err(Refusal::PublishTaken { port, interface });
-            }
-        }
-    }
+    check_claims(&wanted.published, others)?;
     let ports = choose_ports(wanted, others)?;
     let reserved = ports::intersection(&[ports], &host.ephemeral);
     if !reserved.is_empty() && !host.reservable {
@@ -161,6 +145,53 @@ pub fn choose(
         needs: BTreeSet::new(),
         reserved,
     })
+}
+
+/// Can a network that stands publish these from now on?
+///
+/// # Errors
+/// One of them is another network's, or one that this one translates to, or beyond what rules can have.
+pub(super) fn check_more(
+    published: &[Claim],
+    entry: &Entry,
+    others: &[Entry],
+) -> Result<(), Refusal> {
+    check_last_port(published)?;
+    check_claims(published, others)?;
+    match published.iter().find(|claim| meet(claim.ports, entry.ports)) {
+        Some(claim) => {
+            let (port, ports) = (claim.ports.0.max(entry.ports.0), entry.ports);
+            Err(Refusal::PublishTranslated { port, ports })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_last_port(published: &[Claim]) -> Result<(), Refusal> {
+    let beyond = |claim: &&Claim| claim.ports.1 > LAST_PORT && claim.needs_rules();
+    match published.iter().find(beyond) {
+        Some(claim) => Err(Refusal::PublishLastPort(claim.ports)),
+        None => Ok(()),
+    }
+}
+
+/// Does no other network have one of these?
+fn check_claims(published: &[Claim], others: &[Entry]) -> Result<(), Refusal> {
+    for claim in published {
+        for other in others {
+            let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
+            let published = other.published.iter().filter(|one| one.overlaps(claim));
+            let taken = published
+                .map(|one| one.ports)
+                .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
+                .next();
+            if let Some((first, _)) = taken {
+                let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
+                return Err(Refusal::PublishTaken { port, interface });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn choose_ports(wanted: &Wanted, others: &[Entry]) -> Result<Range, Refusal> {

@@ -1,10 +1,12 @@
 //! What is asked about one network?
 
-use super::{Client, ClientError, LONG_PATIENCE};
-use crate::api::paths;
+use super::{Client, ClientError, LONG_PATIENCE, read};
+use crate::api::change::{LimitsInfo, NewFdb, NewPublished, NewRule, RuleId};
+use crate::api::paths::{self, segment};
 use crate::api::protocol::{FdbInfo, NetworkInfo, PortInfo, PublishedInfo, RulesInfo, TablesInfo};
 use hyper::Method;
 use hyper::body::Bytes;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The way to one network.
@@ -67,13 +69,87 @@ impl NetworkClient {
         self.ask(Method::GET, paths::TABLES)
     }
 
+    /// Publishes a port of the host; returns it in full.
+    ///
+    /// # Errors
+    /// As of [`Self::info`]; it is as it was then, as with the changes below.
+    pub fn publish(&self, publish: &str) -> Result<NewPublished, ClientError> {
+        let new = NewPublished { publish: publish.to_owned() };
+        self.change(Method::POST, &self.target(paths::PUBLISHED, ""), &new, read)
+    }
+
+    /// Does not publish it any more.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn unpublish(&self, publish: &str) -> Result<(), ClientError> {
+        let target = self.target(paths::PUBLISHED_ONE, "").replace("{spec}", &segment(publish));
+        self.change(Method::DELETE, &target, &(), nothing)
+    }
+
+    /// Adds a rule.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn add_rule(&self, new: &NewRule) -> Result<RuleId, ClientError> {
+        self.change(Method::POST, &self.target(paths::RULES, ""), new, read)
+    }
+
+    /// Removes the rule at a place, from 0.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn remove_rule(&self, id: usize) -> Result<(), ClientError> {
+        let target = self.target(paths::RULE, "").replace("{id}", &id.to_string());
+        self.change(Method::DELETE, &target, &(), nothing)
+    }
+
+    /// Gives a port these limits and no others.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn set_limits(&self, port: &str, limits: LimitsInfo) -> Result<(), ClientError> {
+        let target = self.target(paths::LIMITS, "").replace("{port}", &segment(port));
+        self.change(Method::PUT, &target, &limits, nothing)
+    }
+
+    /// Adds an entry to the MAC table.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn add_fdb(&self, new: &NewFdb) -> Result<(), ClientError> {
+        self.change(Method::POST, &self.target(paths::FDB, ""), new, nothing)
+    }
+
+    /// Removes an entry that was added to the MAC table.
+    ///
+    /// # Errors
+    /// As of [`Self::publish`].
+    pub fn remove_fdb(&self, mac: &str) -> Result<(), ClientError> {
+        let target = self.target(paths::FDB, &format!("mac={}", segment(mac)));
+        self.change(Method::DELETE, &target, &(), nothing)
+    }
+
+    fn change<T>(
+        &self,
+        method: Method,
+        target: &str,
+        body: &impl Serialize,
+        read: impl FnOnce(&str, &[u8]) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        let body = match method {
+            Method::DELETE => Bytes::new(),
+            _ => serde_json::to_vec(body).map_err(ClientError::Body)?.into(),
+        };
+        self.client.exchange(method, target, body, LONG_PATIENCE, read)
+    }
+
     /// Ends it, and waits until it is gone.
     ///
     /// # Errors
     /// As of [`Self::info`]; some of it may be left then.
     pub fn delete(&self) -> Result<(), ClientError> {
         let target = self.target(paths::NETWORK, "");
-        let nothing = |_: &str, _: &[u8]| Ok(());
         self.client.exchange(Method::DELETE, &target, Bytes::new(), LONG_PATIENCE, nothing)
     }
 
@@ -91,4 +167,9 @@ impl NetworkClient {
         let path = paths::of(path, &self.network);
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
+}
+
+/// Reads an answer that says nothing.
+fn nothing(_: &str, _: &[u8]) -> Result<(), ClientError> {
+    Ok(())
 }

@@ -9,11 +9,12 @@
 //! | `socket` | where does one listen? |
 //! | `clients` | who may be served at one time, and how long is one waited for? |
 //! | `routes` | which requests are answered, and by whom? |
-//! | `process`, `networks`, [`flow::serve`](super::flow::serve) | how? |
+//! | `process`, `networks`, `changes`, [`flow::serve`](super::flow::serve) | how? |
 //! | `body` | what does a client send beside its question? |
 //! | `problem` | how is a request refused? |
 
 mod body;
+pub(super) mod changes;
 mod clients;
 pub(super) mod networks;
 mod problem;
@@ -25,6 +26,7 @@ pub use body::MAX_BODY;
 pub use clients::{MAX_CLIENTS, Patience};
 pub use socket::{BindError, bind, open_to};
 
+use super::change::{Changed, Edit};
 use super::creation::{Created, NewNetwork};
 use super::flow::serve::FlowPages;
 use super::protocol::{
@@ -88,6 +90,11 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
+    /// Changes it, for its next frame. Takes its time.
+    ///
+    /// # Errors
+    /// Why it is as it was before.
+    fn change(&self, edit: Edit) -> Result<Changed, Problem>;
 }
 
 /// What every request is answered with.

@@ -3,7 +3,7 @@
 //! One list: from it come the router, the words for a wrong method or path, and what the description
 //! of the api is compared with.
 
-use super::{Served, networks, process};
+use super::{Served, changes, networks, process};
 use crate::api::flow::serve as flows;
 use crate::api::paths;
 use crate::api::protocol::Problem;
@@ -40,6 +40,11 @@ impl Route {
         Self { router: self.router.delete(handler), ..self }
     }
 
+    fn put<H: Handler<T, Served>, T: 'static>(mut self, handler: H) -> Self {
+        self.methods.push(Method::PUT);
+        Self { router: self.router.put(handler), ..self }
+    }
+
     /// The methods in words.
     fn takes(&self) -> String {
         self.methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
@@ -59,9 +64,12 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::at(paths::NETWORKS).get(networks::list).post(networks::create),
         Route::at(paths::NETWORK).get(networks::describe).delete(networks::delete),
         Route::at(paths::PORTS).get(networks::ports),
-        Route::at(paths::FDB).get(networks::fdb),
-        Route::at(paths::PUBLISHED).get(networks::published),
-        Route::at(paths::RULES).get(networks::rules),
+        Route::at(paths::LIMITS).put(changes::set_limits),
+        Route::at(paths::FDB).get(networks::fdb).post(changes::add_fdb).delete(changes::remove_fdb),
+        Route::at(paths::PUBLISHED).get(networks::published).post(changes::publish),
+        Route::at(paths::PUBLISHED_ONE).delete(changes::unpublish),
+        Route::at(paths::RULES).get(networks::rules).post(changes::add_rule),
+        Route::at(paths::RULE).delete(changes::remove_rule),
         Route::at(paths::TABLES).get(networks::tables),
         Route::at(paths::FLOWS).get(flows::list).delete(flows::remove),
         Route::at(paths::FLOW_COUNT).get(flows::count),

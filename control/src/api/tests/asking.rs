@@ -1,12 +1,14 @@
 //! What the client asks, the server answers.
 
 use super::super::SOCKET_NAME;
+use super::super::change::{Edit, LimitsInfo, NewFdb, NewRule};
 use super::super::client::{Client, ClientError};
 use super::super::creation::NewNetwork;
 use super::super::flow::tests::{flows, infos};
 use super::super::flow::{Flow, FlowFilter, FlowInfo};
 use super::super::server::{self, Network};
 use super::{OnePort, Served};
+use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 
@@ -205,4 +207,38 @@ fn a_long_table_is_listed_whole() {
     assert_eq!(all.len(), 21_000);
     let page: Vec<_> = infos().into_iter().cycle().take(700).collect();
     assert!(all.chunks(700).all(|told| told == page));
+}
+
+#[test]
+fn changes_arrive_as_they_were_asked_for() {
+    let served = Served::new(true);
+    let network = served.network();
+    let published = network.publish("[::1]:53:ub0-1:53").unwrap();
+    assert_eq!(published.publish, "[::1]:53:ub0-1:53/tcp");
+    network.unpublish("[::1]:8000-8009:ub0-1:80-89/udp").unwrap();
+    let new = NewRule { rule: "verdict = 'drop'".to_owned(), path: None, at: Some(7) };
+    assert_eq!(network.add_rule(&new).unwrap().id, 7);
+    network.remove_rule(0).unwrap();
+    let limits = LimitsInfo { bytes_out: NonZeroU64::new(9), ..LimitsInfo::default() };
+    network.set_limits("a b/c", limits).unwrap();
+    let entry = NewFdb { mac: "02:00:00:00:00:10".to_owned(), port: "ub0".to_owned() };
+    network.add_fdb(&entry).unwrap();
+    network.remove_fdb(&entry.mac).unwrap();
+    let expected = [
+        Edit::Unpublish("[::1]:8000-8009:ub0-1:80-89/udp".to_owned()),
+        Edit::RemoveRule(0),
+        Edit::SetLimits("a b/c".to_owned(), limits),
+        Edit::AddFdb(entry.clone()),
+        Edit::RemoveFdb(entry.mac),
+    ];
+    assert_eq!(*served.edits.lock().unwrap(), expected);
+}
+
+#[test]
+fn an_answer_to_what_was_made_says_where_it_is() {
+    let served = Served::new(true);
+    let body = r#"{"publish": "[::1]:53:ub0-1:53"}"#;
+    let answer = served.raw_with("POST", "/v1/networks/ub0/published", body);
+    let place = "location: /v1/networks/ub0/published/%5B::1%5D:53:ub0-1:53%2Ftcp\r\n";
+    assert!(answer.contains(place), "{answer}");
 }

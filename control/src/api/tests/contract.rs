@@ -54,15 +54,39 @@ fn unchunked(mut body: &str) -> String {
     whole
 }
 
+/// Where an operation is asked for, with something in each of its places.
+fn target(operation: &Operation<'_>, network: &str) -> String {
+    let path = paths::of(operation.path, network);
+    let path = path.replace("{spec}", "8080%3Aub0-1%3A80%2Ftcp").replace("{port}", "ub0-1");
+    let query = if operation.path == paths::FDB && operation.method == "DELETE" {
+        "?mac=02:00:00:00:00:10"
+    } else {
+        ""
+    };
+    path.replace("{id}", "0") + query
+}
+
+/// What a change is asked for with.
+fn change(path: &str) -> &'static str {
+    match path {
+        paths::PUBLISHED => r#"{"publish": "8080:ub0-1:80"}"#,
+        paths::RULES => r#"{"rule": "verdict = 'drop'", "at": 0}"#,
+        paths::LIMITS => r#"{"flows": 5, "bytes_in": null}"#,
+        paths::FDB => r#"{"mac": "02:00:00:00:00:10", "port": "ub0-1"}"#,
+        _ => "",
+    }
+}
+
 /// All operations but the one that ends the server, once each.
-fn ask_all(served: &Served, network: &str, body: &str) -> Vec<(String, u16)> {
+fn ask_all(served: &Served, network: &str, new: &str) -> Vec<(String, u16)> {
     let description = Description::read(OPENAPI);
     let mut statuses = Vec::new();
     for operation in description.operations() {
         if operation.path == paths::STOP {
             continue;
         }
-        let target = paths::of(operation.path, network);
+        let target = target(&operation, network);
+        let body = if operation.path == paths::NETWORKS { new } else { change(operation.path) };
         let status = ask(served, &description, &operation, &target, body);
         statuses.push((format!("{} {}", operation.method, operation.path), status));
     }
@@ -75,7 +99,10 @@ fn answers_are_as_they_are_described() {
     for (operation, status) in statuses {
         let expected = match &*operation {
             "POST /v1/networks" => 201,
-            "DELETE /v1/networks/{network}" => 204,
+            "POST /v1/networks/{network}/published" | "POST /v1/networks/{network}/rules" => 201,
+            "POST /v1/networks/{network}/fdb" | "DELETE /v1/networks/{network}/fdb" => 204,
+            "DELETE /v1/networks/{network}/flows" => 200,
+            _ if operation.starts_with("PUT") || operation.starts_with("DELETE") => 204,
             _ => 200,
         };
         assert_eq!(status, expected, "{operation}");
@@ -86,8 +113,9 @@ fn answers_are_as_they_are_described() {
 fn answers_about_a_stopped_dataplane_and_an_unknown_network_are_as_they_are_described() {
     let stopped = ask_all(&Served::new(false), "ub0", r#"{"name": "late", "ports": 1}"#);
     let count = |status| stopped.iter().filter(|(_, other)| *other == status).count();
-    // The MAC table, how full all are, and flows in four ways; and a network that comes too late.
-    assert_eq!((count(503), count(500)), (7, 1), "{stopped:?}");
+    // The MAC table, how full all are, and flows in four ways; seven changes; and a network that comes
+    // too late.
+    assert_eq!((count(503), count(500)), (14, 1), "{stopped:?}");
     let unknown = ask_all(&Served::new(true), "web", r#"{"name": "ub0", "ports": 1}"#);
     let about_it = unknown.iter().filter(|(operation, _)| operation.contains("{network}"));
     assert!(about_it.clone().all(|(_, status)| *status == 404), "{unknown:?}");
@@ -113,6 +141,46 @@ fn refusals_are_as_they_are_described() {
     {
         let target = paths::of(path, "ub0") + "?colour=red";
         assert_eq!(ask(&served, &description, find(method, path), &target, ""), 400);
+    }
+}
+
+#[test]
+fn refused_changes_are_as_they_are_described() {
+    let served = Served::new(true);
+    let description = Description::read(OPENAPI);
+    let operations = description.operations();
+    for (method, path, place, body, status) in [
+        ("POST", paths::PUBLISHED, "", "{", 400),
+        ("POST", paths::PUBLISHED, "", r#"{"publish": ""}"#, 400),
+        ("POST", paths::PUBLISHED, "", r#"{"publish": "22:ub0-1:22"}"#, 409),
+        ("POST", paths::RULES, "", r#"{"rules": ""}"#, 400),
+        ("DELETE", paths::RULE, "first", "", 400),
+        ("DELETE", paths::RULE, "7", "", 404),
+        ("PUT", paths::LIMITS, "ub0-1", r#"{"flows": 0}"#, 400),
+        ("PUT", paths::LIMITS, "ub0-1", r#"{"flow": 5}"#, 400),
+        ("POST", paths::FDB, "", r#"{"mac": "02:00:00:00:00:10"}"#, 400),
+        ("DELETE", paths::FDB, "", "", 400),
+    ] {
+        let is_it = |one: &&Operation<'_>| one.method == method && one.path == path;
+        let operation = operations.iter().find(is_it).unwrap();
+        let target = paths::of(path, "ub0").replace("{id}", place).replace("{port}", place);
+        let answered = ask(&served, &description, operation, &target, body);
+        assert_eq!(answered, status, "{method} {target} {body}");
+    }
+    assert!(served.edits.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_a_change_is_asked_for_with_is_as_it_is_described() {
+    let description = Description::read(OPENAPI);
+    for (schema, path) in [
+        ("NewPublished", paths::PUBLISHED),
+        ("NewRule", paths::RULES),
+        ("Limits", paths::LIMITS),
+        ("NewFdbEntry", paths::FDB),
+    ] {
+        let value = serde_json::from_str(change(path)).unwrap();
+        description.fits_schema(schema, &value).unwrap();
     }
 }
 

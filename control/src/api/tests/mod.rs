@@ -10,6 +10,7 @@ mod asking;
 mod contract;
 mod patience;
 
+use super::change::{Changed, Edit, LimitsInfo, NewPublished, NewRule};
 use super::client::{Client, NetworkClient};
 use super::creation::{ClearedInfo, Created, NewNetwork};
 use super::flow::Flow;
@@ -24,6 +25,7 @@ use axum::http::StatusCode;
 use dataplane::engine::{EngineStopped, FlowKey};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
+use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -37,6 +39,8 @@ struct OnePort {
     /// Pages of flows; the last may be one that cannot be read.
     pages: Vec<Result<Vec<Flow>, ()>>,
     removed: Arc<Mutex<Vec<FlowKey>>>,
+    /// Those that were made and have nothing to tell.
+    edits: Arc<Mutex<Vec<Edit>>>,
 }
 
 impl Network for OnePort {
@@ -67,6 +71,7 @@ impl Network for OnePort {
             ipv6: None,
             mtu: 1500,
             offloads: vec!["csum".to_owned()],
+            limits: LimitsInfo { flows: NonZeroU64::new(5), ..LimitsInfo::default() },
             counters: counters(),
             ring_drops: None,
         }]
@@ -133,6 +138,26 @@ impl Network for OnePort {
         Box::new(pages.map(|page| page.map_err(|()| EngineStopped)))
     }
 
+    fn change(&self, edit: Edit) -> Result<Changed, Problem> {
+        let refuse = |status, detail: &str| Err(Problem::new(status, detail));
+        match edit {
+            _ if !self.running => refuse(StatusCode::SERVICE_UNAVAILABLE, "it has stopped"),
+            Edit::Publish(NewPublished { publish }) if publish.is_empty() => {
+                refuse(StatusCode::BAD_REQUEST, "nothing is no port")
+            }
+            Edit::Publish(NewPublished { publish }) if publish.starts_with("22:") => {
+                refuse(StatusCode::CONFLICT, "it is in use")
+            }
+            Edit::Publish(new) => Ok(Changed::Published(new.publish + "/tcp")),
+            Edit::AddRule(NewRule { at, .. }) => Ok(Changed::Rule(at.unwrap_or(1))),
+            Edit::RemoveRule(1..) => refuse(StatusCode::NOT_FOUND, "there is one rule"),
+            edit => {
+                self.edits.lock().unwrap().push(edit);
+                Ok(Changed::Done)
+            }
+        }
+    }
+
     fn flow_count(&self) -> Result<usize, EngineStopped> {
         if self.running { Ok(3) } else { Err(EngineStopped) }
     }
@@ -153,7 +178,8 @@ impl OnePort {
     fn new(running: bool) -> Self {
         let [a, b, c] = flows().try_into().unwrap();
         let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
-        Self { running, pages: pages.into_iter().map(Ok).collect(), removed: Arc::default() }
+        let pages = pages.into_iter().map(Ok).collect();
+        Self { running, pages, removed: Arc::default(), edits: Arc::default() }
     }
 }
 
@@ -230,6 +256,7 @@ struct Served {
     socket: PathBuf,
     end: Arc<Notify>,
     removed: Arc<Mutex<Vec<FlowKey>>>,
+    edits: Arc<Mutex<Vec<Edit>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -246,6 +273,7 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join(super::SOCKET_NAME);
         let (end, removed) = (Arc::new(Notify::new()), Arc::clone(&network.removed));
+        let edits = Arc::clone(&network.edits);
         let house = Arc::new(House { network: Arc::new(network), end: end.clone() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let listener = {
@@ -257,7 +285,7 @@ impl Served {
             let until = async move { until.notified().await };
             runtime.block_on(server::serve(listener, house, patience, until));
         });
-        Self { _folder: folder, socket, end, removed, thread: Some(thread) }
+        Self { _folder: folder, socket, end, removed, edits, thread: Some(thread) }
     }
 
     fn client(&self) -> Client {

@@ -7,7 +7,7 @@ mod router_options;
 mod rules_file;
 
 pub(super) use options::Options;
-pub(super) use rules_file::RulesFileError;
+pub(super) use rules_file::{RulesFileError, read as read_rules};
 
 use super::exit::CliError;
 use super::logs;

@@ -38,7 +38,7 @@ pub enum RulesFileError {
 ///
 /// # Errors
 /// [`RulesFileError`] if that cannot be done.
-pub(super) fn read(path: &Path) -> Result<RulesFile, RulesFileError> {
+pub(in crate::cli) fn read(path: &Path) -> Result<RulesFile, RulesFileError> {
     let unreadable = |source| RulesFileError::Unreadable { path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
