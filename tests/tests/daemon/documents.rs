@@ -66,12 +66,20 @@ fn described(host: &Host) {
     let description = Description::read(&text);
     let mut reads = 0;
     for operation in description.operations() {
-        let path = operation.path.replace("{network}", "web");
+        let path = operation.path.replace("{network}", "web").replace("{port}", "web-1");
         let (network, body) = match (&*operation.method, operation.path) {
             ("GET", _) => (path, ""),
             ("POST", "/v1/networks") => (path, r#"{"name": "other", "ports": 1}"#),
             ("POST", "/v1/networks/{network}/flows/flush") => (path, ""),
             ("DELETE", "/v1/networks/{network}/flows") => (path, ""),
+            ("POST", "/v1/networks/{network}/published") => (path, r#"{"publish": "81:web-2:81"}"#),
+            ("POST", "/v1/networks/{network}/rules") => {
+                (path, r#"{"rule": "to = 'web-1'\nverdict = 'accept'"}"#)
+            }
+            ("POST", "/v1/networks/{network}/fdb") => {
+                (path, r#"{"mac": "02:00:00:00:00:10", "port": "web-1"}"#)
+            }
+            ("PUT", "/v1/networks/{network}/ports/{port}/limits") => (path, r#"{"flows": 1000}"#),
             // At the end, below.
             ("DELETE", _) | ("POST", "/v1/stop") => continue,
             (method, path) => panic!("{method} {path} is not tried here"),
