@@ -92,7 +92,7 @@ impl Relay {
     /// # Errors
     /// As of [`Self::start`]; then its ports are given back.
     pub fn add(&self, network: &Network, reserved: Reserved) -> Result<(), PublishError> {
-        let known = network.publish().iter().zip(for_dataplane(network)).last();
+        let known = network.publish().iter().zip(for_dataplane(network)).next_back();
         match (known, reserved.entries.into_iter().next()) {
             (Some((publish, target)), Some(sockets)) => {
                 self.add_entry(publish.clone(), target, sockets)

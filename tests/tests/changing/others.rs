@@ -4,9 +4,11 @@ use super::talk::Talk;
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::product::binary;
 use udp_bridge_tests::host::traffic::{End, pings_once};
 
 pub(super) fn add_to(suite: &mut Suite) {
@@ -14,6 +16,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("rules_keep_their_order_and_their_words", order);
     suite.add("a_rule_that_makes_no_sense_changes_nothing", refused_rules);
     suite.add("limits_hold_for_one_port_alone_and_are_listed", limits);
+    suite.add("the_examples_of_the_page_run_as_they_stand", examples);
     suite.add("entries_of_the_mac_table_are_added_moved_and_removed", fdb);
 }
 
@@ -151,6 +154,22 @@ fn limits(host: &Host) {
     assert_eq!(host.udp_bridge("limit set ub0-9 --flows 1").code(), Some(127));
     assert_eq!(host.udp_bridge("limit set ub0-1 --flows 0").code(), Some(2));
     assert_eq!(host.udp_bridge("limit set ub0-1").code(), Some(2));
+}
+
+const PAGE: &str = include_str!("../../../docs/live.md");
+
+fn examples(host: &Host) {
+    let block = PAGE.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let program = binary().display().to_string();
+    let script = format!("set -eu\nudp-bridge() {{ {program} \"$@\"; }}\n{block}");
+    host.finish(Command::new("bash").args(["-c", &script])).ok();
+    // What is left of it: two ports and a rule.
+    let told = host.udp_bridge("ports").ok().stdout;
+    assert!(told.contains("*:8080") && told.contains("127.0.0.1:5300"), "{told}");
+    assert!(!told.contains("8081"), "{told}");
+    let told = json(host, "rules ub0 --json");
+    assert_eq!(told["rules"].as_array().map(Vec::len), Some(1), "{told}");
+    host.udp_bridge("down").ok();
 }
 
 fn fdb(host: &Host) {
