@@ -29,6 +29,7 @@
 
 pub mod client;
 pub mod creation;
+pub mod file;
 pub mod flow;
 pub mod paths;
 pub mod protocol;

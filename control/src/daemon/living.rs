@@ -16,7 +16,9 @@ use crate::topology::{Endpoint, FollowError, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
 use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
+use std::collections::{BTreeMap, BTreeSet};
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -51,19 +53,25 @@ impl Totals {
 
 /// A running network.
 pub(super) struct Living {
-    network: NetworkInfo,
-    since: Instant,
-    handle: Handle,
-    relay: Relay,
+    pub(super) network: NetworkInfo,
+    pub(super) since: Instant,
+    pub(super) handle: Handle,
+    pub(super) relay: Relay,
+    /// What a network of a file publishes, by its text.
+    pub(super) relays: Mutex<BTreeMap<String, Relay>>,
+    /// The ids of ports that were taken out on purpose.
+    pub(super) removed: Mutex<BTreeSet<u16>>,
+    /// How many ports there are, the host's not counted.
+    pub(super) ports: AtomicUsize,
     /// Taken out when the network ends.
-    topology: Mutex<Option<Topology>>,
+    pub(super) topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
-    gone: Mutex<Vec<bool>>,
+    pub(super) gone: Mutex<Vec<bool>>,
     /// Which tables were full at the last look.
     fullness: Mutex<Fullness>,
-    site: Site,
+    pub(super) site: Site,
     /// What the router was told last.
-    router: Mutex<Option<RouterConfig>>,
+    pub(super) router: Mutex<Option<RouterConfig>>,
     /// Why it is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -83,6 +91,9 @@ impl Living {
             since: Instant::now(),
             handle,
             relay,
+            relays: Mutex::default(),
+            removed: Mutex::default(),
+            ports: AtomicUsize::new(topology.ports.len()),
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             fullness: Mutex::default(),
             topology: Mutex::new(Some(topology)),
@@ -117,6 +128,10 @@ impl Living {
     /// Ends what is relayed, and gives the host's ports back.
     pub(super) async fn end_relay(&self) {
         self.relay.end().await;
+        let relays = std::mem::take(&mut *lock(&self.relays));
+        for relay in relays.into_values() {
+            relay.end().await;
+        }
     }
 
     /// What was made, to be removed; `None` the second time.
@@ -139,9 +154,18 @@ impl Living {
     /// Looks at all ports, and logs those that died since the last look.
     pub(super) fn look(&self) -> Totals {
         self.remove_abandoned();
-        let ports = self.handle.ports();
+        let removed = lock(&self.removed).clone();
+        let mut ports = self.handle.ports();
+        ports.retain(|port| port.alive || !removed.contains(&port.id.0));
         let mut totals = Totals { ports: ports.len(), ..Totals::default() };
-        for (port, was_gone) in ports.iter().zip(lock(&self.gone).iter_mut()) {
+        let mut gone = lock(&self.gone);
+        for port in &ports {
+            if gone.len() <= port.id.index() {
+                gone.resize(port.id.index() + 1, false);
+            }
+            let was_gone = &mut gone[port.id.index()];
+            // Another one may have its number since.
+            *was_gone &= !port.alive;
             totals.received_frames += port.counters.received;
             totals.received_bytes += port.counters.received_bytes;
             totals.dropped_frames += port.counters.dropped_total();
@@ -151,6 +175,7 @@ impl Living {
                 tracing::warn!("port {} is gone: its namespace or device was removed", port.name);
             }
         }
+        drop(gone);
         for full in lock(&self.fullness).look(&ports) {
             tracing::warn!("{full}");
         }
@@ -162,7 +187,9 @@ impl Living {
     /// # Errors
     /// The rules or settings could not be changed, or not all; the next call makes the others.
     pub(super) fn follow(&self) -> Result<(), FollowError> {
-        let followed = lock(&self.topology).as_mut().map(|topology| topology.follow(&self.site));
+        // Held to the end, so that nobody tells the router something newer meanwhile.
+        let mut topology = lock(&self.topology);
+        let followed = topology.as_mut().map(|topology| topology.follow(&self.site));
         if let Some((router, caveats)) = followed.transpose()?.flatten() {
             self.tell_router(router, &caveats);
         }
@@ -190,7 +217,8 @@ impl Living {
         // Whoever follows the host with it may wait for others; the next look is soon.
         let Ok(topology) = self.topology.try_lock() else { return };
         let Some(topology) = &*topology else { return };
-        let known = endpoints(topology).zip(self.handle.ports());
+        let ports = self.handle.ports();
+        let known = statuses(topology, &ports);
         for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
             // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
             drop(self.handle.remove(port.id));
@@ -200,16 +228,19 @@ impl Living {
 
 impl server::Network for Living {
     fn network(&self) -> NetworkInfo {
-        NetworkInfo { uptime_seconds: self.since.elapsed().as_secs(), ..self.network.clone() }
+        NetworkInfo {
+            uptime_seconds: self.since.elapsed().as_secs(),
+            ports: self.ports.load(Ordering::Relaxed),
+            ..self.network.clone()
+        }
     }
 
     fn ports(&self) -> Vec<PortInfo> {
         let topology = lock(&self.topology);
         let Some(topology) = &*topology else { return Vec::new() };
         let isolated = |status: &PortStatus| topology.network.is_isolated(status.id.0.into());
-        endpoints(topology)
-            .zip(self.handle.ports())
-            .map(|(made, status)| join(made, &status, isolated(&status)))
+        statuses(topology, &self.handle.ports())
+            .map(|(made, status)| join(made, status, isolated(status)))
             .collect()
     }
 
@@ -217,15 +248,18 @@ impl server::Network for Living {
         let mut entries = self.handle.fdb().ok()?;
         entries.sort_by_key(|entry| (entry.port, entry.kind == FdbKind::Learned, entry.mac));
         let topology = lock(&self.topology);
-        let names: Vec<_> = topology.iter().flat_map(endpoints).map(|made| &made.name).collect();
+        let made = topology.iter().flat_map(endpoints).map(|made| (made.number, &made.name));
+        let names: BTreeMap<_, _> = made.collect();
         let named = entries.iter().filter_map(|entry| {
-            names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
+            names.get(&entry.port.0).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
     }
 
     fn published(&self) -> Vec<PublishedInfo> {
-        self.relay.status()
+        let relays = lock(&self.relays);
+        let all = std::iter::once(&self.relay).chain(relays.values());
+        all.flat_map(Relay::status).collect()
     }
 
     fn rules(&self) -> RulesInfo {
@@ -241,7 +275,12 @@ impl server::Network for Living {
 
     fn port_names(&self) -> Vec<String> {
         let topology = lock(&self.topology);
-        topology.iter().flat_map(endpoints).map(|made| made.name.clone()).collect()
+        let mut names = Vec::new();
+        for made in topology.iter().flat_map(endpoints) {
+            names.resize(names.len().max(usize::from(made.number) + 1), String::new());
+            names[usize::from(made.number)].clone_from(&made.name);
+        }
+        names
     }
 
     fn flows(&self) -> FlowPages {
@@ -276,6 +315,15 @@ fn flow_pages(handle: Handle) -> FlowPages {
 /// All endpoints in the order of the switch's ports.
 fn endpoints(topology: &Topology) -> impl Iterator<Item = &Endpoint> {
     std::iter::once(&topology.host).chain(&topology.ports)
+}
+
+/// The endpoints with what is known of their ports.
+fn statuses<'a>(
+    topology: &'a Topology,
+    ports: &'a [PortStatus],
+) -> impl Iterator<Item = (&'a Endpoint, &'a PortStatus)> {
+    let status = |made: &Endpoint| ports.get(usize::from(made.number));
+    endpoints(topology).filter_map(move |made| Some((made, status(made)?)))
 }
 
 fn describe(topology: &Topology, rootless: bool) -> NetworkInfo {
@@ -321,6 +369,6 @@ fn locate(entry: &FdbEntry, port: String) -> FdbInfo {
 }
 
 /// What these locks guard is consistent at any time, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,8 +2,8 @@
 
 use crate::api::protocol::{Hits, RuleInfo, RulesInfo};
 use crate::model::rules::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
-use crate::model::{Network, NetworkName};
-use dataplane::config::Rule;
+use crate::model::Network;
+use dataplane::config::{Place, Rule};
 use dataplane::filter;
 
 /// The rules of a network as they run, with what the engine counted, if it did: it asks nobody where
@@ -12,7 +12,7 @@ pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesI
     let config = network.filter();
     let hits = hits.filter(|_| config.decides());
     let mut rules: Vec<_> =
-        config.rules.iter().map(|rule| describe_rule(rule, network.name())).collect();
+        config.rules.iter().map(|rule| describe_rule(rule, network)).collect();
     for (rule, count) in rules.iter_mut().zip(hits.iter().flat_map(|hits| &hits.rules)) {
         rule.hits = Some(told(*count));
     }
@@ -30,11 +30,18 @@ fn told(count: filter::Count) -> Hits {
     Hits { packets: count.packets, bytes: count.bytes }
 }
 
-fn describe_rule(rule: &Rule, network: &NetworkName) -> RuleInfo {
+fn place_of(place: Place, network: &Network) -> String {
+    match place {
+        Place::Port(port) => network.port_name(port.0.into()),
+        other => place_in_words(other, network.name()),
+    }
+}
+
+fn describe_rule(rule: &Rule, network: &Network) -> RuleInfo {
     RuleInfo {
         place: rule.place.clone(),
-        from: rule.from.map(|place| place_in_words(place, network)),
-        to: rule.to.map(|place| place_in_words(place, network)),
+        from: rule.from.map(|place| place_of(place, network)),
+        to: rule.to.map(|place| place_of(place, network)),
         protocol: rule.protocol.map(protocol_in_words),
         sources: rule.sources.clone(),
         destinations: rule.destinations.clone(),

@@ -7,9 +7,11 @@ use super::living::Living;
 use super::{EndError, StartError};
 use crate::api::SOCKET_NAME;
 use crate::api::server;
-use crate::model::{NetworkRequest, UplinkKind};
+use crate::model::{Network, NetworkRequest, UplinkKind};
 use crate::publish::{Relay, Reserved};
-use crate::topology::{self, ApplyError, Cleared, Plan, PlanError, Site, Topology, Warning};
+use crate::topology::{
+    self, ApplyError, Cleared, Plan, PlanError, Sandboxes, Site, Topology, Warning,
+};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
 use std::io;
@@ -29,6 +31,8 @@ pub(super) enum Door {
     Own,
     /// At the daemon's, to which a link in its folder leads.
     Daemons,
+    /// At that of an `up -f`, to which a link in its folder leads.
+    Files,
 }
 
 /// Under which circumstances networks are made.
@@ -76,11 +80,37 @@ impl Made {
     ) -> Result<Self, StartError> {
         let Circumstances { site, rootless, door } = circumstances;
         let request = &fit_for(request, *rootless)?;
-        let Standing { plan, reserved, mut topology, cleared } = make(request, site, *rootless)?;
-        match Parts::new(&mut topology, &plan, site, *door, reserved) {
+        let standing = make(request, site, *rootless)?;
+        Self::of(standing, site, *rootless, *door)
+    }
+
+    /// Makes a network of a file, of which nothing is left of a dead process any more. As of
+    /// [`Self::new`] otherwise.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub(super) fn declared(
+        network: Network,
+        circumstances: &Circumstances,
+    ) -> Result<Self, StartError> {
+        let Circumstances { site, rootless, door } = circumstances;
+        let plan = Plan::of(network);
+        let topology = topology::apply(&plan, site)?;
+        let standing = Standing { plan, reserved: Reserved::default(), topology, cleared: None };
+        Self::of(standing, site, *rootless, *door)
+    }
+
+    fn of(
+        standing: Standing,
+        site: &Site,
+        rootless: bool,
+        door: Door,
+    ) -> Result<Self, StartError> {
+        let Standing { plan, reserved, mut topology, cleared } = standing;
+        match Parts::new(&mut topology, &plan, site, door, reserved) {
             Ok(Parts { listener, relay, forwarding, router }) => {
                 let handle = forwarding.handle();
-                let living = Living::new(topology, handle, relay, *rootless, site, router);
+                let living = Living::new(topology, handle, relay, rootless, site, router);
                 let running = Running { living: Arc::new(living), forwarding };
                 Ok(Self { running, cleared, listener })
             }
@@ -152,7 +182,11 @@ fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
     if door == Door::Own {
         return Ok(Some(server::bind(&path)?));
     }
-    symlink(Path::new("..").join(SOCKET_NAME), &path)
+    let target = match door {
+        Door::Files => Path::new("..").join(Sandboxes::folder_name()).join(SOCKET_NAME),
+        Door::Own | Door::Daemons => Path::new("..").join(SOCKET_NAME),
+    };
+    symlink(target, &path)
         .map_err(|source| StartError::Link { path, source })?;
     Ok(None)
 }

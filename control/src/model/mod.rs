@@ -7,6 +7,7 @@
 pub mod declared;
 mod error;
 mod fault;
+mod members;
 mod name;
 mod network;
 mod problem;
@@ -25,6 +26,7 @@ pub use declared::{
 pub use error::ModelError;
 pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
 pub use name::{InterfaceName, NetworkName, SandboxName};
+pub use members::{Member, Named};
 pub(crate) use network::room;
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use problem::Problem;

@@ -54,8 +54,7 @@ use dataplane::config;
 pub fn for_dataplane(network: &Network) -> Vec<config::Publish> {
     let Interfaces { ports, .. } = interfaces(network);
     let entry = |publish: &Publish| {
-        let index = usize::try_from(publish.number).ok()?.checked_sub(1)?;
-        let target = ports.get(index)?;
+        let target = ports.get(&publish.number)?;
         Some(config::Publish {
             protocol: publish.written.protocol.number(),
             address: publish.written.address,
@@ -65,7 +64,7 @@ pub fn for_dataplane(network: &Network) -> Vec<config::Publish> {
             target_port: *publish.written.targets.start(),
         })
     };
-    // The model has proven that each names a port of the network.
+    // The model has proven that each names a port of the network; one that is not made yet is led nowhere.
     network.publish().iter().filter_map(entry).collect()
 }
 

@@ -124,28 +124,12 @@ pub fn choose(
     host: &Host,
     others: &[Entry],
 ) -> Result<Entry, Refusal> {
-    let beyond = |claim: &&Claim| claim.ports.1 > LAST_PORT && claim.needs_rules();
-    if let Some(claim) = wanted.published.iter().find(beyond) {
-        return Err(Refusal::PublishLastPort(claim.ports));
-    }
+    wanted.published.iter().try_for_each(check_last)?;
     let own: BTreeSet<IpAddr> = host.addresses().filter(is_usable).collect();
     if let Some(&foreign) = wanted.snat.iter().find(|address| !own.contains(address)) {
         return Err(Refusal::SnatAddress(foreign));
     }
-    for claim in &wanted.published {
-        for other in others {
-            let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
-            let published = other.published.iter().filter(|one| one.overlaps(claim));
-            let taken = published
-                .map(|one| one.ports)
-                .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
-                .next();
-            if let Some((first, _)) = taken {
-                let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
-                return Err(Refusal::PublishTaken { port, interface });
-            }
-        }
-    }
+    wanted.published.iter().try_for_each(|claim| check_claim(claim, others.iter()))?;
     let ports = choose_ports(wanted, others)?;
     let reserved = ports::intersection(&[ports], &host.ephemeral);
     if !reserved.is_empty() && !host.reservable {
@@ -161,6 +145,35 @@ pub fn choose(
         needs: BTreeSet::new(),
         reserved,
     })
+}
+
+/// The last port of all can be in no rule.
+fn check_last(claim: &Claim) -> Result<(), Refusal> {
+    if claim.ports.1 > LAST_PORT && claim.needs_rules() {
+        return Err(Refusal::PublishLastPort(claim.ports));
+    }
+    Ok(())
+}
+
+/// Has none of these networks a port of the claim?
+pub(super) fn check_claim<'a>(
+    claim: &Claim,
+    others: impl Iterator<Item = &'a Entry>,
+) -> Result<(), Refusal> {
+    check_last(claim)?;
+    for other in others {
+        let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
+        let published = other.published.iter().filter(|one| one.overlaps(claim));
+        let taken = published
+            .map(|one| one.ports)
+            .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
+            .next();
+        if let Some((first, _)) = taken {
+            let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
+            return Err(Refusal::PublishTaken { port, interface });
+        }
+    }
+    Ok(())
 }
 
 fn choose_ports(wanted: &Wanted, others: &[Entry]) -> Result<Range, Refusal> {

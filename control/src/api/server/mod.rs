@@ -15,6 +15,7 @@
 
 mod body;
 mod clients;
+pub(super) mod file;
 pub(super) mod networks;
 mod problem;
 pub(super) mod process;
@@ -26,10 +27,12 @@ pub use clients::{MAX_CLIENTS, Patience};
 pub use socket::{BindError, bind, open_to};
 
 use super::creation::{Created, NewNetwork};
+use super::file::{Applied, SandboxInfo};
 use super::flow::serve::FlowPages;
 use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
+use crate::daemon::file::Request;
 use clients::Counts;
 use dataplane::engine::{EngineStopped, FlowKey};
 use std::pin::Pin;
@@ -51,6 +54,12 @@ pub trait Daemon: Send + Sync + 'static {
     fn create(&self, new: NewNetwork) -> Pending<Created>;
     /// Ends a network; none if there is none of this name.
     fn delete(&self, name: &str) -> Option<Pending<()>>;
+    /// Changes what runs of files, or says how it would.
+    fn change(&self, request: Request, dry_run: bool) -> Pending<Applied>;
+    /// What runs of files, as such a file.
+    fn config(&self) -> Pending<String>;
+    /// The sandboxes of files.
+    fn sandboxes(&self) -> Pending<Vec<SandboxInfo>>;
     /// Ends all networks and the process soon; returns at once.
     fn stop(&self);
 }
