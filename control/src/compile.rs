@@ -60,7 +60,7 @@ pub fn router(network: &Network, parts: Parts) -> Option<RouterConfig> {
     Some(RouterConfig {
         ipv4: all.host.ipv4,
         ipv6: all.host.ipv6,
-        hosts: (1..).zip(&all.ports).flat_map(|(number, one)| host(number, one)).collect(),
+        hosts: all.ports.iter().flat_map(|(number, one)| host(*number, one)).collect(),
         uplink: parts.uplink.map(|(next_hop, _)| UplinkConfig { next_hop, internal }),
         published: PublishedPorts::new(parts.published),
         filter: parts.filter,
@@ -71,8 +71,9 @@ pub fn router(network: &Network, parts: Parts) -> Option<RouterConfig> {
 }
 
 /// A port's addresses.
-fn host(number: u16, one: &Addresses) -> impl Iterator<Item = (IpAddr, MacAddr, PortId)> + use<> {
-    let (mac, id) = (one.mac, PortId(number));
+fn host(number: u32, one: &Addresses) -> impl Iterator<Item = (IpAddr, MacAddr, PortId)> + use<> {
+    // A switch has 1,024 ports at most.
+    let (mac, id) = (one.mac, PortId(number as u16));
     let v6 = one.ipv6.map(|net| IpAddr::from(net.addr()));
     [Some(IpAddr::from(one.ipv4.addr())), v6]
         .into_iter()

@@ -36,6 +36,7 @@ use crate::model::Network;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{Ipv4Net, Ipv6Net};
 use scheme::{mac, macs};
+use std::collections::BTreeMap;
 
 /// The addresses of one interface; the prefix lengths are those of the subnets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +54,16 @@ pub struct Addresses {
 pub struct Interfaces {
     /// The bridge's: the host's interface has them.
     pub host: Addresses,
-    /// The ports', in order.
-    pub ports: Vec<Addresses>,
+    /// The ports' by number, from 1.
+    pub ports: BTreeMap<u32, Addresses>,
 }
 
 /// Gives every interface of the network its addresses.
 pub fn interfaces(network: &Network) -> Interfaces {
+    if let Some(named) = network.named() {
+        let ports = named.members.iter().map(|(number, one)| (*number, one.addresses));
+        return Interfaces { host: named.host, ports: ports.collect() };
+    }
     let subnets = network.subnets();
     let addresses = |(number, mac)| Addresses {
         mac,
@@ -68,7 +73,14 @@ pub fn interfaces(network: &Network) -> Interfaces {
     let host = addresses((0, mac(network.name(), 0, 0)));
     // The host's MAC is the first of all, so it never gives way to another.
     let macs = macs(network.name(), network.ports() + 1).into_iter();
-    Interfaces { host, ports: (0..).zip(macs).skip(1).map(addresses).collect() }
+    Interfaces {
+        host,
+        ports: (0..)
+            .zip(macs)
+            .skip(1)
+            .map(|(number, mac)| (number, addresses((number, mac))))
+            .collect(),
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +97,7 @@ mod tests {
 
     fn all(network: &Network) -> Vec<Addresses> {
         let Interfaces { host, ports } = interfaces(network);
-        std::iter::once(host).chain(ports).collect()
+        std::iter::once(host).chain(ports.into_values()).collect()
     }
 
     prop_compose! {

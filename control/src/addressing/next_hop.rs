@@ -15,7 +15,7 @@ const NEXT_HOP: u32 = u32::MAX;
 /// of the network has, and link-local addresses (RFC 3927, RFC 4291) that are not in `taken`.
 pub fn next_hop(network: &Network, taken: &HashSet<IpAddr>) -> NextHop {
     let Interfaces { host, ports } = interfaces(network);
-    let macs = std::iter::once(host).chain(ports).map(|one| one.mac).collect();
+    let macs = std::iter::once(host).chain(ports.into_values()).map(|one| one.mac).collect();
     neighbour(network.name(), &macs, taken)
 }
 

@@ -31,6 +31,7 @@
 pub mod change;
 pub mod client;
 pub mod creation;
+pub mod file;
 pub mod flow;
 pub mod paths;
 pub mod protocol;

@@ -28,6 +28,16 @@ pub const FLOWS: &str = "/v1/networks/{network}/flows";
 pub const FLOW_COUNT: &str = "/v1/networks/{network}/flows/count";
 /// Where all of them are removed.
 pub const FLOW_FLUSH: &str = "/v1/networks/{network}/flows/flush";
+/// Where sandboxes are connected to a network.
+pub const ENDPOINTS: &str = "/v1/networks/{network}/endpoints";
+/// One of them, where it is disconnected.
+pub const ENDPOINT: &str = "/v1/networks/{network}/endpoints/{sandbox}";
+/// The sandboxes of files.
+pub const SANDBOXES: &str = "/v1/sandboxes";
+/// What runs of files, as such a file.
+pub const CONFIG: &str = "/v1/config";
+/// Where a file is put in force.
+pub const APPLY: &str = "/v1/apply";
 /// The process that holds the networks.
 pub const DAEMON: &str = "/v1/daemon";
 /// Where it is asked to end.

@@ -5,7 +5,7 @@ use super::known::{DEFAULT_NAME, Known, is_changing, list};
 use super::output::print;
 use crate::api::client::ClientError;
 use crate::api::creation::ClearedInfo;
-use crate::topology::{self, Cleared, Keeper, KnownNetwork};
+use crate::topology::{self, Cleared, Keeper, KeeperError, KnownNetwork, Sandboxes};
 use clap::Args;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,10 +32,10 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let known = Known::look()?;
     if !options.all {
         down(&known, known.find(&options.name)?)?;
-        return Ok(Keeper::sweep(&known.site)?);
+        return sweep(&known);
     }
     if known.networks.is_empty() {
-        Keeper::sweep(&known.site)?;
+        sweep(&known)?;
         return Ok(print("no network is up\n")?);
     }
     let mut failed = 0;
@@ -45,11 +45,22 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
             failed += 1;
         }
     }
-    Keeper::sweep(&known.site)?;
+    sweep(&known)?;
     match failed {
         0 => Ok(()),
         failed => Err(CliError::SomeStayed { failed, all: known.networks.len() }),
     }
+}
+
+/// Removes what killed processes have left beside their networks.
+fn sweep(known: &Known) -> Result<(), CliError> {
+    Keeper::sweep(&known.site)?;
+    let namespaces = Sandboxes::sweep(&known.site).map_err(KeeperError::from)?;
+    if namespaces.is_empty() {
+        return Ok(());
+    }
+    let names = namespaces.join(", ");
+    Ok(print(&format!("cleared what a killed process had left behind: namespaces {names}\n"))?)
 }
 
 fn down(known: &Known, network: &KnownNetwork) -> Result<(), CliError> {

@@ -17,6 +17,7 @@ use crate::api::flow::FilterError;
 use crate::api::protocol::Problem;
 use crate::bench::BenchError;
 use crate::bench::load::LoadError;
+use crate::daemon::file::ChangeError;
 use crate::daemon::{EndError, StartError};
 use crate::doctor::Refusal;
 use crate::model::ModelError;
@@ -53,6 +54,20 @@ pub enum CliError {
     /// The network does not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The file of networks is not put in force.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// The file of networks cannot be read.
+    #[error("-f {}: {source}; give a file of text that this user may read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// Nothing runs that could be changed.
+    #[error("nothing of a file runs here; start it with `udp-bridge up -f FILE`")]
+    NothingRuns,
     /// The network did not end in order.
     #[error(transparent)]
     End(#[from] Arc<EndError>),
@@ -240,6 +255,8 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Change(error) if error.is_bad_input() || error.is_conflict() => BAD_INPUT,
+            Self::File { .. } => BAD_INPUT,
             Self::Name(_)
             | Self::RulesFile(_)
             | Self::Flows(_)

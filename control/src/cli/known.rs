@@ -5,7 +5,8 @@ use crate::api::SOCKET_NAME;
 use crate::api::client::{Client, ClientError, NetworkClient};
 use crate::model::NetworkName;
 use crate::netns::rootless;
-use crate::topology::{self, KnownNetwork, Site};
+use crate::topology::{self, KnownNetwork, Sandboxes, Site};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 /// The name that every verb takes when none is given.
@@ -59,6 +60,12 @@ impl Known {
     /// Is the network, which lives, held by a daemon that goes on without it?
     pub(super) fn is_daemons(&self, name: &NetworkName) -> bool {
         self.socket(name).is_symlink()
+    }
+
+    /// The sockets of the processes that hold networks of files.
+    pub(super) fn file_sockets(&self) -> Vec<PathBuf> {
+        let sockets = Sandboxes::folders(&self.site).into_iter().map(|one| one.join(SOCKET_NAME));
+        sockets.filter(|socket| UnixStream::connect(socket).is_ok()).collect()
     }
 
     fn socket(&self, name: &NetworkName) -> PathBuf {

@@ -3,7 +3,10 @@
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
+mod apply;
 mod completions;
+mod config;
+mod connect;
 mod conntrack;
 mod daemon;
 mod down;
@@ -58,6 +61,14 @@ enum Verb {
     Daemon(daemon::Options),
     /// Take networks down, and clear what a killed process left behind
     Down(down::Options),
+    /// Change what runs until it is what a file says, all of it or nothing
+    Apply(apply::Options),
+    /// Print what runs of files as such a file
+    Config(config::Options),
+    /// Connect a sandbox of a file to a network
+    Connect(connect::Options),
+    /// Disconnect a sandbox of a file from a network
+    Disconnect(connect::DisconnectOptions),
     /// List networks and their ports, with counters
     Ps(ps::Options),
     /// Run a command in a port's namespace
@@ -104,6 +115,10 @@ pub fn main() -> ExitCode {
         Verb::Up(options) => up::run(&options),
         Verb::Daemon(options) => daemon::run(&options),
         Verb::Down(options) => down::run(&options),
+        Verb::Apply(options) => apply::run(&options),
+        Verb::Config(options) => config::run(&options),
+        Verb::Connect(options) => connect::run(&options),
+        Verb::Disconnect(options) => connect::disconnect(&options),
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),
         Verb::Top(options) => top::run(&options),

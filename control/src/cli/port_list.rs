@@ -16,7 +16,7 @@ const ROOTLESS: &str = "\n\
     rootless: the host side lives in this network's own namespace; no reach to the outside yet;\n\
     enter with `udp-bridge exec host -- CMD`\n";
 
-fn table(ports: &[PortInfo]) -> String {
+pub(super) fn table(ports: &[PortInfo]) -> String {
     let mut list = List::new(&[
         ("PORT", Side::Left),
         ("NAMESPACE", Side::Left),

@@ -1,9 +1,12 @@
 //! What does the process answer over the api?
 
 use super::StartError;
-use super::networks::{Networks, Started};
+use super::file::{self, ChangeError, Edit, Request};
+use super::networks::{Networks, Started, lock};
 use super::running::Door;
+use crate::api::change as api;
 use crate::api::creation::{ClearedInfo, Created, NewNetwork};
+use crate::api::file::{Applied, SandboxInfo};
 use crate::api::protocol::{ClientsInfo, DaemonInfo, Problem};
 use crate::api::server::{self, Network, Pending};
 use crate::topology::Cleared;
@@ -52,6 +55,11 @@ impl server::Daemon for Answers {
     }
 
     fn delete(&self, name: &str) -> Option<Pending<()>> {
+        if lock(&self.0.files).has(name) {
+            let request = Request::Edit(Edit::Remove(name.to_owned()));
+            let removed = self.change(request, false);
+            return Some(Box::pin(async { removed.await.map(|_| ()) }));
+        }
         let member = self.0.member(name)?;
         member.living.stop("request");
         Some(Box::pin(async {
@@ -61,9 +69,87 @@ impl server::Daemon for Answers {
         }))
     }
 
+    fn edit(&self, name: &str, edit: api::Edit) -> Option<Pending<api::Changed>> {
+        let (networks, network) = (self.0.clone(), name.to_owned());
+        if lock(&self.0.files).has(name) {
+            let request = Request::Edit(Edit::Network { network, edit });
+            let made = tokio::spawn(change(networks, request, false));
+            return Some(Box::pin(async {
+                match made.await {
+                    Ok(Ok(change)) => Ok(change.changed),
+                    Ok(Err(ChangeError::Network(error))) => Err(error.into()),
+                    Ok(Err(error)) => Err(change_refusal(&error)),
+                    Err(panic) => Err(broken(&panic)),
+                }
+            }));
+        }
+        let living = self.0.member(name)?.living;
+        let changed = spawn_blocking(move || living.carry_out(edit));
+        Some(Box::pin(async {
+            let changed = changed.await.map_err(|panic| broken(&panic))?;
+            changed.map_err(Problem::from)
+        }))
+    }
+
+    fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
+        let networks = self.0.clone();
+        // A task of its own: a client that goes away leaves nothing half done.
+        let made = tokio::spawn(change(networks, request, dry_run));
+        Box::pin(async {
+            match made.await {
+                Ok(Ok(change)) => Ok(Applied { steps: change.steps, text: change.text }),
+                Ok(Err(error)) => Err(change_refusal(&error)),
+                Err(panic) => Err(broken(&panic)),
+            }
+        })
+    }
+
+    fn config(&self) -> Pending<String> {
+        let networks = self.0.clone();
+        beside(move || lock(&networks.files).config())
+    }
+
+    fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
+        let networks = self.0.clone();
+        beside(move || {
+            let places = lock(&networks.files).places();
+            let info = |place: file::SandboxPlace| SandboxInfo {
+                name: place.name,
+                namespace: place.namespace.map(|path| path.display().to_string()),
+            };
+            places.into_iter().map(info).collect()
+        })
+    }
+
     fn stop(&self) {
         self.0.stop("request");
     }
+}
+
+/// Does something that may wait for a change under way.
+fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Pending<T> {
+    let asked = spawn_blocking(work);
+    Box::pin(async { asked.await.map_err(|panic| broken(&panic)) })
+}
+
+/// Changes what runs, on a thread beside.
+pub(super) async fn change(
+    networks: Arc<Networks>,
+    request: Request,
+    dry_run: bool,
+) -> Result<file::Change, ChangeError> {
+    let changed = spawn_blocking(move || file::change(&networks, request, dry_run)).await;
+    changed.unwrap_or_else(|panic| Err(ChangeError::Broken(panic)))
+}
+
+fn change_refusal(error: &ChangeError) -> Problem {
+    let status = match error {
+        ChangeError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        _ if error.is_conflict() => StatusCode::CONFLICT,
+        _ if error.is_bad_input() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Problem::new(status, &error.to_string())
 }
 
 impl Started {

@@ -79,6 +79,9 @@ pub enum StartError {
     /// Another daemon is there.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
+    /// The folder of a process cannot be used.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// There is no such group.
     #[error("--group {0}: this host has no such group; `getent group` lists them")]
     Group(String),

@@ -4,10 +4,11 @@
 //! sender that it holds is dropped then.
 
 use super::{EndError, StartError};
-use dataplane::config::Config;
+use dataplane::config::{Config, RouterConfig};
 use dataplane::engine::{Engine, Handle};
 use dataplane::port::Port;
 use dataplane::port::icmp::{IcmpError, IcmpPort};
+use dataplane::wire::ethernet::MacAddr;
 use std::any::Any;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -62,13 +63,23 @@ impl Forwarding {
 
 /// The ports that hear the host's ICMP: replies and errors that are the network's come that way.
 fn listeners(config: &Config) -> Result<Vec<Box<dyn Port>>, IcmpError> {
-    let Some(router) = config.router() else { return Ok(Vec::new()) };
+    let host = &config.ports()[0];
+    listeners_of(config.router(), host.mac, host.mtu)
+}
+
+/// The same for a router and the MAC and MTU of the host's port.
+pub(super) fn listeners_of(
+    router: Option<&RouterConfig>,
+    host: MacAddr,
+    mtu: u16,
+) -> Result<Vec<Box<dyn Port>>, IcmpError> {
+    let Some(router) = router else { return Ok(Vec::new()) };
     let Some(uplink) = &router.uplink else { return Ok(Vec::new()) };
-    let (host, next_hop) = (&config.ports()[0], uplink.next_hop.mac);
-    let v4 = IcmpPort::open_v4(host.mac, next_hop)?.with_mtu(host.mtu);
+    let next_hop = uplink.next_hop.mac;
+    let v4 = IcmpPort::open_v4(host, next_hop)?.with_mtu(mtu);
     let mut listeners: Vec<Box<dyn Port>> = vec![Box::new(v4)];
     if router.ipv6.is_some() {
-        let v6 = IcmpPort::open_v6(host.mac, next_hop)?.with_mtu(host.mtu);
+        let v6 = IcmpPort::open_v6(host, next_hop)?.with_mtu(mtu);
         listeners.push(Box::new(v6));
     }
     Ok(listeners)

@@ -3,23 +3,25 @@
 //! [`Living`] joins what was made (the topology) with what happens to it (the engine's counters). It
 //! is what the api serves.
 
-use super::change::Declared;
+use super::change::{self, Declared};
 use super::fullness::Fullness;
 use super::rules;
-use crate::api::change::{Changed, Edit, LimitsInfo};
+use crate::api::change::LimitsInfo;
 use crate::api::flow::Flow;
 use crate::api::flow::serve::FlowPages;
 use crate::api::protocol::{
-    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo,
-    TablesInfo,
+    Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo, TablesInfo,
 };
 use crate::api::server;
+use crate::model::Limits;
 use crate::publish::Relay;
 use crate::topology::{Endpoint, FollowError, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
 use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
+use std::collections::{BTreeMap, BTreeSet};
 use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -54,21 +56,29 @@ impl Totals {
 
 /// A running network.
 pub(super) struct Living {
-    network: NetworkInfo,
-    since: Instant,
+    pub(super) network: NetworkInfo,
+    pub(super) since: Instant,
     pub(super) handle: Handle,
     pub(super) relay: Relay,
+    /// What a network of a file publishes, by its text.
+    pub(super) relays: Mutex<BTreeMap<String, Relay>>,
+    /// The ids of ports that were taken out on purpose.
+    pub(super) removed: Mutex<BTreeSet<u16>>,
+    /// How many ports there are, the host's not counted.
+    pub(super) ports: AtomicUsize,
     /// Taken out when the network ends.
     pub(super) topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
-    gone: Mutex<Vec<bool>>,
+    pub(super) gone: Mutex<Vec<bool>>,
     /// Which tables were full at the last look.
     fullness: Mutex<Fullness>,
     pub(super) site: Site,
     /// What the router was told last. Locked behind the topology.
     pub(super) router: Mutex<Option<RouterConfig>>,
-    /// What it is in the words of the model.
-    pub(super) declared: Mutex<Declared>,
+    /// What it is in the words of the model; what is of a file stands there.
+    pub(super) declared: Mutex<Option<Declared>>,
+    /// The limits of endpoints of a file, by the port's number.
+    pub(super) limits: Mutex<BTreeMap<u16, Limits>>,
     /// Held by who changes it.
     pub(super) turn: Mutex<()>,
     /// Why it is to end, once somebody wants that.
@@ -84,19 +94,23 @@ impl Living {
         rootless: bool,
         site: &Site,
         router: Option<RouterConfig>,
-        declared: Declared,
+        declared: Option<Declared>,
     ) -> Self {
         Self {
             network: describe(&topology, rootless),
             since: Instant::now(),
             handle,
             relay,
+            relays: Mutex::default(),
+            removed: Mutex::default(),
+            ports: AtomicUsize::new(topology.ports.len()),
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             fullness: Mutex::default(),
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
             router: Mutex::new(router),
             declared: Mutex::new(declared),
+            limits: Mutex::default(),
             turn: Mutex::default(),
             stop: watch::Sender::new(None),
         }
@@ -127,6 +141,10 @@ impl Living {
     /// Ends what is relayed, and gives the host's ports back.
     pub(super) async fn end_relay(&self) {
         self.relay.end().await;
+        let relays = std::mem::take(&mut *lock(&self.relays));
+        for relay in relays.into_values() {
+            relay.end().await;
+        }
     }
 
     /// What was made, to be removed; `None` the second time.
@@ -149,9 +167,18 @@ impl Living {
     /// Looks at all ports, and logs those that died since the last look.
     pub(super) fn look(&self) -> Totals {
         self.remove_abandoned();
-        let ports = self.handle.ports();
+        let removed = lock(&self.removed).clone();
+        let mut ports = self.handle.ports();
+        ports.retain(|port| port.alive || !removed.contains(&port.id.0));
         let mut totals = Totals { ports: ports.len(), ..Totals::default() };
-        for (port, was_gone) in ports.iter().zip(lock(&self.gone).iter_mut()) {
+        let mut gone = lock(&self.gone);
+        for port in &ports {
+            if gone.len() <= port.id.index() {
+                gone.resize(port.id.index() + 1, false);
+            }
+            let was_gone = &mut gone[port.id.index()];
+            // Another one may have its number since.
+            *was_gone &= !port.alive;
             totals.received_frames += port.counters.received;
             totals.received_bytes += port.counters.received_bytes;
             totals.dropped_frames += port.counters.dropped_total();
@@ -161,6 +188,7 @@ impl Living {
                 tracing::warn!("port {} is gone: its namespace or device was removed", port.name);
             }
         }
+        drop(gone);
         for full in lock(&self.fullness).look(&ports) {
             tracing::warn!("{full}");
         }
@@ -186,6 +214,13 @@ impl Living {
         self.network.rootless
     }
 
+    fn limits_of(&self, made: &Endpoint) -> LimitsInfo {
+        match &*lock(&self.declared) {
+            Some(declared) => declared.limits(&made.name),
+            None => lock(&self.limits).get(&made.number).map(change::told).unwrap_or_default(),
+        }
+    }
+
     fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {
         let mut told = lock(&self.router);
         if told.as_ref() == Some(&router) {
@@ -207,7 +242,8 @@ impl Living {
         // Whoever follows the host with it may wait for others; the next look is soon.
         let Ok(topology) = self.topology.try_lock() else { return };
         let Some(topology) = &*topology else { return };
-        let known = endpoints(topology).zip(self.handle.ports());
+        let ports = self.handle.ports();
+        let known = statuses(topology, &ports);
         for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
             // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
             drop(self.handle.remove(port.id));
@@ -217,19 +253,19 @@ impl Living {
 
 impl server::Network for Living {
     fn network(&self) -> NetworkInfo {
-        NetworkInfo { uptime_seconds: self.since.elapsed().as_secs(), ..self.network.clone() }
+        NetworkInfo {
+            uptime_seconds: self.since.elapsed().as_secs(),
+            ports: self.ports.load(Ordering::Relaxed),
+            ..self.network.clone()
+        }
     }
 
     fn ports(&self) -> Vec<PortInfo> {
         let topology = lock(&self.topology);
         let Some(topology) = &*topology else { return Vec::new() };
         let isolated = |status: &PortStatus| topology.network.is_isolated(status.id.0.into());
-        let declared = lock(&self.declared);
-        endpoints(topology)
-            .zip(self.handle.ports())
-            .map(|(made, status)| {
-                join(made, &status, isolated(&status), declared.limits(&made.name))
-            })
+        statuses(topology, &self.handle.ports())
+            .map(|(made, status)| join(made, status, isolated(status), self.limits_of(made)))
             .collect()
     }
 
@@ -237,15 +273,18 @@ impl server::Network for Living {
         let mut entries = self.handle.fdb().ok()?;
         entries.sort_by_key(|entry| (entry.port, entry.kind == FdbKind::Learned, entry.mac));
         let topology = lock(&self.topology);
-        let names: Vec<_> = topology.iter().flat_map(endpoints).map(|made| &made.name).collect();
+        let made = topology.iter().flat_map(endpoints).map(|made| (made.number, &made.name));
+        let names: BTreeMap<_, _> = made.collect();
         let named = entries.iter().filter_map(|entry| {
-            names.get(entry.port.index()).map(|name| locate(entry, (*name).clone()))
+            names.get(&entry.port.0).map(|name| locate(entry, (*name).clone()))
         });
         Some(named.collect())
     }
 
     fn published(&self) -> Vec<PublishedInfo> {
-        self.relay.status()
+        let relays = lock(&self.relays);
+        let all = std::iter::once(&self.relay).chain(relays.values());
+        all.flat_map(Relay::status).collect()
     }
 
     fn rules(&self) -> RulesInfo {
@@ -262,7 +301,12 @@ impl server::Network for Living {
 
     fn port_names(&self) -> Vec<String> {
         let topology = lock(&self.topology);
-        topology.iter().flat_map(endpoints).map(|made| made.name.clone()).collect()
+        let mut names = Vec::new();
+        for made in topology.iter().flat_map(endpoints) {
+            names.resize(names.len().max(usize::from(made.number) + 1), String::new());
+            names[usize::from(made.number)].clone_from(&made.name);
+        }
+        names
     }
 
     fn flows(&self) -> FlowPages {
@@ -279,10 +323,6 @@ impl server::Network for Living {
 
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.handle.flush_flows()
-    }
-
-    fn change(&self, edit: Edit) -> Result<Changed, Problem> {
-        Ok(self.carry_out(edit)?)
     }
 }
 
@@ -301,6 +341,15 @@ fn flow_pages(handle: Handle) -> FlowPages {
 /// All endpoints in the order of the switch's ports.
 fn endpoints(topology: &Topology) -> impl Iterator<Item = &Endpoint> {
     std::iter::once(&topology.host).chain(&topology.ports)
+}
+
+/// The endpoints with what is known of their ports.
+fn statuses<'a>(
+    topology: &'a Topology,
+    ports: &'a [PortStatus],
+) -> impl Iterator<Item = (&'a Endpoint, &'a PortStatus)> {
+    let status = |made: &Endpoint| ports.get(usize::from(made.number));
+    endpoints(topology).filter_map(move |made| Some((made, status(made)?)))
 }
 
 fn describe(topology: &Topology, rootless: bool) -> NetworkInfo {

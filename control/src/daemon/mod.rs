@@ -20,6 +20,7 @@
 mod answers;
 mod change;
 mod error;
+pub mod file;
 mod following;
 mod forwarding;
 mod fullness;
@@ -36,13 +37,14 @@ pub use networks::Started;
 pub use signals::Signals;
 
 use crate::api::SOCKET_NAME;
-use crate::api::server::{self, Patience};
+use crate::api::protocol::{NetworkInfo, PortInfo};
+use crate::api::server::{self, Network as _, Patience};
 use crate::model::NetworkRequest;
 use crate::netlink::Monitor;
-use crate::topology::{self, Keeper, Site};
+use crate::topology::{self, Keeper, Sandboxes, Site};
 use answers::Answers;
 use following::follow;
-use networks::{Networks, Outcome};
+use networks::{Networks, Outcome, lock};
 use nix::unistd::{Gid, Group};
 use running::{Circumstances, Door, known};
 use std::convert::Infallible;
@@ -97,6 +99,7 @@ impl Daemon {
         let mut daemon = Self::new(circumstances)?;
         daemon.keeper = Some(keeper);
         clear_dead(site)?;
+        Sandboxes::sweep(site)?;
         let path = site.state_dir.join(SOCKET_NAME);
         let _inside = daemon.runtime.enter();
         daemon.listener = Some(server::bind(&path)?);
@@ -105,6 +108,35 @@ impl Daemon {
         }
         drop(_inside);
         Ok(daemon)
+    }
+
+    /// A process for the networks of a file, which listens in a folder of its own.
+    ///
+    /// # Errors
+    /// As of [`Self::alone`]; the folder or its socket cannot be made.
+    pub fn of_file(site: &Site, rootless: bool) -> Result<Self, StartError> {
+        let circumstances = Circumstances { site: site.clone(), rootless, door: Door::Files };
+        let mut daemon = Self::new(circumstances)?;
+        let folder = lock(&daemon.networks.files).claim()?;
+        let _inside = daemon.runtime.enter();
+        daemon.listener = Some(server::bind(&folder.join(SOCKET_NAME))?);
+        drop(_inside);
+        Ok(daemon)
+    }
+
+    /// Puts a file in force.
+    ///
+    /// # Errors
+    /// [`file::ChangeError`]; nothing of it is left then.
+    pub fn apply(&mut self, request: file::Request) -> Result<file::Change, file::ChangeError> {
+        self.runtime.block_on(answers::change(self.networks.clone(), request, false))
+    }
+
+    /// What was made of a file, and what is not as it should be.
+    pub fn announced(&self) -> (Vec<(NetworkInfo, Vec<PortInfo>)>, Vec<String>) {
+        let living = self.networks.living();
+        let warnings = living.iter().flat_map(|one| one.warnings()).collect();
+        (living.iter().map(|one| (one.network(), one.ports())).collect(), warnings)
     }
 
     fn new(circumstances: Circumstances) -> Result<Self, StartError> {

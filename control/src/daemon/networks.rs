@@ -8,11 +8,12 @@
 //!
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
+use super::file::Files;
 use super::living::{Living, Totals};
 use super::running::{Circumstances, Door, End, Made, Running};
 use super::{EndError, StartError};
 use crate::api::server::Network as _;
-use crate::model::NetworkRequest;
+use crate::model::{Network, NetworkRequest};
 use crate::topology::Cleared;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub(super) struct Networks {
     /// Held for reading while a network is made; true once no more are.
     closed: RwLock<bool>,
     newcomer: Notify,
+    /// What of them is of files.
+    pub(super) files: Mutex<Files>,
     /// Why the process is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -54,8 +57,10 @@ pub struct Started {
 
 impl Networks {
     pub(super) fn new(circumstances: Circumstances) -> Self {
+        let files = Mutex::new(Files::new(&circumstances.site));
         Self {
             circumstances,
+            files,
             since: Instant::now(),
             members: Mutex::default(),
             closed: RwLock::default(),
@@ -91,14 +96,28 @@ impl Networks {
         }
         let circumstances = self.circumstances.clone();
         let made = spawn_blocking(move || Made::new(&request, &circumstances)).await;
-        let Made { running, cleared, listener } = made.map_err(StartError::Broken)??;
+        Ok(self.admit(made.map_err(StartError::Broken)??))
+    }
+
+    /// Makes a network of a file, on the calling thread.
+    ///
+    /// # Errors
+    /// As of [`Self::start`].
+    pub(super) fn declare(self: &Arc<Self>, network: Network) -> Result<Arc<Living>, StartError> {
+        let made = Made::declared(network, &self.circumstances)?;
+        Ok(self.admit(made).living)
+    }
+
+    /// Keeps a network until its end.
+    fn admit(self: &Arc<Self>, made: Made) -> Started {
+        let Made { running, cleared, listener } = made;
         let living = running.living.clone();
         let (sender, ended) = watch::channel(None);
         let member = Member { living: living.clone(), ended };
         lock(&self.members).insert(living.network().name, member);
         tokio::spawn(self.clone().guard(running, sender));
         self.newcomer.notify_one();
-        Ok(Started { living, cleared, listener })
+        Started { living, cleared, listener }
     }
 
     /// Waits for the end of a network and takes it down.
@@ -154,6 +173,11 @@ impl Networks {
         lock(&self.members).keys().cloned().collect::<Vec<_>>().into_iter()
     }
 
+    /// Lets no more be made while it is held; true once none is any more.
+    pub(super) async fn making(&self) -> tokio::sync::RwLockReadGuard<'_, bool> {
+        self.closed.read().await
+    }
+
     /// Waits until a network was made that was not told of yet.
     pub(super) async fn newcomer(&self) {
         self.newcomer.notified().await;
@@ -177,7 +201,7 @@ impl Networks {
     }
 
     /// Ends all networks, also those that are being made, and lets no more be made.
-    pub(super) async fn end_all(&self, why: &'static str) -> Vec<Outcome> {
+    pub(super) async fn end_all(self: &Arc<Self>, why: &'static str) -> Vec<Outcome> {
         *self.closed.write().await = true;
         let members = self.members();
         for member in &members {
@@ -187,6 +211,9 @@ impl Networks {
         for member in members {
             outcomes.push(member.ended().await);
         }
+        let networks = self.clone();
+        // Namespaces of sandboxes go behind the interfaces in them.
+        let _ = spawn_blocking(move || lock(&networks.files).end()).await;
         outcomes
     }
 }
@@ -203,7 +230,7 @@ impl Member {
 }
 
 /// What this lock guards is consistent at any time, so a panic elsewhere does not spoil it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

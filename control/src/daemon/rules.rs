@@ -1,9 +1,9 @@
 //! What is there to tell about the rules?
 
 use crate::api::protocol::{Hits, RuleInfo, RulesInfo};
+use crate::model::Network;
 use crate::model::rules::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
-use crate::model::{Network, NetworkName};
-use dataplane::config::Rule;
+use dataplane::config::{Place, Rule};
 use dataplane::filter;
 
 /// The rules of a network as they run, with what the engine counted, if it did: it asks nobody where
@@ -11,8 +11,7 @@ use dataplane::filter;
 pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesInfo {
     let config = network.filter();
     let hits = hits.filter(|_| config.decides());
-    let mut rules: Vec<_> =
-        config.rules.iter().map(|rule| describe_rule(rule, network.name())).collect();
+    let mut rules: Vec<_> = config.rules.iter().map(|rule| describe_rule(rule, network)).collect();
     for (id, rule) in rules.iter_mut().enumerate() {
         rule.id = id;
     }
@@ -33,12 +32,19 @@ fn told(count: filter::Count) -> Hits {
     Hits { packets: count.packets, bytes: count.bytes }
 }
 
-fn describe_rule(rule: &Rule, network: &NetworkName) -> RuleInfo {
+fn place_of(place: Place, network: &Network) -> String {
+    match place {
+        Place::Port(port) => network.port_name(port.0.into()),
+        other => place_in_words(other, network.name()),
+    }
+}
+
+fn describe_rule(rule: &Rule, network: &Network) -> RuleInfo {
     RuleInfo {
         id: 0,
         place: rule.place.clone(),
-        from: rule.from.map(|place| place_in_words(place, network)),
-        to: rule.to.map(|place| place_in_words(place, network)),
+        from: rule.from.map(|place| place_of(place, network)),
+        to: rule.to.map(|place| place_of(place, network)),
         protocol: rule.protocol.map(protocol_in_words),
         sources: rule.sources.clone(),
         destinations: rule.destinations.clone(),

@@ -8,9 +8,11 @@ use super::living::Living;
 use super::{EndError, StartError};
 use crate::api::SOCKET_NAME;
 use crate::api::server;
-use crate::model::{NetworkRequest, UplinkKind};
+use crate::model::{ModelError, Network, NetworkRequest, UplinkKind};
 use crate::publish::{Relay, Reserved};
-use crate::topology::{self, ApplyError, Cleared, Plan, PlanError, Site, Topology, Warning};
+use crate::topology::{
+    self, ApplyError, Cleared, Plan, PlanError, Sandboxes, Site, Topology, Warning,
+};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
 use std::io;
@@ -30,6 +32,8 @@ pub(super) enum Door {
     Own,
     /// At the daemon's, to which a link in its folder leads.
     Daemons,
+    /// At that of an `up -f`, to which a link in its folder leads.
+    Files,
 }
 
 /// Under which circumstances networks are made.
@@ -77,12 +81,39 @@ impl Made {
     ) -> Result<Self, StartError> {
         let Circumstances { site, rootless, door } = circumstances;
         let request = &fit_for(request, *rootless)?;
-        let Standing { plan, reserved, mut topology, cleared } = make(request, site, *rootless)?;
-        match Parts::new(&mut topology, request, &plan, site, *door, reserved) {
+        let standing = make(request, site, *rootless)?;
+        let declared = Declared::new(request, standing.plan.network());
+        Self::of(standing, site, *rootless, *door, Some(declared))
+    }
+
+    /// Makes a network of a file, of which nothing is left of a dead process any more. As of
+    /// [`Self::new`] otherwise.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub(super) fn declared(
+        network: Network,
+        circumstances: &Circumstances,
+    ) -> Result<Self, StartError> {
+        let Circumstances { site, rootless, door } = circumstances;
+        let plan = Plan::of(network);
+        let topology = topology::apply(&plan, site)?;
+        let standing = Standing { plan, reserved: Reserved::default(), topology, cleared: None };
+        Self::of(standing, site, *rootless, *door, None)
+    }
+
+    fn of(
+        standing: Standing,
+        site: &Site,
+        rootless: bool,
+        door: Door,
+        declared: Option<Result<Declared, ModelError>>,
+    ) -> Result<Self, StartError> {
+        let Standing { plan, reserved, mut topology, cleared } = standing;
+        match Parts::new(&mut topology, declared, &plan, site, door, reserved) {
             Ok(Parts { listener, relay, forwarding, router, declared }) => {
                 let handle = forwarding.handle();
-                let living =
-                    Living::new(topology, handle, relay, *rootless, site, router, declared);
+                let living = Living::new(topology, handle, relay, rootless, site, router, declared);
                 let running = Running { living: Arc::new(living), forwarding };
                 Ok(Self { running, cleared, listener })
             }
@@ -124,19 +155,19 @@ struct Parts {
     relay: Relay,
     forwarding: Forwarding,
     router: Option<RouterConfig>,
-    declared: Declared,
+    declared: Option<Declared>,
 }
 
 impl Parts {
     fn new(
         topology: &mut Topology,
-        request: &NetworkRequest,
+        declared: Option<Result<Declared, ModelError>>,
         plan: &Plan,
         site: &Site,
         door: Door,
         reserved: Reserved,
     ) -> Result<Self, StartError> {
-        let declared = Declared::new(request, plan.network()).map_err(PlanError::from)?;
+        let declared = declared.transpose().map_err(PlanError::from)?;
         let mut config = topology.dataplane_config()?;
         let mut router = None;
         if let Some((told, caveats)) = topology.follow(site)? {
@@ -157,8 +188,11 @@ fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
     if door == Door::Own {
         return Ok(Some(server::bind(&path)?));
     }
-    symlink(Path::new("..").join(SOCKET_NAME), &path)
-        .map_err(|source| StartError::Link { path, source })?;
+    let target = match door {
+        Door::Files => Path::new("..").join(Sandboxes::folder_name()).join(SOCKET_NAME),
+        Door::Own | Door::Daemons => Path::new("..").join(SOCKET_NAME),
+    };
+    symlink(target, &path).map_err(|source| StartError::Link { path, source })?;
     Ok(None)
 }
 

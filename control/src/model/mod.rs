@@ -7,6 +7,7 @@
 pub mod declared;
 mod error;
 mod fault;
+mod members;
 mod name;
 mod network;
 mod problem;
@@ -24,6 +25,7 @@ pub use declared::{
 };
 pub use error::ModelError;
 pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
+pub use members::{Member, Named};
 pub use name::{InterfaceName, NetworkName, SandboxName};
 pub(crate) use network::room;
 pub use network::{MAX_PORTS, Mtu, Network};

@@ -50,19 +50,21 @@ impl fmt::Display for Mtu {
 /// A network that can be built as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
-    name: NetworkName,
-    host_interface: InterfaceName,
-    ports: u32,
-    subnets: Subnets,
-    mtu: Mtu,
-    isolated: BTreeSet<u32>,
-    plain: BTreeSet<u32>,
-    publish: Vec<Publish>,
-    check_source: bool,
-    switch: SwitchConfig,
-    filter: FilterConfig,
-    internal: bool,
-    router: RouterOptions,
+    pub(super) name: NetworkName,
+    pub(super) host_interface: InterfaceName,
+    pub(super) ports: u32,
+    pub(super) subnets: Subnets,
+    pub(super) mtu: Mtu,
+    pub(super) isolated: BTreeSet<u32>,
+    pub(super) plain: BTreeSet<u32>,
+    pub(super) publish: Vec<Publish>,
+    pub(super) check_source: bool,
+    pub(super) switch: SwitchConfig,
+    pub(super) filter: FilterConfig,
+    pub(super) internal: bool,
+    pub(super) router: RouterOptions,
+    /// Names and addresses of the ports, where they do not follow from numbers.
+    pub(super) members: Option<Box<super::members::Named>>,
 }
 
 impl Network {
@@ -101,6 +103,7 @@ impl Network {
             filter,
             internal,
             router,
+            members: None,
         })
     }
 

@@ -127,6 +127,33 @@ pub enum Problem {
     /// IPv6 was asked for, and the kernel has none.
     #[error("there is no IPv6 here: leave subnet6 out, or give none")]
     NoIpv6Here,
+    /// A network of the name is up, and not of a file.
+    #[error(
+        "a network {0} is up already: end it with `udp-bridge down {0}`, or choose another name"
+    )]
+    NetworkUp(NetworkName),
+    /// An interface of the host has the name.
+    #[error("the host has an interface {0} already: give host-interface another name")]
+    InterfaceThere(String),
+    /// A namespace of the sandbox's name is there, and was not made by us.
+    #[error(
+        "the namespace {} is there already: adopt it with `namespace`, or choose another name", .0.display()
+    )]
+    NamespaceThere(PathBuf),
+    /// The path leads to no network namespace.
+    #[error("{path} is no network namespace: {why}", path = path.display())]
+    NoNamespace {
+        /// The path.
+        path: PathBuf,
+        /// What the kernel said.
+        why: String,
+    },
+    /// There is no such process.
+    #[error("there is no process {0}, or it has ended: give the pid of one that runs")]
+    NoProcess(u32),
+    /// What is published is not free on the host, or the way out is not possible.
+    #[error("{0}")]
+    Host(String),
     /// The address cannot be read.
     #[error("{given:?} is no {family} address: write it like {example}")]
     AddressMalformed {

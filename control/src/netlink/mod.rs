@@ -43,6 +43,8 @@ pub enum Attempt {
     AddAddress(String, IpNet),
     /// To route everything through an interface.
     AddDefaultRoute(String, IpAddr),
+    /// To take such a route away.
+    RemoveDefaultRoute(String, IpAddr),
     /// To look up where an address leads.
     FindRoute(IpAddr),
     /// To list all routes.
@@ -75,6 +77,9 @@ impl fmt::Display for Attempt {
             Self::AddAddress(name, address) => write!(f, "give {name} the address {address}"),
             Self::AddDefaultRoute(name, gateway) => {
                 write!(f, "add a default route via {gateway} on {name}")
+            }
+            Self::RemoveDefaultRoute(name, gateway) => {
+                write!(f, "remove the default route via {gateway} on {name}")
             }
             Self::FindRoute(address) => write!(f, "say where {address} leads"),
             Self::ListRoutes => write!(f, "list the routes"),

@@ -42,6 +42,27 @@ impl Netlink {
             .map_err(|source| NetlinkError::new(attempt(), source))
     }
 
+    /// Takes such a default route away; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn remove_default_route(
+        &mut self,
+        link: &Link,
+        gateway: IpAddr,
+    ) -> Result<(), NetlinkError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(gateway.is_ipv4());
+        message.header.table = RouteHeader::RT_TABLE_MAIN;
+        message.header.scope = RouteScope::Universe;
+        message.header.kind = RouteType::Unicast;
+        message.attributes =
+            vec![RouteAttribute::Gateway(gateway.into()), RouteAttribute::Oif(link.index)];
+        let answer = self.request(RouteNetlinkMessage::DelRoute(message), 0);
+        let attempt = || Attempt::RemoveDefaultRoute(link.name.clone(), gateway);
+        super::rule::done(answer, nix::errno::Errno::ESRCH, attempt)
+    }
+
     /// All routes of both families in all tables, those to the host's own addresses included; not
     /// those to broadcast, anycast and multicast addresses, and no cached ones.
     ///

@@ -48,18 +48,18 @@ pub use reserve::Reserved;
 use crate::addressing::{Addresses, Interfaces, interfaces};
 use crate::model::{Network, Publish};
 use dataplane::config;
+use std::collections::BTreeMap;
 
 /// What the dataplane is told of the network's published ports, in the order in which they were
 /// written.
 pub fn for_dataplane(network: &Network) -> Vec<config::Publish> {
     let Interfaces { ports, .. } = interfaces(network);
-    // The model has proven that each names a port of the network.
+    // The model has proven that each names a port of the network; one that is not made yet is led nowhere.
     network.publish().iter().filter_map(|publish| entry(publish, &ports)).collect()
 }
 
-fn entry(publish: &Publish, ports: &[Addresses]) -> Option<config::Publish> {
-    let index = usize::try_from(publish.number).ok()?.checked_sub(1)?;
-    let target = ports.get(index)?;
+fn entry(publish: &Publish, ports: &BTreeMap<u32, Addresses>) -> Option<config::Publish> {
+    let target = ports.get(&publish.number)?;
     Some(config::Publish {
         protocol: publish.written.protocol.number(),
         address: publish.written.address,

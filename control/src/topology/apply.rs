@@ -194,6 +194,7 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
     let offloads = |number| if network.is_plain(number) { Offloads::NONE } else { Offloads::ALL };
     let name = network.host_interface().to_string();
     let host = Blueprint {
+        number: 0,
         interface: name.clone(),
         name,
         namespace: None,
@@ -201,10 +202,12 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
         gateways: Vec::new(),
         mtu: network.mtu(),
         offloads: offloads(0),
+        up: true,
     };
-    let port = |(addresses, number)| {
+    let port = |(number, addresses)| {
         let name = network.name().port(number);
         Blueprint {
+            number: number as u16,
             interface: PORT_INTERFACE.to_owned(),
             namespace: Some((name.clone(), site.netns_dir.join(&name))),
             name,
@@ -212,7 +215,8 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
             gateways: gateways.clone(),
             mtu: network.mtu(),
             offloads: offloads(number),
+            up: true,
         }
     };
-    (host, ports.into_iter().zip(1..).map(port).collect())
+    (host, ports.into_iter().map(port).collect())
 }

@@ -21,6 +21,8 @@ const TX_QUEUE_LEN: u32 = 10_000;
 /// An interface: the host's or a port's.
 #[derive(Debug)]
 pub struct Endpoint {
+    /// Its number in the switch.
+    pub number: u16,
     /// The name of the port, and of the host interface for the host's.
     pub name: String,
     /// The name of its namespace; `None` for the host's.
@@ -45,6 +47,8 @@ pub struct Endpoint {
 /// What one interface is to be.
 #[derive(Debug)]
 pub(super) struct Blueprint {
+    /// Its number in the switch.
+    pub(super) number: u16,
     /// The port's name.
     pub(super) name: String,
     /// The interface's name.
@@ -60,6 +64,8 @@ pub(super) struct Blueprint {
     pub(super) mtu: Mtu,
     /// The offloads to ask for.
     pub(super) offloads: Offloads,
+    /// Is it brought up at once?
+    pub(super) up: bool,
 }
 
 impl Blueprint {
@@ -77,7 +83,7 @@ impl Blueprint {
             mac: Some(mac),
             mtu: Some(self.mtu.get()),
             tx_queue_len: Some(TX_QUEUE_LEN),
-            up: true,
+            up: self.up,
             ..LinkChange::default()
         };
         netlink.change_link(&link, &change)?;
@@ -94,6 +100,7 @@ impl Blueprint {
     fn endpoint(&self, tap: Tap, identity: Identity) -> Endpoint {
         use dataplane::port::Port;
         Endpoint {
+            number: self.number,
             name: self.name.clone(),
             namespace: self.namespace.as_ref().map(|(name, _)| name.clone()),
             interface: self.interface.clone(),

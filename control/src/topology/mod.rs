@@ -23,6 +23,8 @@
 //! | `holder` | is the process that holds it going away? |
 //! | `apply` | makes it, undoes it on failure |
 //! | `endpoint` | one interface |
+//! | `endpoints` | interfaces and ways out that come and go while a network stands |
+//! | `sandboxes` | the namespaces of a file, and the record of those that were made |
 //! | `namespaces` | marks, recognises and removes namespaces |
 //! | `outside` | the uplink and what its record says of it |
 //! | `closing` | closes many TAPs at once |
@@ -33,6 +35,7 @@ mod apply;
 mod clear;
 mod closing;
 mod endpoint;
+mod endpoints;
 mod holder;
 mod journal;
 mod keeper;
@@ -42,17 +45,20 @@ mod observe;
 mod outside;
 mod plan;
 mod record;
+mod sandboxes;
 mod site;
 mod standing;
 
 pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors};
 pub use clear::{ClearError, Cleared, clear};
 pub use endpoint::{Endpoint, RingError, ring_drops};
+pub use endpoints::{NewEndpoint, lead};
 pub use holder::has_ended;
 pub use keeper::{Keeper, KeeperError, Kept, LOCK_NAME};
 pub use observe::{ObserveError, Observed, Route, observe};
 pub use outside::FollowError;
 pub use plan::{Plan, PlanError, plan};
 pub use record::{KnownNetwork, RecordError, networks};
+pub use sandboxes::{Home, Sandboxes};
 pub use site::Site;
 pub use standing::{TeardownError, Topology, Warning};

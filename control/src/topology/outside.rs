@@ -8,7 +8,7 @@ use super::record::{folder, living, lock_site};
 use super::{RecordError, Site, Topology, Warning};
 use crate::addressing::next_hop;
 use crate::compile;
-use crate::model::{Network, NetworkName, UplinkKind};
+use crate::model::{Network, NetworkName, UplinkKind, Written};
 use crate::publish::for_dataplane;
 use crate::uplink::{self, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
 use dataplane::config::{HostView, NatConfig, RouterConfig};
@@ -25,8 +25,14 @@ pub(super) fn wanted(network: &Network) -> Option<Wanted> {
         ipv6: network.subnets().v6.is_some(),
         ports: router.nat_ports.as_ref().map(|ports| (*ports.start(), *ports.end())),
         snat: router.snat.clone(),
-        published: for_dataplane(network).iter().map(Claim::from).collect(),
+        published: network.publish().iter().map(|one| claim(&one.written)).collect(),
     })
+}
+
+/// What a published port takes of the host.
+pub(super) fn claim(written: &Written) -> Claim {
+    let ports = (*written.ports.start(), *written.ports.end());
+    Claim { protocol: written.protocol.number(), address: written.address, ports }
 }
 
 /// The entries of all other networks that live.
@@ -73,7 +79,7 @@ fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<()
 }
 
 /// Undoes what was noted of an uplink that could not be made.
-fn give_up(site: &Site, name: &NetworkName) -> Result<(), UplinkError> {
+pub(super) fn give_up(site: &Site, name: &NetworkName) -> Result<(), UplinkError> {
     let path = folder(site, name);
     let failed = |source| UplinkError::Ledger { path: path.clone(), source };
     let Some(entry) = Journal::read(&path).map_err(failed)?.and_then(|journal| journal.uplink)
@@ -88,7 +94,11 @@ fn give_up(site: &Site, name: &NetworkName) -> Result<(), UplinkError> {
 }
 
 /// Writes the entry of an uplink into the network's journal.
-fn note(site: &Site, name: &NetworkName, entry: Option<&Entry>) -> Result<(), UplinkError> {
+pub(super) fn note(
+    site: &Site,
+    name: &NetworkName,
+    entry: Option<&Entry>,
+) -> Result<(), UplinkError> {
     let path = folder(site, name);
     let write = || -> io::Result<()> {
         let mut journal = Journal::read(&path)?.ok_or(io::ErrorKind::NotFound)?;

@@ -18,6 +18,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The plan of a network that was checked elsewhere.
+    pub fn of(network: Network) -> Self {
+        Self { network, ipv6_missing: false }
+    }
+
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network

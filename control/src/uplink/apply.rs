@@ -6,7 +6,9 @@
 
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
-use super::plan::{Desired, MAX_PAIRS, Step, check_more, families, move_local, restore_local};
+use super::plan::{
+    Desired, MAX_PAIRS, Step, check_claim, check_more, families, move_local, restore_local,
+};
 use super::view::{MAX_PREFIXES, host_view};
 use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
@@ -88,6 +90,23 @@ impl Uplink {
     /// Its entry in the journal.
     pub fn entry(&self) -> &Entry {
         &self.entry
+    }
+
+    /// From now on these ports are published, too.
+    ///
+    /// # Errors
+    /// Another network has one of them, or translates to it; or so does this one.
+    pub fn claim(&mut self, claim: Claim, others: &[Entry]) -> Result<(), UplinkError> {
+        if !self.entry.published.contains(&claim) {
+            check_claim(&claim, std::iter::once(&self.entry).chain(others))?;
+            self.entry.published.push(claim);
+        }
+        Ok(())
+    }
+
+    /// From now on these ports are not published any more.
+    pub fn disclaim(&mut self, claim: &Claim) {
+        self.entry.published.retain(|other| other != claim);
     }
 
     /// The neighbour that its table leads to.

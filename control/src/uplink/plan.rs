@@ -124,12 +124,12 @@ pub fn choose(
     host: &Host,
     others: &[Entry],
 ) -> Result<Entry, Refusal> {
-    check_last_port(&wanted.published)?;
+    wanted.published.iter().try_for_each(check_last)?;
     let own: BTreeSet<IpAddr> = host.addresses().filter(is_usable).collect();
     if let Some(&foreign) = wanted.snat.iter().find(|address| !own.contains(address)) {
         return Err(Refusal::SnatAddress(foreign));
     }
-    check_claims(&wanted.published, others)?;
+    wanted.published.iter().try_for_each(|claim| check_claim(claim, others.iter()))?;
     let ports = choose_ports(wanted, others)?;
     let reserved = ports::intersection(&[ports], &host.ephemeral);
     if !reserved.is_empty() && !host.reservable {
@@ -156,8 +156,7 @@ pub(super) fn check_more(
     entry: &Entry,
     others: &[Entry],
 ) -> Result<(), Refusal> {
-    check_last_port(published)?;
-    check_claims(published, others)?;
+    published.iter().try_for_each(|claim| check_claim(claim, others.iter()))?;
     match published.iter().find(|claim| meet(claim.ports, entry.ports)) {
         Some(claim) => {
             let (port, ports) = (claim.ports.0.max(entry.ports.0), entry.ports);
@@ -167,28 +166,30 @@ pub(super) fn check_more(
     }
 }
 
-fn check_last_port(published: &[Claim]) -> Result<(), Refusal> {
-    let beyond = |claim: &&Claim| claim.ports.1 > LAST_PORT && claim.needs_rules();
-    match published.iter().find(beyond) {
-        Some(claim) => Err(Refusal::PublishLastPort(claim.ports)),
-        None => Ok(()),
+/// The last port of all can be in no rule.
+fn check_last(claim: &Claim) -> Result<(), Refusal> {
+    if claim.ports.1 > LAST_PORT && claim.needs_rules() {
+        return Err(Refusal::PublishLastPort(claim.ports));
     }
+    Ok(())
 }
 
-/// Does no other network have one of these?
-fn check_claims(published: &[Claim], others: &[Entry]) -> Result<(), Refusal> {
-    for claim in published {
-        for other in others {
-            let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
-            let published = other.published.iter().filter(|one| one.overlaps(claim));
-            let taken = published
-                .map(|one| one.ports)
-                .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
-                .next();
-            if let Some((first, _)) = taken {
-                let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
-                return Err(Refusal::PublishTaken { port, interface });
-            }
+/// Has none of these networks a port of the claim?
+pub(super) fn check_claim<'a>(
+    claim: &Claim,
+    others: impl Iterator<Item = &'a Entry>,
+) -> Result<(), Refusal> {
+    check_last(claim)?;
+    for other in others {
+        let translated = claim.protocol == tcp::PROTOCOL || claim.protocol == udp::PROTOCOL;
+        let published = other.published.iter().filter(|one| one.overlaps(claim));
+        let taken = published
+            .map(|one| one.ports)
+            .chain((translated && meet(claim.ports, other.ports)).then_some(other.ports))
+            .next();
+        if let Some((first, _)) = taken {
+            let (port, interface) = (claim.ports.0.max(first), other.interface.clone());
+            return Err(Refusal::PublishTaken { port, interface });
         }
     }
     Ok(())

@@ -4,8 +4,10 @@
 //! [`NetworkClient`] asks about one network. They start no thread, so that the caller may still enter a
 //! user namespace afterwards.
 
+mod file;
 mod network;
 
+pub use file::How;
 pub use network::NetworkClient;
 
 use super::creation::{Created, NewNetwork};

@@ -4,7 +4,7 @@
 //! network. It is done whole once it has begun, whether the client waits or not.
 
 use super::body::read;
-use super::networks::{Named, beside};
+use super::networks::{Named, unknown};
 use super::{Network, Served};
 use crate::api::change::{
     Changed, Edit, LimitsInfo, NewFdb, NewPublished, NewRule, RuleId, WhichFdb,
@@ -18,7 +18,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// What a path names besides the network.
 type Names = Path<HashMap<String, String>>;
@@ -30,14 +29,15 @@ pub(super) async fn publish(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: NewPublished = json(&read(&headers, body, &served).await?, "published port")?;
-    change(network, Edit::Publish(new)).await
+    change(&served, &*network, Edit::Publish(new)).await
 }
 
 pub(super) async fn unpublish(
+    State(served): State<Served>,
     Named(network): Named,
     Path(names): Names,
 ) -> Result<Response, Problem> {
-    change(network, Edit::Unpublish(named(&names, "spec"))).await
+    change(&served, &*network, Edit::Unpublish(named(&names, "spec"))).await
 }
 
 pub(super) async fn add_rule(
@@ -47,10 +47,11 @@ pub(super) async fn add_rule(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: NewRule = json(&read(&headers, body, &served).await?, "rule")?;
-    change(network, Edit::AddRule(new)).await
+    change(&served, &*network, Edit::AddRule(new)).await
 }
 
 pub(super) async fn remove_rule(
+    State(served): State<Served>,
     Named(network): Named,
     Path(names): Names,
 ) -> Result<Response, Problem> {
@@ -59,7 +60,7 @@ pub(super) async fn remove_rule(
         let detail = format!("{text:?} is no rule: rules are numbered from 0");
         Problem::new(StatusCode::BAD_REQUEST, &detail)
     })?;
-    change(network, Edit::RemoveRule(id)).await
+    change(&served, &*network, Edit::RemoveRule(id)).await
 }
 
 pub(super) async fn set_limits(
@@ -70,7 +71,7 @@ pub(super) async fn set_limits(
     body: Body,
 ) -> Result<Response, Problem> {
     let limits: LimitsInfo = json(&read(&headers, body, &served).await?, "set of limits")?;
-    change(network, Edit::SetLimits(named(&names, "port"), limits)).await
+    change(&served, &*network, Edit::SetLimits(named(&names, "port"), limits)).await
 }
 
 pub(super) async fn add_fdb(
@@ -80,15 +81,16 @@ pub(super) async fn add_fdb(
     body: Body,
 ) -> Result<Response, Problem> {
     let new: NewFdb = json(&read(&headers, body, &served).await?, "entry of the MAC table")?;
-    change(network, Edit::AddFdb(new)).await
+    change(&served, &*network, Edit::AddFdb(new)).await
 }
 
 pub(super) async fn remove_fdb(
+    State(served): State<Served>,
     Named(network): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let which = WhichFdb::read(query.as_deref().unwrap_or_default())?;
-    change(network, Edit::RemoveFdb(which.mac)).await
+    change(&served, &*network, Edit::RemoveFdb(which.mac)).await
 }
 
 impl WhichFdb {
@@ -114,9 +116,10 @@ fn json<T: DeserializeOwned>(bytes: &Bytes, what: &str) -> Result<T, Problem> {
     })
 }
 
-async fn change(network: Arc<dyn Network>, edit: Edit) -> Result<Response, Problem> {
+async fn change(served: &Served, network: &dyn Network, edit: Edit) -> Result<Response, Problem> {
     let name = network.network().name;
-    Ok(match beside(move || network.change(edit)).await?? {
+    let changed = served.daemon.edit(&name, edit).ok_or_else(|| unknown(served, &name))?;
+    Ok(match changed.await? {
         Changed::Done => StatusCode::NO_CONTENT.into_response(),
         Changed::Published(publish) => {
             let place = paths::of(paths::PUBLISHED_ONE, &name);

@@ -16,6 +16,7 @@
 mod body;
 pub(super) mod changes;
 mod clients;
+pub(super) mod file;
 pub(super) mod networks;
 mod problem;
 pub(super) mod process;
@@ -28,10 +29,12 @@ pub use socket::{BindError, bind, open_to};
 
 use super::change::{Changed, Edit};
 use super::creation::{Created, NewNetwork};
+use super::file::{Applied, SandboxInfo};
 use super::flow::serve::FlowPages;
 use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
+use crate::daemon::file::Request;
 use clients::Counts;
 use dataplane::engine::{EngineStopped, FlowKey};
 use std::pin::Pin;
@@ -53,6 +56,14 @@ pub trait Daemon: Send + Sync + 'static {
     fn create(&self, new: NewNetwork) -> Pending<Created>;
     /// Ends a network; none if there is none of this name.
     fn delete(&self, name: &str) -> Option<Pending<()>>;
+    /// Changes a network while it runs; none if there is none of this name.
+    fn edit(&self, name: &str, edit: Edit) -> Option<Pending<Changed>>;
+    /// Changes what runs of files, or says how it would.
+    fn change(&self, request: Request, dry_run: bool) -> Pending<Applied>;
+    /// What runs of files, as such a file.
+    fn config(&self) -> Pending<String>;
+    /// The sandboxes of files.
+    fn sandboxes(&self) -> Pending<Vec<SandboxInfo>>;
     /// Ends all networks and the process soon; returns at once.
     fn stop(&self);
 }
@@ -90,11 +101,6 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
-    /// Changes it, for its next frame. Takes its time.
-    ///
-    /// # Errors
-    /// Why it is as it was before.
-    fn change(&self, edit: Edit) -> Result<Changed, Problem>;
 }
 
 /// What every request is answered with.

@@ -42,7 +42,7 @@ async fn name(parts: &mut Parts, served: &Served) -> Result<String, Problem> {
     Ok(parameters.remove("network").unwrap_or_default())
 }
 
-fn unknown(served: &Served, name: &str) -> Problem {
+pub(super) fn unknown(served: &Served, name: &str) -> Problem {
     let known: Vec<_> = served.daemon.networks().iter().map(|one| one.network().name).collect();
     let known = if known.is_empty() { "there are none".to_owned() } else { known.join(", ") };
     let detail = format!("this process holds no network {name:?}; those that it holds: {known}");

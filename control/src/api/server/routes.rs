@@ -3,7 +3,7 @@
 //! One list: from it come the router, the words for a wrong method or path, and what the description
 //! of the api is compared with.
 
-use super::{Served, changes, networks, process};
+use super::{Served, changes, file, networks, process};
 use crate::api::flow::serve as flows;
 use crate::api::paths;
 use crate::api::protocol::Problem;
@@ -74,6 +74,11 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::at(paths::FLOWS).get(flows::list).delete(flows::remove),
         Route::at(paths::FLOW_COUNT).get(flows::count),
         Route::at(paths::FLOW_FLUSH).post(flows::flush),
+        Route::at(paths::ENDPOINTS).post(file::connect),
+        Route::at(paths::ENDPOINT).delete(file::disconnect),
+        Route::at(paths::SANDBOXES).get(file::sandboxes),
+        Route::at(paths::CONFIG).get(file::config),
+        Route::at(paths::APPLY).post(file::apply),
         Route::at(paths::DAEMON).get(process::describe),
         Route::at(paths::STOP).post(process::stop),
         Route::at(paths::METRICS).get(process::metrics),

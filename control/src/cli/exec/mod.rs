@@ -8,13 +8,17 @@ mod view;
 use super::exit::CliError;
 use super::known::{Known, is_changing};
 use super::logs;
-use crate::api::protocol::{NetworkInfo, PortInfo};
+use crate::api::SOCKET_NAME;
+use crate::api::client::Client;
+use crate::api::file::SandboxInfo;
+use crate::api::protocol::{DaemonInfo, NetworkInfo, PortInfo};
 use crate::netns::{self, NetnsError, rootless};
 use crate::topology::KnownNetwork;
 use clap::Args;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 /// The host port of the only rootless network.
@@ -24,7 +28,7 @@ const HOST: &str = "host";
 #[derive(Debug, Args)]
 #[command(override_usage = "udp-bridge exec <PORT> -- <CMD>...")]
 pub(super) struct Options {
-    /// The port: its name like ub0-1; its number where only one network is up; `host` for the host
+    /// The port: its name like ub0-1; the name of a sandbox of a file; its number where only one network is up; `host` for the host
     /// side of a rootless network
     port: String,
     /// The command and its arguments
@@ -41,6 +45,9 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
     logs::start_for_command();
     let known = Known::look()?;
+    if let Some(place) = sandbox(&known, &options.port)? {
+        return in_sandbox(place, options);
+    }
     let networks = ask(&known, &options.port)?;
     let (network, port) = find(&networks, &options.port).map_err(|error| {
         let mut dead = known.networks.iter().filter(|network| !network.alive);
@@ -67,6 +74,45 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         })?;
         let program = program.to_string_lossy().into_owned();
         view::enter(namespace).map_err(|source| CliError::View { program, source })?;
+    }
+    let source = Command::new(&program).args(options.command.iter().skip(1)).exec();
+    Err(CliError::Exec { program: program.to_string_lossy().into_owned(), source })
+}
+
+/// A sandbox of a file, and the process that has it.
+struct Place {
+    sandbox: SandboxInfo,
+    process: DaemonInfo,
+}
+
+/// The sandbox of a file that `wanted` names, if there is one.
+fn sandbox(known: &Known, wanted: &str) -> Result<Option<Place>, CliError> {
+    let daemon = known.site.state_dir.join(SOCKET_NAME);
+    for socket in known.file_sockets().into_iter().chain([daemon]) {
+        let client = Client::new(socket);
+        let all = match client.sandboxes() {
+            // It ends just now, or there is none.
+            Err(error) if is_changing(&error) => continue,
+            all => all?,
+        };
+        if let Some(sandbox) = all.into_iter().find(|one| one.name == wanted) {
+            return Ok(Some(Place { sandbox, process: client.daemon()? }));
+        }
+    }
+    Ok(None)
+}
+
+/// Becomes the command in a sandbox.
+fn in_sandbox(place: Place, options: &Options) -> Result<(), CliError> {
+    let program = options.command.first().cloned().unwrap_or_default();
+    if place.process.rootless {
+        rootless::join(place.process.pid)?;
+    }
+    if let Some(path) = &place.sandbox.namespace {
+        netns::enter(Path::new(path))?;
+        let program = program.to_string_lossy().into_owned();
+        let view = view::enter(&place.sandbox.name);
+        view.map_err(|source| CliError::View { program, source })?;
     }
     let source = Command::new(&program).args(options.command.iter().skip(1)).exec();
     Err(CliError::Exec { program: program.to_string_lossy().into_owned(), source })

@@ -134,13 +134,13 @@ fn totals(ports: &[PortInfo]) -> Totals {
 }
 
 /// Signals, caught from the beginning on.
-struct Caught {
+pub(super) struct Caught {
     runtime: Runtime,
     signals: Signals,
 }
 
 impl Caught {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let signals = {
             let _inside = runtime.enter();
@@ -150,7 +150,7 @@ impl Caught {
     }
 
     /// Did one come, or does it within this time?
-    fn came_within(&mut self, time: Duration) -> bool {
+    pub(super) fn came_within(&mut self, time: Duration) -> bool {
         let Self { runtime, signals } = self;
         runtime.block_on(async { timeout(time, signals.next()).await.is_ok() })
     }

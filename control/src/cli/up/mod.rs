@@ -2,6 +2,7 @@
 
 mod asked;
 mod background;
+mod file;
 mod options;
 mod router_options;
 mod rules_file;
@@ -25,6 +26,9 @@ use std::time::Duration;
 
 /// Makes the network and, but for the one who starts it in the background, stays with it.
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
+    if let Some(path) = options.file() {
+        return file::run(path, options);
+    }
     let request = NetworkRequest { rules: options.rules()?, ..options.request() };
     // The name is part of paths below; all else is judged with the machine in sight.
     let name = request.name()?;

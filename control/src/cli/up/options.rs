@@ -9,19 +9,44 @@ use crate::model::rules::RulesFile;
 use crate::model::{NetworkRequest, storm};
 use clap::{ArgAction, Args};
 use dataplane::config::{StormLimit, SwitchConfig};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 /// The hidden flag of the process that runs a network in the background.
 pub(super) const IN_BACKGROUND: &str = "in-background";
 
+/// What is said of one network, and in a file in the file.
+const OF_ONE: [&str; 16] = [
+    "ports",
+    "subnet",
+    "subnet6",
+    "mtu",
+    "name",
+    "host_if",
+    "isolate",
+    "no_offloads",
+    "publish",
+    "no_source_check",
+    "fdb_ageing",
+    "fdb_max",
+    "fdb_port_max",
+    "rules",
+    "icc",
+    "internal",
+];
+
 /// Options of `up`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Options {
     /// How many ports, each with a namespace of its own
     #[arg(long, value_name = "N", value_parser = whole::<u32>, allow_negative_numbers = true)]
-    ports: u32,
+    #[arg(required_unless_present = "file")]
+    ports: Option<u32>,
+    /// File of networks, sandboxes and endpoints that are made, all or none; instead of all options
+    /// but --detach
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = OF_ONE)]
+    file: Option<PathBuf>,
     /// IPv4 subnet [default: the first free of 172.16.1.0/24, 172.16.2.0/24, …]
     #[arg(long, value_name = "CIDR")]
     subnet: Option<String>,
@@ -100,6 +125,11 @@ impl Options {
         self.in_background
     }
 
+    /// The file of networks, if that is what is to be made.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// The file of rules, read.
     pub(super) fn rules(&self) -> Result<Option<RulesFile>, RulesFileError> {
         self.rules.as_deref().map(rules_file::read).transpose()
@@ -111,7 +141,7 @@ impl Options {
         let (no_offloads_all, no_offloads) = PortSet::split(self.no_offloads.as_ref());
         NetworkRequest {
             name: self.name.clone(),
-            ports: self.ports,
+            ports: self.ports.unwrap_or_default(),
             subnet: self.subnet.clone(),
             subnet6: self.subnet6.clone(),
             mtu: self.mtu,

@@ -11,7 +11,7 @@ use dataplane::engine::{FdbEntryError, LimitError, ReconfigureError};
 
 /// Why a change is not in force.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::daemon) enum ChangeError {
+pub enum ChangeError {
     /// There is nothing to edit.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -36,6 +36,9 @@ pub(in crate::daemon) enum ChangeError {
     /// The dataplane does not take the entry of the MAC table.
     #[error(transparent)]
     Fdb(#[from] FdbEntryError),
+    /// The network is of a file, and is changed with all that the file says.
+    #[error("this network is of a file, and was asked for past its door; please report this")]
+    OfFile,
     /// The network is about to end.
     #[error("the network is ending; nothing of it is changed any more")]
     Ending,

@@ -62,7 +62,7 @@ impl Declared {
         let model = Model::of_request(&pinned)?;
         let (name, Interfaces { host, ports }) = (network.name().clone(), interfaces(network));
         let sandboxes = (1..).map(|number| SandboxName::of_port(&name, number));
-        let endpoints = sandboxes.zip(ports).collect();
+        let endpoints = sandboxes.zip(ports.into_values()).collect();
         let given = AssignedNetwork { subnets, host, endpoints };
         let assigned = Assigned { networks: BTreeMap::from([(name.clone(), given)]) };
         Ok(Self { name, host_interface: network.host_interface().to_string(), model, assigned })
@@ -83,45 +83,54 @@ impl Declared {
     /// The same after an edit, and what there is to tell of that.
     fn edited(&self, edit: Edit) -> Result<(Self, Changed), ChangeError> {
         let mut spec = self.model.to_spec();
-        let changed = self.edit(&mut spec, edit)?;
+        let changed = apply(&mut spec, self.name.as_str(), &self.host_interface, edit)?;
         let model = Model::new(&spec)?;
         Ok((Self { model, ..self.clone() }, changed))
     }
-
-    fn edit(&self, spec: &mut Spec, edit: Edit) -> Result<Changed, ChangeError> {
-        let network = self.name.as_str();
-        match edit {
-            Edit::Publish(new) => {
-                spec.publish(network, &new.publish)?;
-                let read = new.publish.parse::<crate::model::Written>();
-                let text = read.map_or(new.publish, |written| written.to_string());
-                return Ok(Changed::Published(text));
-            }
-            Edit::Unpublish(text) => spec.unpublish(network, &text)?,
-            Edit::AddRule(NewRule { rule, path, at }) => {
-                let path = path.unwrap_or_else(|| RULE_PATH.to_owned());
-                let rule = spec::read_rule(SpecFile { path, text: rule })?;
-                let count = spec.networks.get(network).map_or(0, |one| one.rules.len());
-                spec.add_rule(network, at, rule)?;
-                return Ok(Changed::Rule(at.unwrap_or(count)));
-            }
-            Edit::RemoveRule(id) => {
-                spec.remove_rule(network, id)?;
-            }
-            Edit::SetLimits(port, limits) => spec.set_limits(&port, network, written(limits))?,
-            Edit::AddFdb(NewFdb { mac, port }) => {
-                // Written in another way it is the same.
-                let mac = mac.parse::<MacAddr>().map_or(mac, |mac| mac.to_string());
-                let holder = if port == self.host_interface { "host" } else { &port };
-                spec.add_fixed(network, &mac, holder)?;
-            }
-            Edit::RemoveFdb(mac) => spec.remove_fixed(network, &mac)?,
-        }
-        Ok(Changed::Done)
-    }
 }
 
-fn told(limits: &Limits) -> LimitsInfo {
+/// Edits what is written of a network.
+///
+/// # Errors
+/// There is nothing to edit, or what is to come to it cannot be read.
+pub(super) fn apply(
+    spec: &mut Spec,
+    network: &str,
+    host_interface: &str,
+    edit: Edit,
+) -> Result<Changed, ChangeError> {
+    match edit {
+        Edit::Publish(new) => {
+            spec.publish(network, &new.publish)?;
+            let read = new.publish.parse::<crate::model::Written>();
+            let text = read.map_or(new.publish, |written| written.to_string());
+            return Ok(Changed::Published(text));
+        }
+        Edit::Unpublish(text) => spec.unpublish(network, &text)?,
+        Edit::AddRule(NewRule { rule, path, at }) => {
+            let path = path.unwrap_or_else(|| RULE_PATH.to_owned());
+            let rule = spec::read_rule(SpecFile { path, text: rule })?;
+            let count = spec.networks.get(network).map_or(0, |one| one.rules.len());
+            spec.add_rule(network, at, rule)?;
+            return Ok(Changed::Rule(at.unwrap_or(count)));
+        }
+        Edit::RemoveRule(id) => {
+            spec.remove_rule(network, id)?;
+        }
+        Edit::SetLimits(port, limits) => spec.set_limits(&port, network, written(limits))?,
+        Edit::AddFdb(NewFdb { mac, port }) => {
+            // Written in another way it is the same.
+            let mac = mac.parse::<MacAddr>().map_or(mac, |mac| mac.to_string());
+            let holder = if port == host_interface { "host" } else { &port };
+            spec.add_fixed(network, &mac, holder)?;
+        }
+        Edit::RemoveFdb(mac) => spec.remove_fixed(network, &mac)?,
+    }
+    Ok(Changed::Done)
+}
+
+/// The same for whoever asks.
+pub(super) fn told(limits: &Limits) -> LimitsInfo {
     let Limits { flows, new_flows, packets_in, packets_out, bytes_in, bytes_out } = *limits;
     LimitsInfo { flows, new_flows, packets_in, packets_out, bytes_in, bytes_out }
 }
@@ -146,11 +155,11 @@ impl Living {
     pub(super) fn carry_out(&self, edit: Edit) -> Result<Changed, ChangeError> {
         // Held to the end: the next change begins with what this one made.
         let _turn = lock(&self.turn);
-        let before = lock(&self.declared).clone();
+        let before = lock(&self.declared).clone().ok_or(ChangeError::OfFile)?;
         let (wanted, changed) = before.edited(edit)?;
         let plan = Plan::between(&before.state(), &wanted.state());
         self.take_all(plan.steps())?;
-        *lock(&self.declared) = wanted;
+        *lock(&self.declared) = Some(wanted);
         Ok(changed)
     }
 }

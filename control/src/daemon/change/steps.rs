@@ -43,8 +43,8 @@ impl Living {
 
     fn take(&self, step: &Step) -> Result<(), ChangeError> {
         match step {
-            Step::Publish(_, written) => self.publish(written),
-            Step::Unpublish(_, written) => self.unpublish(written),
+            Step::Publish(_, written) => self.publish_port(written),
+            Step::Unpublish(_, written) => self.unpublish_port(written),
             Step::ChangeNetwork(_, NetworkChange::Filter(change)) => self.filter(&change.to),
             Step::ChangeEndpoint(_, sandbox, EndpointChange::Limits(change)) => {
                 let id = self.port(sandbox.as_str())?;
@@ -61,7 +61,7 @@ impl Living {
     }
 
     /// Sockets, rules of the uplink, router, relay.
-    fn publish(&self, written: &Written) -> Result<(), ChangeError> {
+    fn publish_port(&self, written: &Written) -> Result<(), ChangeError> {
         let number = u32::from(self.port(&written.name)?.0);
         let publish = Publish { written: written.clone(), number };
         let reserved = Reserved::bind_one(&publish, &self.site, self.is_rootless())?;
@@ -80,7 +80,7 @@ impl Living {
     }
 
     /// Router, rules of the uplink, relay and sockets.
-    fn unpublish(&self, written: &Written) -> Result<(), ChangeError> {
+    fn unpublish_port(&self, written: &Written) -> Result<(), ChangeError> {
         self.withdraw(written)?;
         // Without the topology's lock: its tasks end on the runtime's own thread, which may wait for it.
         Runtime::current().block_on(self.relay.remove(written));
@@ -113,9 +113,11 @@ impl Living {
         let topology = topology.as_mut().ok_or(ChangeError::Ending)?;
         let before = topology.network.clone();
         change(&mut topology.network);
-        let Err(error) = self.settle(topology, order) else { return Ok(topology.network.clone()) };
+        let Err(error) = self.put_in_force(topology, order) else {
+            return Ok(topology.network.clone());
+        };
         topology.network = before;
-        match self.settle(topology, order) {
+        match self.put_in_force(topology, order) {
             Ok(()) => Err(error),
             Err(undo) => {
                 let (error, undo) = (Box::new(error), Box::new(undo));
@@ -124,7 +126,7 @@ impl Living {
         }
     }
 
-    fn settle(&self, topology: &mut Topology, order: Order) -> Result<(), ChangeError> {
+    fn put_in_force(&self, topology: &mut Topology, order: Order) -> Result<(), ChangeError> {
         if order != Order::UplinkFirst && self.tell_as_it_is(topology)? {
             if order == Order::RouterFirst {
                 topology.claim(&self.site)?;

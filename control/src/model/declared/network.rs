@@ -48,6 +48,13 @@ pub struct Way {
     pub ports: Option<RangeInclusive<u16>>,
 }
 
+impl Way {
+    /// Does anybody say how it is to be?
+    pub fn is_asked_for(&self) -> bool {
+        self.kind == Some(UplinkKind::Route) || !self.snat.is_empty() || self.ports.is_some()
+    }
+}
+
 /// What a network's switch and router do; all of it can be changed while they run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {

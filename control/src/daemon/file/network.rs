@@ -1,0 +1,231 @@
+//! How is a running network changed?
+
+use super::error::StepFailure;
+use crate::daemon::forwarding::listeners_of;
+use crate::daemon::living::{Living, lock};
+use crate::model::{Limits, Network, Publish, SandboxName, Way, Written};
+use crate::plan::{EndpointState, NetworkState};
+use crate::publish::{Relay, Reserved};
+use crate::topology::{NewEndpoint, Topology};
+use dataplane::config::{PortConfig, PortLimits};
+use dataplane::outcome::PortId;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// The numbers of a network's endpoints by sandbox.
+pub(super) type Numbers = BTreeMap<SandboxName, u32>;
+
+/// Where an endpoint is.
+pub(super) struct Place<'a> {
+    pub(super) sandbox: &'a SandboxName,
+    /// What the namespace is called where it is shown.
+    pub(super) namespace: &'a str,
+    pub(super) path: &'a Path,
+}
+
+/// How much is to be looked at again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The host, its rules and settings.
+    AtHost,
+    /// Nothing that is not ours.
+    AtUs,
+}
+
+impl Living {
+    fn with_topology<T>(
+        &self,
+        change: impl FnOnce(&mut Topology) -> Result<T, StepFailure>,
+    ) -> Result<T, StepFailure> {
+        let mut topology = lock(&self.topology);
+        let gone = || StepFailure::Gone(self.network.name.clone());
+        change(topology.as_mut().ok_or_else(gone)?)
+    }
+
+    /// Puts a state in force, from the next frame on.
+    pub(super) fn settle(
+        &self,
+        state: &NetworkState,
+        numbers: &Numbers,
+        look: Look,
+    ) -> Result<(), StepFailure> {
+        self.with_topology(|topology| {
+            let name = topology.network.name().clone();
+            topology.network = Network::of_state(&name, state, numbers);
+            self.ports.store(topology.ports.len(), Ordering::Relaxed);
+            let mut told = lock(&self.router);
+            let host = told.as_ref().map(|told| told.host.clone()).filter(|_| look == Look::AtUs);
+            let router = match host {
+                Some(host) => topology.router(host),
+                None => topology.follow(&self.site)?.map(|(router, _)| router),
+            };
+            if *told != router {
+                self.handle.reconfigure(router.clone())?;
+                *told = router;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts an interface into a sandbox and the switch, at the lowest number that is free.
+    pub(super) fn connect(
+        &self,
+        place: &Place<'_>,
+        endpoint: &EndpointState,
+        after: &NetworkState,
+        numbers: &mut Numbers,
+    ) -> Result<(), StepFailure> {
+        let is_free = |number: &u32| !numbers.values().any(|taken| taken == number);
+        let number = (1..).find(is_free).unwrap_or(u32::MAX);
+        let mtu = after.settings.mtu;
+        let new = NewEndpoint {
+            name: place.sandbox.as_str(),
+            // The switch refuses more than it has.
+            number: number as u16,
+            namespace: place.namespace,
+            path: place.path,
+            state: endpoint,
+            mtu,
+        };
+        let mut made = new.make()?;
+        let Some(tap) = made.take_tap() else { return Ok(()) };
+        let config = PortConfig {
+            name: place.sandbox.to_string(),
+            mac: endpoint.addresses.mac,
+            mtu: mtu.get(),
+            isolated: endpoint.isolated,
+            check_source: after.settings.check_source,
+            limits: limits(&endpoint.limits),
+        };
+        let id = self.handle.add(config, Box::new(tap))?;
+        made.number = id.0;
+        lock(&self.removed).remove(&id.0);
+        lock(&self.limits).insert(id.0, endpoint.limits);
+        numbers.insert(place.sandbox.clone(), id.0.into());
+        let settled = self
+            .with_topology(|topology| {
+                topology.ports.push(made);
+                Ok(())
+            })
+            .and_then(|()| self.settle(after, numbers, Look::AtUs))
+            .and_then(|()| Ok(new.bring_up()?));
+        if settled.is_err() {
+            // The state before has no such endpoint, and is put in force by who undoes the rest.
+            self.take_out(place.sandbox, numbers)?;
+        }
+        settled
+    }
+
+    /// Takes an interface out of the switch and its sandbox.
+    pub(super) fn take_out(
+        &self,
+        sandbox: &SandboxName,
+        numbers: &mut Numbers,
+    ) -> Result<(), StepFailure> {
+        let Some(number) = numbers.remove(sandbox) else { return Ok(()) };
+        let id = PortId(number as u16);
+        lock(&self.removed).insert(id.0);
+        lock(&self.limits).remove(&id.0);
+        // Closing it removes the interface.
+        drop(self.handle.remove(id)?);
+        self.with_topology(|topology| {
+            topology.ports.retain(|port| port.number != id.0);
+            Ok(())
+        })
+    }
+
+    /// Gives an endpoint other limits.
+    pub(super) fn limit(&self, number: u32, wanted: &Limits) -> Result<(), StepFailure> {
+        self.handle.set_limits(PortId(number as u16), limits(wanted))?;
+        lock(&self.limits).insert(number as u16, *wanted);
+        Ok(())
+    }
+
+    /// Makes the way out; the ports that will be published are claimed with it.
+    pub(super) fn open_way(
+        &self,
+        way: &Way,
+        published: &BTreeMap<String, Written>,
+        after: &NetworkState,
+        numbers: &Numbers,
+    ) -> Result<(), StepFailure> {
+        self.with_topology(|topology| {
+            topology.network = topology.network.claiming(way, published);
+            Ok(topology.raise_way(&self.site)?)
+        })?;
+        self.settle(after, numbers, Look::AtHost)?;
+        self.listen()
+    }
+
+    /// Takes the way out away.
+    pub(super) fn close_way(
+        &self,
+        after: &NetworkState,
+        numbers: &Numbers,
+    ) -> Result<(), StepFailure> {
+        self.with_topology(|topology| Ok(topology.lower_way(&self.site)?))?;
+        self.settle(after, numbers, Look::AtHost)?;
+        self.listen()
+    }
+
+    /// Hears the host's ICMP if that is the network's concern, and only then.
+    fn listen(&self) -> Result<(), StepFailure> {
+        let told = lock(&self.router).clone();
+        let (mac, mtu) =
+            self.with_topology(|topology| Ok((topology.host.mac, topology.host.mtu)))?;
+        let has_way = self.with_topology(|topology| Ok(topology.has_way()))?;
+        let listeners = listeners_of(told.as_ref().filter(|_| has_way), mac, mtu)?;
+        drop(self.handle.listen(listeners)?);
+        Ok(())
+    }
+
+    /// Publishes a port: it is ours before anybody is led by it.
+    pub(super) fn publish(
+        &self,
+        written: &Written,
+        after: &NetworkState,
+        numbers: &Numbers,
+        rootless: bool,
+    ) -> Result<(), StepFailure> {
+        let number = written.name.parse().ok().and_then(|name| numbers.get(&name)).copied();
+        let one = Publish { written: written.clone(), number: number.unwrap_or_default() };
+        let network = self.with_topology(|topology| Ok(topology.network.publishing(&one)))?;
+        let reserved = Reserved::bind(&network, &self.site, rootless)?;
+        self.with_topology(|topology| Ok(topology.claim_one(&self.site, written, true)?))?;
+        let relay = Relay::start(&network, reserved)?;
+        lock(&self.relays).insert(written.to_string(), relay);
+        self.settle(after, numbers, Look::AtHost)
+    }
+
+    /// Publishes a port no longer; what is relayed by it ends.
+    pub(super) fn unpublish(
+        &self,
+        written: &Written,
+        after: &NetworkState,
+        numbers: &Numbers,
+    ) -> Result<(), StepFailure> {
+        self.with_topology(|topology| Ok(topology.claim_one(&self.site, written, false)?))?;
+        self.settle(after, numbers, Look::AtHost)?;
+        let relay = lock(&self.relays).remove(&written.to_string());
+        if let Some(relay) = relay {
+            tokio::runtime::Handle::current().block_on(relay.end());
+        }
+        Ok(())
+    }
+}
+
+/// The same for the switch.
+fn limits(wanted: &Limits) -> PortLimits {
+    let flows =
+        wanted.flows.map(|flows| NonZeroUsize::try_from(flows).unwrap_or(NonZeroUsize::MAX));
+    PortLimits {
+        flows,
+        new_flows: wanted.new_flows,
+        packets_in: wanted.packets_in,
+        packets_out: wanted.packets_out,
+        bytes_in: wanted.bytes_in,
+        bytes_out: wanted.bytes_out,
+    }
+}
