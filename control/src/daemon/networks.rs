@@ -235,7 +235,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::netns::{prepare_directory, rootless};
     use crate::topology::{self, Site};
@@ -243,7 +243,9 @@ mod tests {
     use nix::sched::{CloneFlags, unshare};
 
     /// Runs a test with networks in namespaces of its own; nothing without privileges.
-    fn on_a_host<F: Future<Output = ()>>(test: impl FnOnce(Arc<Networks>) -> F + Send) {
+    pub(in crate::daemon) fn on_a_host<F: Future<Output = ()>>(
+        test: impl FnOnce(Arc<Networks>) -> F + Send,
+    ) {
         if !rootless::is_privileged() {
             return;
         }
@@ -268,7 +270,7 @@ mod tests {
     }
 
     /// A network without an uplink, which needs no more than TAPs.
-    fn request(name: &str) -> NetworkRequest {
+    pub(in crate::daemon) fn request(name: &str) -> NetworkRequest {
         let mut request = NetworkRequest::new(name, 2);
         request.router.uplink = Some(crate::model::UplinkKind::None);
         request

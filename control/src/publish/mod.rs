@@ -20,7 +20,7 @@
 //! | `listener` | how is one socket made? |
 //! | `descriptors` | may we have as many sockets? |
 //! | `holders`, `sock_diag` | who has a port that is not free? |
-//! | `relay` | who runs the relays, and what do they count? |
+//! | `relay`, `refusal` | who runs the relays, and what do they count? |
 //! | `tcp`, `udp`, `datagram` | how does a connection or a datagram get across? |
 //! | `origin` | is a client on this host? |
 //!
@@ -33,6 +33,7 @@ mod error;
 mod holders;
 mod listener;
 mod origin;
+mod refusal;
 mod relay;
 mod reserve;
 mod sock_diag;
@@ -42,7 +43,8 @@ mod udp;
 pub use error::PublishError;
 pub use holders::Holder;
 pub use listener::Bound;
-pub use relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS, Refusal, Relay};
+pub use refusal::Refusal;
+pub use relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS, Relay};
 pub use reserve::Reserved;
 
 use crate::addressing::{Addresses, Interfaces, interfaces};

@@ -4,7 +4,8 @@
 //! says it has no more to say (FIN) is passed on as that, and the other may still speak. What breaks
 //! (RST, nobody listens) is passed on as a reset: a silent close would look like the end of the data.
 
-use super::relay::{Place, Refusal};
+use super::refusal::Refusal;
+use super::relay::Place;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;

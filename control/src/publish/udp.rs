@@ -5,7 +5,8 @@
 //! when it was idle as long as connection tracking would wait.
 
 use super::datagram;
-use super::relay::{Place, Refusal, Relayed, lock};
+use super::refusal::Refusal;
+use super::relay::{Place, Relayed, lock};
 use super::tcp::SHORTAGE_PAUSE;
 use dataplane::config::Timeouts;
 use nix::errno::Errno;

@@ -137,8 +137,19 @@ impl Network for OnePort {
         let pages = self.pages.clone().into_iter();
         Box::new(pages.map(|page| page.map_err(|()| EngineStopped)))
     }
+}
 
-    fn change(&self, edit: Edit) -> Result<Changed, Problem> {
+impl OnePort {
+    /// Three flows on three pages, and empty pages among them.
+    fn new(running: bool) -> Self {
+        let [a, b, c] = flows().try_into().unwrap();
+        let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
+        let pages = pages.into_iter().map(Ok).collect();
+        Self { running, pages, removed: Arc::default(), edits: Arc::default() }
+    }
+
+    /// What becomes of an edit.
+    fn edit(&self, edit: Edit) -> Result<Changed, Problem> {
         let refuse = |status, detail: &str| Err(Problem::new(status, detail));
         match edit {
             _ if !self.running => refuse(StatusCode::SERVICE_UNAVAILABLE, "it has stopped"),
@@ -170,16 +181,6 @@ impl Network for OnePort {
 
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.flow_count()
-    }
-}
-
-impl OnePort {
-    /// Three flows on three pages, and empty pages among them.
-    fn new(running: bool) -> Self {
-        let [a, b, c] = flows().try_into().unwrap();
-        let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
-        let pages = pages.into_iter().map(Ok).collect();
-        Self { running, pages, removed: Arc::default(), edits: Arc::default() }
     }
 }
 
@@ -244,6 +245,13 @@ impl Daemon for House {
             Box::pin(async { Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, words)) })
         };
         (name == "ub0").then_some(gone)
+    }
+
+    fn edit(&self, name: &str, edit: Edit) -> Option<Pending<Changed>> {
+        (name == "ub0").then(|| {
+            let changed = self.network.edit(edit);
+            Box::pin(async { changed }) as Pending<Changed>
+        })
     }
 
     fn stop(&self) {

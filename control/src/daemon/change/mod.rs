@@ -33,6 +33,7 @@ use crate::spec::{self, LimitsSpec, Spec, SpecFile};
 use dataplane::wire::ethernet::MacAddr;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 /// What a rule's text is called when nobody says.
 const RULE_PATH: &str = "api";
@@ -43,7 +44,9 @@ pub(super) struct Declared {
     name: NetworkName,
     host_interface: String,
     model: Model,
-    assigned: Assigned,
+    assigned: Arc<Assigned>,
+    /// What follows from both.
+    state: State,
 }
 
 impl Declared {
@@ -65,7 +68,9 @@ impl Declared {
         let endpoints = sandboxes.zip(ports.into_values()).collect();
         let given = AssignedNetwork { subnets, host, endpoints };
         let assigned = Assigned { networks: BTreeMap::from([(name.clone(), given)]) };
-        Ok(Self { name, host_interface: network.host_interface().to_string(), model, assigned })
+        let state = State::new(&model, &assigned);
+        let (assigned, host_interface) = (Arc::new(assigned), network.host_interface().to_string());
+        Ok(Self { name, host_interface, model, assigned, state })
     }
 
     /// The limits of the port of this name.
@@ -76,16 +81,14 @@ impl Declared {
         endpoint.map(|endpoint| told(&endpoint.limits)).unwrap_or_default()
     }
 
-    fn state(&self) -> State {
-        State::new(&self.model, &self.assigned)
-    }
-
     /// The same after an edit, and what there is to tell of that.
     fn edited(&self, edit: Edit) -> Result<(Self, Changed), ChangeError> {
         let mut spec = self.model.to_spec();
         let changed = apply(&mut spec, self.name.as_str(), &self.host_interface, edit)?;
         let model = Model::new(&spec)?;
-        Ok((Self { model, ..self.clone() }, changed))
+        let state = State::new(&model, &self.assigned);
+        let (name, host_interface) = (self.name.clone(), self.host_interface.clone());
+        Ok((Self { name, host_interface, model, assigned: self.assigned.clone(), state }, changed))
     }
 }
 
@@ -155,9 +158,12 @@ impl Living {
     pub(super) fn carry_out(&self, edit: Edit) -> Result<Changed, ChangeError> {
         // Held to the end: the next change begins with what this one made.
         let _turn = lock(&self.turn);
-        let before = lock(&self.declared).clone().ok_or(ChangeError::OfFile)?;
-        let (wanted, changed) = before.edited(edit)?;
-        let plan = Plan::between(&before.state(), &wanted.state());
+        let (plan, wanted, changed) = {
+            let declared = lock(&self.declared);
+            let before = declared.as_ref().ok_or(ChangeError::OfFile)?;
+            let (wanted, changed) = before.edited(edit)?;
+            (Plan::between(&before.state, &wanted.state), wanted, changed)
+        };
         self.take_all(plan.steps())?;
         *lock(&self.declared) = Some(wanted);
         Ok(changed)

@@ -1,6 +1,9 @@
 //! What is edited, and what is told of it.
 
 use super::*;
+use crate::api::server::Network as _;
+use crate::daemon::networks::tests::{on_a_host, request};
+use crate::model::Holder;
 use crate::model::{RouterRequest, Subnets, UplinkKind, rules};
 use crate::plan::Step;
 use axum::http::StatusCode;
@@ -23,7 +26,7 @@ fn edit(from: &Declared, edit: Edit) -> Result<(Declared, Vec<Step>), StatusCode
         StatusCode::from_u16(problem.status).unwrap()
     });
     let (to, _) = edited?;
-    let plan = Plan::between(&from.state(), &to.state());
+    let plan = Plan::between(&from.state, &to.state);
     assert!(plan.replacements().is_empty());
     Ok((to, plan.steps().to_vec()))
 }
@@ -74,7 +77,7 @@ fn a_network_that_was_made_by_number_is_the_same_after_an_edit_that_edits_nothin
             let name = declared.name.as_str();
             let edited = declared.edited(fdb("02:00:00:00:00:77", &format!("{name}-1"))).unwrap().0;
             let (back, _) = edited.edited(Edit::RemoveFdb("02:00:00:00:00:77".to_owned())).unwrap();
-            assert!(Plan::between(&declared.state(), &back.state()).is_empty(), "{request:?}");
+            assert!(Plan::between(&declared.state, &back.state).is_empty(), "{request:?}");
         }
     }
 }
@@ -144,4 +147,55 @@ fn what_makes_no_sense_is_400_what_is_taken_409_and_what_is_not_there_404() {
     ] {
         assert_eq!(edit(&ub0, asked.clone()).err(), Some(status), "{asked:?}");
     }
+}
+
+/// Two steps, of which the second cannot be done for somebody has the port.
+#[test]
+fn a_step_that_fails_undoes_those_before_it() {
+    on_a_host(|networks| async move {
+        networks.start(request("red")).await.unwrap();
+        let living = networks.member("red").unwrap().living;
+        let taken = std::net::TcpListener::bind("0.0.0.0:8080").unwrap();
+        let (red, mac) = (living.network().name, MacAddr([2, 0, 0, 0, 0, 0x77]));
+        let red: NetworkName = red.parse().unwrap();
+        let holder = Holder::Sandbox("red-1".parse().unwrap());
+        let steps = [
+            Step::AddFixed(red.clone(), mac, holder),
+            Step::Publish(red, "8080:red-1:80".parse().unwrap()),
+        ];
+        let has_it = move |living: &Living| living.fdb().unwrap().iter().any(|one| one.mac == mac);
+        // On a thread of its own, as the api does.
+        let take = move |living: &Living| living.take_all(&steps);
+        let living = tokio::task::spawn_blocking(move || {
+            let error = take(&living).unwrap_err();
+            assert!(matches!(error, ChangeError::Publish(_)), "{error}");
+            assert!(!has_it(&living) && living.published().is_empty());
+            drop(taken);
+            take(&living).unwrap();
+            assert!(has_it(&living) && living.published().len() == 1);
+            living
+        });
+        drop(living.await.unwrap());
+        let outcomes = networks.end_all("the test is over").await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    });
+}
+
+#[test]
+fn a_network_that_has_ended_is_changed_no_more() {
+    on_a_host(|networks| async move {
+        networks.start(request("red")).await.unwrap();
+        let living = networks.member("red").unwrap().living;
+        networks.end_all("the test is over").await;
+        let refused = |edit| {
+            let living = living.clone();
+            async move {
+                let changed = tokio::task::spawn_blocking(move || living.carry_out(edit));
+                Problem::from(changed.await.unwrap().unwrap_err()).status
+            }
+        };
+        assert_eq!(refused(publish("8080:red-1:80")).await, 503);
+        assert_eq!(refused(rule("verdict = 'drop'", None)).await, 503);
+        assert_eq!(refused(fdb("02:00:00:00:00:77", "red-1")).await, 503);
+    });
 }
