@@ -73,7 +73,14 @@ pub fn interfaces(network: &Network) -> Interfaces {
     let host = addresses((0, mac(network.name(), 0, 0)));
     // The host's MAC is the first of all, so it never gives way to another.
     let macs = macs(network.name(), network.ports() + 1).into_iter();
-    Interfaces { host, ports: (0..).zip(macs).skip(1).map(|(number, mac)| (number, addresses((number, mac)))).collect() }
+    Interfaces {
+        host,
+        ports: (0..)
+            .zip(macs)
+            .skip(1)
+            .map(|(number, mac)| (number, addresses((number, mac))))
+            .collect(),
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@
 //!
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
+use super::file::Files;
 use super::living::{Living, Totals};
 use super::running::{Circumstances, Door, End, Made, Running};
-use super::file::Files;
 use super::{EndError, StartError};
 use crate::api::server::Network as _;
 use crate::model::{Network, NetworkRequest};

@@ -1,8 +1,8 @@
 //! What is there to tell about the rules?
 
 use crate::api::protocol::{Hits, RuleInfo, RulesInfo};
-use crate::model::rules::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
 use crate::model::Network;
+use crate::model::rules::{place_in_words, ports_in_words, protocol_in_words, verdict_in_words};
 use dataplane::config::{Place, Rule};
 use dataplane::filter;
 
@@ -11,8 +11,7 @@ use dataplane::filter;
 pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesInfo {
     let config = network.filter();
     let hits = hits.filter(|_| config.decides());
-    let mut rules: Vec<_> =
-        config.rules.iter().map(|rule| describe_rule(rule, network)).collect();
+    let mut rules: Vec<_> = config.rules.iter().map(|rule| describe_rule(rule, network)).collect();
     for (rule, count) in rules.iter_mut().zip(hits.iter().flat_map(|hits| &hits.rules)) {
         rule.hits = Some(told(*count));
     }

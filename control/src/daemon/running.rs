@@ -100,12 +100,7 @@ impl Made {
         Self::of(standing, site, *rootless, *door)
     }
 
-    fn of(
-        standing: Standing,
-        site: &Site,
-        rootless: bool,
-        door: Door,
-    ) -> Result<Self, StartError> {
+    fn of(standing: Standing, site: &Site, rootless: bool, door: Door) -> Result<Self, StartError> {
         let Standing { plan, reserved, mut topology, cleared } = standing;
         match Parts::new(&mut topology, &plan, site, door, reserved) {
             Ok(Parts { listener, relay, forwarding, router }) => {
@@ -186,8 +181,7 @@ fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
         Door::Files => Path::new("..").join(Sandboxes::folder_name()).join(SOCKET_NAME),
         Door::Own | Door::Daemons => Path::new("..").join(SOCKET_NAME),
     };
-    symlink(target, &path)
-        .map_err(|source| StartError::Link { path, source })?;
+    symlink(target, &path).map_err(|source| StartError::Link { path, source })?;
     Ok(None)
 }
 

@@ -3,9 +3,7 @@
 //! A network of a file has sandboxes for ports. Their numbers are those of the switch: who comes gets the
 //! lowest that is free, so there may be gaps.
 
-use super::{
-    InterfaceName, Network, NetworkName, Publish, SandboxName, UplinkKind, Way, Written,
-};
+use super::{InterfaceName, Network, NetworkName, Publish, SandboxName, UplinkKind, Way, Written};
 use crate::addressing::Addresses;
 use crate::plan::NetworkState;
 use dataplane::config::FilterConfig;

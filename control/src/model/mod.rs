@@ -25,8 +25,8 @@ pub use declared::{
 };
 pub use error::ModelError;
 pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
-pub use name::{InterfaceName, NetworkName, SandboxName};
 pub use members::{Member, Named};
+pub use name::{InterfaceName, NetworkName, SandboxName};
 pub(crate) use network::room;
 pub use network::{MAX_PORTS, Mtu, Network};
 pub use problem::Problem;

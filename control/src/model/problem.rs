@@ -128,7 +128,9 @@ pub enum Problem {
     #[error("there is no IPv6 here: leave subnet6 out, or give none")]
     NoIpv6Here,
     /// A network of the name is up, and not of a file.
-    #[error("a network {0} is up already: end it with `udp-bridge down {0}`, or choose another name")]
+    #[error(
+        "a network {0} is up already: end it with `udp-bridge down {0}`, or choose another name"
+    )]
     NetworkUp(NetworkName),
     /// An interface of the host has the name.
     #[error("the host has an interface {0} already: give host-interface another name")]

@@ -51,8 +51,8 @@ mod standing;
 
 pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors};
 pub use clear::{ClearError, Cleared, clear};
-pub use endpoints::{NewEndpoint, lead};
 pub use endpoint::{Endpoint, RingError, ring_drops};
+pub use endpoints::{NewEndpoint, lead};
 pub use holder::has_ended;
 pub use keeper::{Keeper, KeeperError, Kept, LOCK_NAME};
 pub use observe::{ObserveError, Observed, Route, observe};

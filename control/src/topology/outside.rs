@@ -94,7 +94,11 @@ pub(super) fn give_up(site: &Site, name: &NetworkName) -> Result<(), UplinkError
 }
 
 /// Writes the entry of an uplink into the network's journal.
-pub(super) fn note(site: &Site, name: &NetworkName, entry: Option<&Entry>) -> Result<(), UplinkError> {
+pub(super) fn note(
+    site: &Site,
+    name: &NetworkName,
+    entry: Option<&Entry>,
+) -> Result<(), UplinkError> {
     let path = folder(site, name);
     let write = || -> io::Result<()> {
         let mut journal = Journal::read(&path)?.ok_or(io::ErrorKind::NotFound)?;

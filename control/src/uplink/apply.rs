@@ -6,9 +6,9 @@
 
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
+use super::plan::check_claim;
 use super::plan::{Desired, MAX_PAIRS, Step, families, move_local, restore_local};
 use super::view::{MAX_PREFIXES, host_view};
-use super::plan::check_claim;
 use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
 use crate::netns::{self, Identity};

@@ -72,6 +72,9 @@ fn described(host: &Host) {
             ("POST", "/v1/networks") => (path, r#"{"name": "other", "ports": 1}"#),
             ("POST", "/v1/networks/{network}/flows/flush") => (path, ""),
             ("DELETE", "/v1/networks/{network}/flows") => (path, ""),
+            ("POST", "/v1/apply") => (path + "?dry-run=true", "version = 1"),
+            // Of networks of files, which the tests of those ask.
+            ("POST", "/v1/networks/{network}/endpoints") => continue,
             // At the end, below.
             ("DELETE", _) | ("POST", "/v1/stop") => continue,
             (method, path) => panic!("{method} {path} is not tried here"),

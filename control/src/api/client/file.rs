@@ -63,8 +63,7 @@ impl NetworkClient {
     /// # Errors
     /// As of [`Client::apply`].
     pub fn disconnect(&self, sandbox: &str) -> Result<Applied, ClientError> {
-        let target =
-            self.target(paths::ENDPOINT, "").replace("{sandbox}", &form_encoded(sandbox));
+        let target = self.target(paths::ENDPOINT, "").replace("{sandbox}", &form_encoded(sandbox));
         self.client.exchange(Method::DELETE, &target, Bytes::new(), LONG_PATIENCE, read)
     }
 

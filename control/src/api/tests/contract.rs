@@ -62,7 +62,8 @@ fn ask_all(served: &Served, network: &str, body: &str) -> Vec<(String, u16)> {
         if operation.path == paths::STOP {
             continue;
         }
-        let target = paths::of(operation.path, network);
+        let target = paths::of(operation.path, network).replace("{sandbox}", "web");
+        let body = if operation.path == paths::ENDPOINTS { r#"{"sandbox": "web"}"# } else { body };
         let status = ask(served, &description, &operation, &target, body);
         statuses.push((format!("{} {}", operation.method, operation.path), status));
     }

@@ -12,6 +12,7 @@ mod patience;
 
 use super::client::{Client, NetworkClient};
 use super::creation::{ClearedInfo, Created, NewNetwork};
+use super::file::{Applied, SandboxInfo};
 use super::flow::Flow;
 use super::flow::serve::FlowPages;
 use super::flow::tests::flows;
@@ -20,6 +21,7 @@ use super::protocol::{
     Problem, PublishedInfo, RefusalCount, RuleInfo, RulesInfo, TablesInfo,
 };
 use super::server::{self, Daemon, Network, Patience, Pending};
+use crate::daemon::file::{Edit, Request};
 use axum::http::StatusCode;
 use dataplane::engine::{EngineStopped, FlowKey};
 use dataplane::wire::ethernet::MacAddr;
@@ -218,6 +220,30 @@ impl Daemon for House {
             Box::pin(async { Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, words)) })
         };
         (name == "ub0").then_some(gone)
+    }
+
+    fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
+        let asked = match &request {
+            Request::Edit(Edit::Connect { network, .. } | Edit::Disconnect { network, .. }) => {
+                network.as_str()
+            }
+            _ => "ub0",
+        };
+        let unknown = Problem::new(StatusCode::NOT_FOUND, "there is no such network");
+        let steps = usize::from(!dry_run);
+        let done = Applied { steps, text: "nothing to do".to_owned() };
+        let answer = if asked == "ub0" { Ok(done) } else { Err(unknown) };
+        Box::pin(async { answer })
+    }
+
+    fn config(&self) -> Pending<String> {
+        Box::pin(async { Ok("version = 1\n".to_owned()) })
+    }
+
+    fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
+        let host = SandboxInfo { name: "own".to_owned(), namespace: None };
+        let web = SandboxInfo { name: "web".to_owned(), namespace: Some("/run/netns/web".into()) };
+        Box::pin(async { Ok(vec![host, web]) })
     }
 
     fn stop(&self) {

@@ -201,8 +201,7 @@ pub fn rehearse(file: SpecFile, site: &Site) -> Result<Change, ChangeError> {
     let (spec, source) = spec::read(file)?;
     let observed = observe(site)?;
     let rootless = !rootless::is_privileged();
-    let prepared =
-        prepare(&State::default(), spec, Some(&source), &observed, site, rootless)?;
+    let prepared = prepare(&State::default(), spec, Some(&source), &observed, site, rootless)?;
     let plan = prepared.plan;
     Ok(Change { text: plan.to_string(), steps: plan.steps().len() })
 }

@@ -169,7 +169,8 @@ impl Living {
     /// Hears the host's ICMP if that is the network's concern, and only then.
     fn listen(&self) -> Result<(), StepFailure> {
         let told = lock(&self.router).clone();
-        let (mac, mtu) = self.with_topology(|topology| Ok((topology.host.mac, topology.host.mtu)))?;
+        let (mac, mtu) =
+            self.with_topology(|topology| Ok((topology.host.mac, topology.host.mtu)))?;
         let has_way = self.with_topology(|topology| Ok(topology.has_way()))?;
         let listeners = listeners_of(told.as_ref().filter(|_| has_way), mac, mtu)?;
         drop(self.handle.listen(listeners)?);
@@ -213,7 +214,8 @@ impl Living {
 
 /// The same for the switch.
 fn limits(wanted: &Limits) -> PortLimits {
-    let flows = wanted.flows.map(|flows| NonZeroUsize::try_from(flows).unwrap_or(NonZeroUsize::MAX));
+    let flows =
+        wanted.flows.map(|flows| NonZeroUsize::try_from(flows).unwrap_or(NonZeroUsize::MAX));
     PortLimits {
         flows,
         new_flows: wanted.new_flows,

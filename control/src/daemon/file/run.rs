@@ -89,9 +89,7 @@ impl Run<'_> {
             Step::CreateSandbox(name, state) => Ok(self.files.sandboxes.create(name, state)?),
             Step::RemoveSandbox(name, _) => Ok(self.files.sandboxes.remove(name)?),
             Step::ChangeGateway(name, change) => self.lead(name, change, after),
-            Step::CreateEndpoint(network, name, state) => {
-                self.connect(network, name, state, after)
-            }
+            Step::CreateEndpoint(network, name, state) => self.connect(network, name, state, after),
             Step::ChangeNetwork(name, change) => self.change_network(name, change, after),
             _ => match step.network() {
                 Some(name) => self.in_network(name, step, after),
