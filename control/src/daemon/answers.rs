@@ -9,6 +9,7 @@ use crate::api::creation::{ClearedInfo, Created, NewNetwork};
 use crate::api::file::{Applied, SandboxInfo};
 use crate::api::protocol::{ClientsInfo, DaemonInfo, Problem};
 use crate::api::server::{self, Network, Pending};
+use crate::spec::EditError;
 use crate::topology::Cleared;
 use axum::http::StatusCode;
 use std::process;
@@ -145,6 +146,9 @@ pub(super) async fn change(
 fn change_refusal(error: &ChangeError) -> Problem {
     let status = match error {
         ChangeError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        ChangeError::Edit(
+            EditError::NoNetwork(_) | EditError::NoSandbox(_) | EditError::NotConnected { .. },
+        ) => StatusCode::NOT_FOUND,
         _ if error.is_conflict() => StatusCode::CONFLICT,
         _ if error.is_bad_input() => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

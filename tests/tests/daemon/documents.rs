@@ -80,6 +80,9 @@ fn described(host: &Host) {
                 (path, r#"{"mac": "02:00:00:00:00:10", "port": "web-1"}"#)
             }
             ("PUT", "/v1/networks/{network}/ports/{port}/limits") => (path, r#"{"flows": 1000}"#),
+            ("POST", "/v1/apply") => (path + "?dry-run=true", "version = 1"),
+            // Of networks of files, which the tests of those ask.
+            ("POST", "/v1/networks/{network}/endpoints") => continue,
             // At the end, below.
             ("DELETE", _) | ("POST", "/v1/stop") => continue,
             (method, path) => panic!("{method} {path} is not tried here"),

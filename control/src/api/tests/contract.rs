@@ -63,7 +63,7 @@ fn target(operation: &Operation<'_>, network: &str) -> String {
     } else {
         ""
     };
-    path.replace("{id}", "0") + query
+    path.replace("{id}", "0").replace("{sandbox}", "web") + query
 }
 
 /// What a change is asked for with.
@@ -71,6 +71,7 @@ fn change(path: &str) -> &'static str {
     match path {
         paths::PUBLISHED => r#"{"publish": "8080:ub0-1:80"}"#,
         paths::RULES => r#"{"rule": "verdict = 'drop'", "at": 0}"#,
+        paths::ENDPOINTS => r#"{"sandbox": "web"}"#,
         paths::LIMITS => r#"{"flows": 5, "bytes_in": null}"#,
         paths::FDB => r#"{"mac": "02:00:00:00:00:10", "port": "ub0-1"}"#,
         _ => "",

@@ -13,6 +13,7 @@ mod patience;
 use super::change::{Changed, Edit, LimitsInfo, NewPublished, NewRule};
 use super::client::{Client, NetworkClient};
 use super::creation::{ClearedInfo, Created, NewNetwork};
+use super::file::{Applied, SandboxInfo};
 use super::flow::Flow;
 use super::flow::serve::FlowPages;
 use super::flow::tests::flows;
@@ -21,8 +22,13 @@ use super::protocol::{
     Problem, PublishedInfo, RefusalCount, RuleInfo, RulesInfo, TablesInfo,
 };
 use super::server::{self, Daemon, Network, Patience, Pending};
+use crate::capture::Names;
+use crate::daemon::file::{self, Request};
 use axum::http::StatusCode;
-use dataplane::engine::{EngineStopped, FlowKey};
+use dataplane::capture::{Capture, Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
 use std::num::NonZeroU64;
@@ -34,7 +40,9 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// A network of one port whose dataplane may have stopped.
-struct OnePort {
+pub(super) struct OnePort {
+    /// The engine's end of the last capture.
+    pub(super) capture: Arc<Mutex<Option<Capture>>>,
     running: bool,
     /// Pages of flows; the last may be one that cannot be read.
     pages: Vec<Result<Vec<Flow>, ()>>,
@@ -137,37 +145,6 @@ impl Network for OnePort {
         let pages = self.pages.clone().into_iter();
         Box::new(pages.map(|page| page.map_err(|()| EngineStopped)))
     }
-}
-
-impl OnePort {
-    /// Three flows on three pages, and empty pages among them.
-    fn new(running: bool) -> Self {
-        let [a, b, c] = flows().try_into().unwrap();
-        let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
-        let pages = pages.into_iter().map(Ok).collect();
-        Self { running, pages, removed: Arc::default(), edits: Arc::default() }
-    }
-
-    /// What becomes of an edit.
-    fn edit(&self, edit: Edit) -> Result<Changed, Problem> {
-        let refuse = |status, detail: &str| Err(Problem::new(status, detail));
-        match edit {
-            _ if !self.running => refuse(StatusCode::SERVICE_UNAVAILABLE, "it has stopped"),
-            Edit::Publish(NewPublished { publish }) if publish.is_empty() => {
-                refuse(StatusCode::BAD_REQUEST, "nothing is no port")
-            }
-            Edit::Publish(NewPublished { publish }) if publish.starts_with("22:") => {
-                refuse(StatusCode::CONFLICT, "it is in use")
-            }
-            Edit::Publish(new) => Ok(Changed::Published(new.publish + "/tcp")),
-            Edit::AddRule(NewRule { at, .. }) => Ok(Changed::Rule(at.unwrap_or(1))),
-            Edit::RemoveRule(1..) => refuse(StatusCode::NOT_FOUND, "there is one rule"),
-            edit => {
-                self.edits.lock().unwrap().push(edit);
-                Ok(Changed::Done)
-            }
-        }
-    }
 
     fn flow_count(&self) -> Result<usize, EngineStopped> {
         if self.running { Ok(3) } else { Err(EngineStopped) }
@@ -181,6 +158,42 @@ impl OnePort {
 
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.flow_count()
+    }
+
+    fn names(&self) -> Names {
+        Names { ports: self.port_names(), rules: Vec::new() }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        if !self.running {
+            return Err(EngineStopped.into());
+        }
+        let (capture, catch) = dataplane::capture::begin(spec, 3);
+        *self.capture.lock().unwrap() = Some(capture);
+        Ok(catch)
+    }
+
+    fn explain(&self, _: PortId, _: Vec<u8>) -> Result<Result<Story, DropReason>, EngineStopped> {
+        Err(EngineStopped)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        None
+    }
+}
+
+impl OnePort {
+    /// Three flows on three pages, and empty pages among them.
+    pub(super) fn new(running: bool) -> Self {
+        let [a, b, c] = flows().try_into().unwrap();
+        let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
+        Self {
+            capture: Arc::default(),
+            running,
+            pages: pages.into_iter().map(Ok).collect(),
+            removed: Arc::default(),
+            edits: Arc::default(),
+        }
     }
 }
 
@@ -254,12 +267,36 @@ impl Daemon for House {
         })
     }
 
+    fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
+        let asked = match &request {
+            Request::Edit(file::Edit::Connect { network, .. } | file::Edit::Disconnect { network, .. }) => {
+                network.as_str()
+            }
+            _ => "ub0",
+        };
+        let unknown = Problem::new(StatusCode::NOT_FOUND, "there is no such network");
+        let steps = usize::from(!dry_run);
+        let done = Applied { steps, text: "nothing to do".to_owned() };
+        let answer = if asked == "ub0" { Ok(done) } else { Err(unknown) };
+        Box::pin(async { answer })
+    }
+
+    fn config(&self) -> Pending<String> {
+        Box::pin(async { Ok("version = 1\n".to_owned()) })
+    }
+
+    fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
+        let host = SandboxInfo { name: "own".to_owned(), namespace: None };
+        let web = SandboxInfo { name: "web".to_owned(), namespace: Some("/run/netns/web".into()) };
+        Box::pin(async { Ok(vec![host, web]) })
+    }
+
     fn stop(&self) {
         self.end.notify_one();
     }
 }
 
-struct Served {
+pub(super) struct Served {
     _folder: TempDir,
     socket: PathBuf,
     end: Arc<Notify>,
@@ -269,11 +306,11 @@ struct Served {
 }
 
 impl Served {
-    fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool) -> Self {
         Self::of(OnePort::new(running))
     }
 
-    fn of(network: OnePort) -> Self {
+    pub(super) fn of(network: OnePort) -> Self {
         Self::with(network, Patience::default())
     }
 
@@ -301,7 +338,7 @@ impl Served {
     }
 
     /// The way to its network.
-    fn network(&self) -> NetworkClient {
+    pub(super) fn network(&self) -> NetworkClient {
         self.client().network("ub0")
     }
 

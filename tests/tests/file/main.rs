@@ -1,0 +1,34 @@
+//! Do networks come to be, change and go as a file says?
+//!
+//! Each test is a private host of its own, see `udp_bridge_tests::host`.
+//!
+//! | file | about |
+//! |---|---|
+//! | [`written`] | files for tests, and a process that has made one |
+//! | [`examples`] | the examples of the documentation run as written |
+//! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
+//! | [`changing`] | what runs becomes what a file says, and who is not concerned notices nothing |
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code"
+)]
+
+mod changing;
+mod examples;
+mod making;
+mod written;
+
+use std::process::ExitCode;
+use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::product;
+
+fn main() -> ExitCode {
+    let mut suite = Suite::with(product::build);
+    examples::add_to(&mut suite);
+    making::add_to(&mut suite);
+    changing::add_to(&mut suite);
+    // One at a time: the machine has few cores.
+    suite.run(1)
+}
