@@ -8,6 +8,7 @@
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
 
+use super::daemon::MetricsError;
 use super::man::ManError;
 use super::output::OutputError;
 use super::top::ScreenError;
@@ -102,6 +103,9 @@ pub enum CliError {
     /// The screen cannot be used.
     #[error(transparent)]
     Screen(#[from] ScreenError),
+    /// Prometheus cannot be answered.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The manual cannot be written.
     #[error(transparent)]
     Man(#[from] ManError),
@@ -233,6 +237,7 @@ impl CliError {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
             Self::Name(_)
+            | Self::Metrics(_)
             | Self::RulesFile(_)
             | Self::Flows(_)
             | Self::Bench(BenchError::Options(_)) => BAD_INPUT,

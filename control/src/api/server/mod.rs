@@ -32,9 +32,10 @@ use super::protocol::{
 };
 use clients::Counts;
 use dataplane::engine::{EngineStopped, FlowKey};
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 
 /// Something that takes its time. It is done whether it is waited for or not.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
@@ -96,6 +97,13 @@ pub(crate) struct Served {
     daemon: Arc<dyn Daemon>,
     counts: Arc<Counts>,
     patience: Patience,
+}
+
+/// Answers Prometheus, and nothing else, at a TCP address for as long as it is polled.
+pub async fn serve_metrics(listener: TcpListener, daemon: Arc<dyn Daemon>, patience: Patience) {
+    let served = Served { daemon, counts: Arc::default(), patience };
+    let router = routes::open_router(served.clone());
+    clients::serve(listener, router, served, pending()).await;
 }
 
 /// Answers until `end` is ready, and then finishes what it has begun.
