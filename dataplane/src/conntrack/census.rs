@@ -9,7 +9,7 @@ use crate::config::ConntrackConfig;
 use crate::outcome::PortId;
 
 /// The count of all flows, by owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Census {
     flows: usize,
     limit: usize,

@@ -41,7 +41,7 @@ impl Link {
 }
 
 /// The index of one slab.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index {
     /// A power of two of them.
     heads: Vec<u32>,

@@ -93,7 +93,7 @@ pub struct Gone<A, X> {
 }
 
 /// The table of one address family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Conntrack<A, X> {
     slab: Slab<Entry<A, X>>,
     index: Index,

@@ -2,6 +2,8 @@
 //!
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
+use super::witness::{Captures, CapturesFull, Witness};
+use crate::capture::Capture;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::counters::PortCounters;
@@ -14,6 +16,7 @@ use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
 use crate::wire::vnet;
 use crossbeam_utils::CachePadded;
+use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -53,6 +56,8 @@ struct Desk {
     /// Of the ports of the switch.
     counters: Counters,
     scratch: Scratch,
+    /// `None` while nothing is captured: all that this costs a frame is one look.
+    captures: Option<Box<Captures>>,
 }
 
 impl Forwarder {
@@ -67,7 +72,7 @@ impl Forwarder {
             .collect();
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
-        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default() };
+        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
         Self { desk, buffer: FrameBuffer::new() }
     }
 
@@ -142,6 +147,29 @@ impl Forwarder {
         self.desk.pipeline.switch.expire(now, budget)
     }
 
+    /// Begins a capture with the next frame.
+    ///
+    /// # Errors
+    /// [`CapturesFull`].
+    pub fn capture(&mut self, capture: Capture, now: Time) -> Result<(), CapturesFull> {
+        self.desk.captures.get_or_insert_default().add(capture, now)
+    }
+
+    /// Is anything captured?
+    pub fn is_captured(&self) -> bool {
+        self.desk.captures.is_some()
+    }
+
+    /// Ends the captures that are over.
+    pub fn clear_captures(&mut self, now: Time) {
+        self.desk.captures.take_if(|captures| captures.clear(now));
+    }
+
+    /// Ends all captures.
+    pub fn end_captures(&mut self) {
+        self.desk.captures = None;
+    }
+
     /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
     pub fn give_up(&mut self, now: Time) {
         let Pipeline { router, outbox, .. } = &mut self.desk.pipeline;
@@ -174,17 +202,43 @@ impl Desk {
     /// The way of one frame.
     #[inline]
     fn forward(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
-        let Self { slots, pipeline, counters, scratch } = self;
+        if self.captures.is_none() {
+            self.pass(ingress, bytes, now, &mut ());
+        } else {
+            self.with_captures(|desk, captures| desk.pass(ingress, bytes, now, captures));
+        }
+    }
+
+    /// Does something that the captures, if there are any, are to be told of.
+    #[cold]
+    fn with_captures(&mut self, act: impl FnOnce(&mut Self, &mut Captures)) {
+        if let Some(mut captures) = self.captures.take() {
+            act(self, &mut captures);
+            self.captures = Some(captures);
+        }
+    }
+
+    #[inline]
+    fn pass(&mut self, ingress: PortId, bytes: &mut [u8], now: Time, witness: &mut impl Witness) {
+        let Self { slots, pipeline, counters, scratch, .. } = self;
         let counted = &counters[ingress.index()];
         let mut frame = match Frame::parse(ingress, bytes) {
             Ok(frame) => frame,
-            Err(reason) => return counted.dropped(reason).add(1),
+            Err(reason) => {
+                witness.refused(ingress, bytes, reason, now);
+                return counted.dropped(reason).add(1);
+            }
         };
+        witness.comes(&frame, pipeline, now);
         let walked = pipeline.walk(&mut frame, now);
+        witness.ends(&frame, pipeline, walked.outcome, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
-        let mut to = |id: PortId| hand(slots, counters, scratch, &frame, id);
+        let mut to = |id: PortId| {
+            let taken = hand(slots, counters, scratch, &frame, id);
+            witness.leaves(&frame, id, taken, now);
+        };
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
             Ok(Verdict::Unicast(egress)) => to(egress),
@@ -211,24 +265,48 @@ impl Desk {
                 }
                 Errand::Release { ingress, egress } => {
                     self.counters[ingress.index()].released.add(1);
-                    self.send(&mut bytes, egress..=egress);
+                    self.send(Some(ingress), &mut bytes, egress..=egress, now);
                 }
-                Errand::Send(egress) => self.send(&mut bytes, egress..=egress),
+                Errand::Send(egress) => self.send(None, &mut bytes, egress..=egress, now),
                 Errand::FloodNamespaces => {
                     let last = PortId(self.counters.len() as u16 - 1);
-                    self.send(&mut bytes, PortId(1)..=last);
+                    self.send(None, &mut bytes, PortId(1)..=last, now);
                 }
             }
         }
     }
 
-    /// Writes a frame of our own, or one that has waited, to these ports.
-    fn send(&mut self, bytes: &mut [u8], to: std::ops::RangeInclusive<PortId>) {
+    /// Writes a frame of our own, or one that has waited since it came by `from`, to these ports.
+    fn send(
+        &mut self,
+        from: Option<PortId>,
+        bytes: &mut [u8],
+        to: RangeInclusive<PortId>,
+        now: Time,
+    ) {
+        if self.captures.is_none() {
+            self.send_before(bytes, to, now, &mut ());
+        } else {
+            self.with_captures(|desk, captures| {
+                captures.sends(from);
+                desk.send_before(bytes, to, now, captures);
+            });
+        }
+    }
+
+    fn send_before(
+        &mut self,
+        bytes: &mut [u8],
+        to: RangeInclusive<PortId>,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
         let Self { slots, counters, scratch, .. } = self;
         // It was built here, or parsed before: there is no reason to be counted.
         let Ok(frame) = Frame::parse(HOST, bytes) else { return };
-        for id in to.start().0..=to.end().0 {
-            hand(slots, counters, scratch, &frame, PortId(id));
+        for id in (to.start().0..=to.end().0).map(PortId) {
+            let taken = hand(slots, counters, scratch, &frame, id);
+            witness.leaves(&frame, id, taken, now);
         }
     }
 
@@ -247,7 +325,7 @@ impl Desk {
     }
 }
 
-/// Writes a frame to one port, if it is there.
+/// Writes a frame to one port, if it is there. Returns what became of it, which is counted.
 #[inline]
 fn hand(
     slots: &mut [Slot],
@@ -255,10 +333,13 @@ fn hand(
     scratch: &mut Scratch,
     frame: &Frame<'_>,
     id: PortId,
-) {
+) -> Result<(), DropReason> {
     let (Slot { port, mtu }, counters) = (&mut slots[id.index()], &counters[id.index()]);
     match port {
         Some(port) => deliver(frame, port.as_mut(), *mtu, counters, scratch),
-        None => counters.dropped(DropReason::EgressGone).add(1),
+        None => {
+            counters.dropped(DropReason::EgressGone).add(1);
+            Err(DropReason::EgressGone)
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
 use super::forwarder::Counters;
+use super::witness::CapturesFull;
+use crate::capture::{self, Capture, Catch, Spec};
 use crate::clock::Time;
 use crate::config::{ConfigError, RouterConfig};
 use crate::conntrack::FlowView;
 use crate::counters::CounterSnapshot;
 use crate::filter::Hits;
-use crate::outcome::PortId;
-use crate::pipeline::{Cursor, Pipeline};
+use crate::outcome::{DropReason, PortId};
+use crate::pipeline::{Cursor, Pipeline, Story};
 use crate::port::Port;
 use crate::switch::FdbEntry;
 use crossbeam_channel::{Sender, bounded};
@@ -31,6 +33,10 @@ pub(super) enum Request {
     Stages(Question),
     /// Take a port out and hand it back, if it is there.
     Remove(PortId, Sender<Option<Box<dyn Port>>>),
+    /// Begin a capture.
+    Capture(Box<Capture>, Sender<Result<(), CapturesFull>>),
+    /// End all captures.
+    EndCaptures,
     /// End.
     Stop,
 }
@@ -40,6 +46,8 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Stages(_) => "Stages",
             Self::Remove(..) => "Remove",
+            Self::Capture(..) => "Capture",
+            Self::EndCaptures => "EndCaptures",
             Self::Stop => "Stop",
         })
     }
@@ -62,6 +70,17 @@ pub enum ReconfigureError {
     /// The network was made as a switch alone.
     #[error("this network has no router to be configured")]
     NoRouter,
+}
+
+/// Why nothing is captured.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The engine is gone.
+    #[error(transparent)]
+    Stopped(#[from] EngineStopped),
+    /// There are as many as there may be.
+    #[error(transparent)]
+    Full(#[from] CapturesFull),
 }
 
 /// Where a page of flows begins; the default is the first one.
@@ -207,6 +226,38 @@ impl Handle {
             None => Err(ReconfigureError::NoRouter),
             Some(router) => Ok(router.reconfigure(config)?),
         })?
+    }
+
+    /// Begins a capture, with the next frame after this has returned at the latest. It ends when the catch
+    /// is dropped, or is not read for [`crate::capture::STALL`] while its rings are full.
+    ///
+    /// # Errors
+    /// [`CaptureError`].
+    pub fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        let (capture, catch) = capture::begin(spec, self.shared.names.len());
+        let (reply, answer) = bounded(1);
+        self.ask(Request::Capture(Box::new(capture), reply))?;
+        answer.recv().map_err(|_| EngineStopped)??;
+        Ok(catch)
+    }
+
+    /// Ends all captures; what was seen by then can still be read.
+    pub fn end_captures(&self) {
+        // An engine that is gone captures nothing.
+        let _ = self.ask(Request::EndCaptures);
+    }
+
+    /// What would be decided about a frame that came in by `ingress` now, a virtio header and what
+    /// follows it. Nothing changes; the path waits while the tables of the frame's family are copied.
+    ///
+    /// # Errors
+    /// [`EngineStopped`]; inside, the reason of a frame that does not parse.
+    pub fn explain(
+        &self,
+        ingress: PortId,
+        mut bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped> {
+        self.stages(move |pipeline, now| pipeline.explain(ingress, &mut bytes, now))
     }
 
     /// Takes a port out of the switch and hands it back; `None` if that was done before. It counts as

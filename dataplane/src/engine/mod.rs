@@ -19,10 +19,14 @@
 
 mod forwarder;
 mod handle;
+mod witness;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{EngineStopped, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError};
+pub use handle::{
+    CaptureError, EngineStopped, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError,
+};
+pub use witness::CapturesFull;
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -185,6 +189,7 @@ impl Engine {
             let more = self.forwarder.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
             self.next_tick = if more { now } else { now + TICK };
             self.forwarder.give_up(now);
+            self.forwarder.clear_captures(now);
             let router = &self.forwarder.pipeline().router;
             self.owed = router.as_ref().map_or(0, |router| router.expiry_share());
         }
@@ -204,7 +209,7 @@ impl Engine {
         }
         let flows = pipeline.router.as_ref().is_some_and(|router| !router.is_idle());
         let aged = pipeline.switch.fdb().next_expiry();
-        let due = if flows { Some(self.next_tick) } else { aged }?;
+        let due = if flows || self.forwarder.is_captured() { Some(self.next_tick) } else { aged }?;
         // Rounded up to the poller's grain, so that it does not wake just before.
         Some((due.max(self.next_tick) - now) + Duration::from_millis(1))
     }
@@ -238,6 +243,11 @@ impl Engine {
             match request {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
                 Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
+                Request::Capture(capture, reply) => {
+                    let begun = self.forwarder.capture(*capture, self.clock.now());
+                    let _ = reply.send(begun);
+                }
+                Request::EndCaptures => self.forwarder.end_captures(),
                 Request::Stages(question) => {
                     question(self.forwarder.pipeline_mut(), self.clock.now());
                 }

@@ -52,7 +52,7 @@ pub enum Resolved {
 type Map<V> = HashMap<IpAddr, V, RandomState>;
 
 /// The neighbours of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Neighbours {
     given: Map<(MacAddr, PortId)>,
     learned: Map<(MacAddr, PortId, Time)>,
@@ -61,7 +61,7 @@ pub struct Neighbours {
 }
 
 /// An address that was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Awaited {
     since: Time,
     frames: VecDeque<(PortId, Vec<u8>)>,

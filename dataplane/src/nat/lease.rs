@@ -14,7 +14,7 @@ pub const CANDIDATES: u32 = 128;
 
 /// A flow's right to its external port. Hangs on the flow's conntrack entry; to be handed back with
 /// [`Nat::release`] when the flow ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a lease that is not handed back with `Nat::release` keeps its port for ever"]
 pub struct Lease {
     mapping: u32,
@@ -42,7 +42,7 @@ impl Lease {
 }
 
 /// Source NAT's ports, for one address family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Nat<A> {
     ports: Ports,
     addresses: Box<[A]>,

@@ -15,13 +15,16 @@
 //! * [`path`]: the way of one packet through them; one code for both families.
 //! * [`begin`]: how the first packet of a flow is decided.
 //! * [`announce`]: what FTP says of connections to come.
+//! * [`story`]: what was decided, and by what; for people to read.
 
 mod announce;
 mod begin;
 mod path;
 mod router;
+pub mod story;
 
 pub use router::{Cursor, Router};
+pub use story::Story;
 
 use crate::clock::Time;
 use crate::config::Config;
@@ -31,7 +34,7 @@ use crate::outcome::{Outcome, PortId};
 use crate::switch::Switch;
 
 /// The stages, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pipeline {
     /// Layer 2.
     pub switch: Switch,

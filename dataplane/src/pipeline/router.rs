@@ -22,7 +22,7 @@ use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What decides above layer 2.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Router {
     pub(super) v4: Family<Ipv4Addr>,
     pub(super) v6: Family<Ipv6Addr>,
@@ -30,7 +30,7 @@ pub struct Router {
 }
 
 /// What one address family has of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Family<A: Routed> {
     pub(super) tracked: Conntrack<A, Option<Lease>>,
     pub(super) nat: Nat<A>,
@@ -45,13 +45,15 @@ pub(super) struct Family<A: Routed> {
 type Contact<A> = (u8, A, u16, A);
 
 /// What both families share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) config: RouterConfig,
     pub(super) gateway: Gateway,
     pub(super) filter: Filter,
     pub(super) census: Census,
     pub(super) hits: Hits,
+    /// Who judged last; whoever is to know clears it before.
+    pub(super) judged: Option<Judgement>,
     /// Does any rule concern bridged packets?
     pub(super) judges_bridged: bool,
     /// Must a bridged packet's flow be known to judge it?
@@ -72,6 +74,7 @@ impl Router {
             filter: Filter::new(&config.filter),
             census: Census::new(&config.conntrack, ports),
             hits: Hits::new(&config.filter),
+            judged: None,
             judges_bridged: config.filter.concerns_bridged(),
             tracks_bridged: config.filter.needs_state_of_bridged(),
             judges: config.filter.decides(),
@@ -225,7 +228,7 @@ impl Default for Cursor {
 }
 
 impl<A: Routed> Family<A> {
-    fn new(config: &RouterConfig) -> Self {
+    pub(super) fn new(config: &RouterConfig) -> Self {
         // Ports begin at a place that nobody outside can guess.
         let seed = std::hash::RandomState::new().hash_one(A::LEN);
         Self {
@@ -394,6 +397,7 @@ impl Shared {
     pub(super) fn judge(&mut self, question: &Question, bytes: usize) -> Judgement {
         let judgement = self.filter.judge(question);
         self.hits.count(judgement, bytes);
+        self.judged = Some(judgement);
         judgement
     }
 }

@@ -108,7 +108,7 @@ fn packet(family: Family, macs: Macs) -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 /// One event.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Frames { port: u16, frames: Vec<Vec<u8>> },
     Wait(u64),
     Expire,
@@ -141,7 +141,7 @@ fn frames() -> impl Strategy<Value = Event> {
         })
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let noise = (0..PORTS, vec(any::<u8>(), 0..100))
         .prop_map(|(port, bytes)| Event::Frames { port, frames: vec![bytes] });
     prop_oneof![
@@ -155,7 +155,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A configuration chosen by bits.
-fn config(bits: u8) -> dataplane::config::RouterConfig {
+pub(super) fn config(bits: u8) -> dataplane::config::RouterConfig {
     let mut config = router(PORTS);
     tight(&mut config);
     config.nat.filtering = match bits & 3 {
@@ -176,7 +176,7 @@ fn config(bits: u8) -> dataplane::config::RouterConfig {
     config
 }
 
-fn world(bits: u8) -> World {
+pub(super) fn world(bits: u8) -> World {
     let some = Offloads::CHECKSUM.with(Offloads::TSO4);
     network(PORTS, |router| *router = config(bits))
         .port(1, |port| (port.offloads, port.check_source) = (Offloads::NONE, false))
