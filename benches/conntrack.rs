@@ -40,7 +40,7 @@ const HEADERS: usize = 10 + 54;
 
 /// What is known of connections, as a router has it.
 struct Tables {
-    conntrack: Conntrack<Ipv4Addr, Lease>,
+    conntrack: Conntrack<Ipv4Addr, (Lease, PortId)>,
     census: Census,
     nat: Nat<Ipv4Addr>,
 }
@@ -85,8 +85,8 @@ impl Tables {
         let taken = |reply: &Tuple<Ipv4Addr>| conntrack.find(reply, now).is_some();
         let (lease, address, port) = self.nat.lease(original, external(n), taken).unwrap();
         let reply = Tuple { destination: address, destination_port: port, ..original.inverted() };
-        let flow =
-            NewFlow { original: *original, reply, owner: PortId(1), related: false, extra: lease };
+        let (original, extra) = (*original, (lease, PortId(0)));
+        let flow = NewFlow { original, reply, owner: PortId(1), related: false, extra };
         assert!(self.conntrack.insert(flow, packet, &mut self.census, now).is_ok());
         reply
     }
@@ -96,7 +96,7 @@ impl Tables {
     fn forget(&mut self, n: u32) {
         let hit = self.conntrack.find(&original(n), Time::START).unwrap();
         let gone = self.conntrack.remove(hit.id, &mut self.census).unwrap();
-        self.nat.release(gone.extra);
+        self.nat.release(gone.extra.0);
     }
 }
 

@@ -87,7 +87,9 @@ fn per_connection<A: Address>(
         let taken = |reply: &Tuple<A>| conntrack.find(reply, Time::START).is_some();
         let (lease, address, port) = nat.lease(&original, external(n), taken).unwrap();
         let reply = Tuple { destination: address, destination_port: port, ..original.inverted() };
-        let flow = NewFlow { original, reply, owner: PortId(1), related: false, extra: lease };
+        // As a router: the port at the other end is kept too.
+        let extra = (lease, PortId(0));
+        let flow = NewFlow { original, reply, owner: PortId(1), related: false, extra };
         assert!(conntrack.insert(flow, &packet, &mut census, Time::START).is_ok());
     }
     assert_eq!(census.flows(), limit);

@@ -94,6 +94,9 @@ drop_reasons! {
     TcpOffset = "tcp-offset",
     /// The TCP or UDP header is cut off, though the packet is no fragment.
     TransportLength = "transport-length",
+    /// The IPv6 extension headers do not lead to a layer 4: they are cut off, too many, or go on behind
+    /// a fragment header. It can be neither judged by rules nor translated.
+    HiddenTransport = "hidden-transport",
     /// The source MAC is not the one this port was given (source-MAC check).
     SourceCheck = "source-check",
     /// The source MAC is a static entry of another port.

@@ -44,6 +44,8 @@ pub const MAX_WAITING_BYTES: usize = 4 << 20;
 /// What all fragments of a datagram have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Datagram<A> {
+    /// What comes in elsewhere is another's, whatever it says of itself.
+    ingress: PortId,
     source: A,
     destination: A,
     protocol: u8,
@@ -54,6 +56,7 @@ impl<A: Address> Datagram<A> {
     /// The datagram that a frame carries a fragment of, with the tuple as it was read.
     pub fn of(frame: &Frame<'_>, tuple: &Tuple<A>) -> Self {
         Self {
+            ingress: frame.ingress(),
             source: tuple.source,
             destination: tuple.destination,
             protocol: tuple.protocol,

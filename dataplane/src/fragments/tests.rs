@@ -7,7 +7,8 @@ use std::net::Ipv4Addr;
 const REMOTE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
 
 fn datagram(id: u32) -> Datagram<Ipv4Addr> {
-    Datagram { source: Ipv4Addr::new(10, 1, 0, 2), destination: REMOTE, protocol: 17, id }
+    let (ingress, source) = (PortId(1), Ipv4Addr::new(10, 1, 0, 2));
+    Datagram { ingress, source, destination: REMOTE, protocol: 17, id }
 }
 
 fn becomes() -> Tuple<Ipv4Addr> {

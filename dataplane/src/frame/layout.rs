@@ -208,6 +208,12 @@ impl Layout {
         self.network_kind
     }
 
+    /// Does the frame have a VLAN tag?
+    #[inline]
+    pub fn is_tagged(&self) -> bool {
+        self.network() != crate::wire::ethernet::HEADER_LEN
+    }
+
     /// Is the packet a piece of a larger one?
     #[inline]
     pub fn piece(&self) -> Piece {

@@ -102,6 +102,9 @@ impl Gateway {
     /// for the next hop. True if the frame was for us alone.
     #[inline]
     pub fn hear(&mut self, frame: &Frame<'_>, outbox: &mut Outbox, now: Time) -> bool {
+        if frame.layout().is_tagged() {
+            return false;
+        }
         match (frame.layout().network_kind(), frame.layout().transport_kind()) {
             (Network::Other, _) => self.hear_arp(frame, outbox, now),
             (Network::Ipv6, Transport::Icmp) => self.hear_ndisc(frame, outbox, now),
@@ -168,7 +171,7 @@ impl Gateway {
     /// namespaces are asked.
     ///
     /// # Errors
-    /// `Unresolved`: there is no such address in the network, or no more frames can be kept.
+    /// `Unresolved`: no more frames can be kept.
     #[inline]
     pub fn resolve(
         &mut self,
@@ -180,7 +183,7 @@ impl Gateway {
         if let Some((mac, port)) = self.neighbours.find(address, now) {
             return Ok(Resolved::Known(mac, port));
         }
-        if self.neighbours.hold(address, frame, now)? {
+        if self.neighbours.hold(address, frame, outbox, now)? {
             self.ask(address, outbox);
         }
         Ok(Resolved::Held)

@@ -22,7 +22,8 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Most frames that wait for one address (`unres_qlen` of the kernel was 3 packets).
+/// Most frames that wait for one address (`unres_qlen` of the kernel was 3 packets); one more, and the
+/// oldest is dropped, as the kernel does it.
 pub const QUEUE: usize = 3;
 
 /// Most bytes that wait in all: a super-frame is 64 KiB (`unres_qlen_bytes` is 208 KiB for each).
@@ -130,14 +131,16 @@ impl Neighbours {
         (moves || self.learned.len() < MAX_LEARNED) && of_port() < MAX_LEARNED_OF_PORT
     }
 
-    /// Keeps a frame for an address that is not known. True if the address is to be asked for now.
+    /// Keeps a frame for an address that is not known, in place of the oldest if the address's queue is
+    /// full. True if the address is to be asked for now.
     ///
     /// # Errors
-    /// `Unresolved` if the address's queue is full, or all that may wait does.
+    /// `Unresolved` if all that may wait does.
     pub fn hold(
         &mut self,
         address: IpAddr,
         frame: &Frame<'_>,
+        outbox: &mut Outbox,
         now: Time,
     ) -> Result<bool, DropReason> {
         let known = self.awaited.contains_key(&address);
@@ -151,8 +154,11 @@ impl Neighbours {
             .awaited
             .entry(address)
             .or_insert_with(|| Awaited { since: now, frames: VecDeque::with_capacity(QUEUE) });
-        if awaited.frames.len() == QUEUE {
-            return Err(DropReason::Unresolved);
+        if awaited.frames.len() == QUEUE
+            && let Some((ingress, oldest)) = awaited.frames.pop_front()
+        {
+            self.waiting_bytes -= oldest.len();
+            outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
         }
         self.waiting_bytes += bytes.len();
         awaited.frames.push_back((frame.ingress(), bytes.to_vec()));

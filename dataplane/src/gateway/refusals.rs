@@ -63,6 +63,10 @@ pub(super) fn answer<A: Address>(
     if address.is_unspecified() || address.is_multicast() || frame.destination().is_group() {
         return None;
     }
+    // We would have to answer in its VLAN, where we are not.
+    if layout.is_tagged() {
+        return None;
+    }
     let packet = frame.packet();
     let rejected = refusal == Refusal::Rejected;
     let (protocol, from, message) = match layout.transport_kind() {

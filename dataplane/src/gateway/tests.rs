@@ -28,7 +28,7 @@ fn address(n: usize) -> IpAddr {
 fn hold(neighbours: &mut Neighbours, n: usize, length: usize) -> Result<bool, DropReason> {
     let mut bytes = frame(length);
     let frame = Frame::parse(PortId(2), &mut bytes).unwrap();
-    neighbours.hold(address(n), &frame, Time::START)
+    neighbours.hold(address(n), &frame, &mut Outbox::default(), Time::START)
 }
 
 fn parcels(outbox: &mut Outbox) -> Vec<Parcel> {
@@ -36,10 +36,25 @@ fn parcels(outbox: &mut Outbox) -> Vec<Parcel> {
 }
 
 #[test]
-fn an_address_is_asked_for_once_and_its_queue_has_an_end() {
+fn an_address_is_asked_for_once_and_the_oldest_of_its_queue_makes_room() {
     let mut neighbours = Neighbours::new(&[]);
-    let held: Vec<_> = (0..=QUEUE).map(|_| hold(&mut neighbours, 1, 60)).collect();
-    assert_eq!(held, [Ok(true), Ok(false), Ok(false), Err(DropReason::Unresolved)]);
+    let mut outbox = Outbox::default();
+    let mut lengths = 60..;
+    let held: Vec<_> = lengths
+        .by_ref()
+        .take(QUEUE + 1)
+        .map(|length| {
+            let mut bytes = frame(length);
+            let frame = Frame::parse(PortId(2), &mut bytes).unwrap();
+            neighbours.hold(address(1), &frame, &mut outbox, Time::START)
+        })
+        .collect();
+    assert_eq!(held, [Ok(true), Ok(false), Ok(false), Ok(false)]);
+    let dropped: Vec<_> = parcels(&mut outbox).into_iter().map(|parcel| parcel.errand).collect();
+    assert_eq!(dropped, [Errand::Drop(PortId(2), DropReason::Unresolved)]);
+    neighbours.learn(address(1), THERE, &mut outbox, ROUTER, Time::START);
+    let released: Vec<_> = parcels(&mut outbox).iter().map(|parcel| parcel.bytes.len()).collect();
+    assert_eq!(released, [61, 62, 63]);
 }
 
 #[test]

@@ -32,6 +32,7 @@
 //! out wrong. So does that of a TCP segment whose first fragment ends before its checksum field.
 
 mod adjust;
+mod choose;
 mod lease;
 mod mapping;
 mod pool;
@@ -41,6 +42,7 @@ mod rewrite;
 mod tests;
 
 pub use adjust::{clamp_mss, lower_ttl, raise_ttl, ttl};
-pub use lease::{CANDIDATES, Lease, Nat};
+pub use choose::{CANDIDATES, Nat};
+pub use lease::Lease;
 pub use pool::MAX_POOLS;
 pub use rewrite::{check, rewrite, rewrite_error};

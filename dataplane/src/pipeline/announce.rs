@@ -19,8 +19,8 @@
 //! is not listened to. An ICMP error about one quotes the numbers of the other side. A data
 //! connection between two namespaces by the host's address does not outlive a new configuration.
 
+use super::family::Family;
 use super::path::{Fate, Path};
-use super::router::Family;
 use crate::clock::Time;
 use crate::conntrack::{FlowId, Hit, Packet};
 use crate::flow::{Address, FlowState, Tuple};

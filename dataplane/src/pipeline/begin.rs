@@ -16,6 +16,8 @@
 //! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
 
 use super::announce::{Awaited, state_of};
+use super::family::Keep;
+use super::judge::is_hidden;
 use super::path::{Fate, Path};
 use crate::config::Filtering;
 use crate::conntrack::{NewFlow, Packet};
@@ -35,6 +37,9 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
+        if self.is_forged(frame) {
+            return Err(DropReason::SpoofedSource);
+        }
         let awaited = self.awaited(tuple, packet);
         let fate = self.choose_from_namespace(frame, tuple, packet, awaited.as_ref());
         // The flow has a lease of its own, if it needs one.
@@ -92,7 +97,7 @@ impl<A: Routed> Path<'_, A> {
             return Ok(Fate::Plain);
         }
         self.judge(frame, tuple, state)?;
-        self.track(tuple, tuple.inverted(), frame.ingress(), None, packet, state)?;
+        self.track(tuple, tuple.inverted(), [frame.ingress(), HOST], None, packet, state)?;
         Ok(Fate::Plain)
     }
 
@@ -109,6 +114,9 @@ impl<A: Routed> Path<'_, A> {
         }
         if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
+        }
+        if is_hidden::<A>(tuple.protocol) {
+            return Err(DropReason::HiddenTransport);
         }
         self.family.tracked.judge_new(packet)?;
         let state = state_of(known_as.as_ref());
@@ -139,7 +147,7 @@ impl<A: Routed> Path<'_, A> {
         let taken = |reply: &Tuple<A>| tracked.find(reply, now).is_some();
         let (lease, source, port) = self.family.nat.lease(reached, external, taken)?;
         let reply = Tuple { destination: source, destination_port: port, ..reached.inverted() };
-        self.track(tuple, reply, frame.ingress(), Some(lease), packet, state)?;
+        self.track(tuple, reply, [frame.ingress(), HOST], Some(lease), packet, state)?;
         self.family.meet(&reply, self.shared.config.nat.filtering);
         Ok(Fate::Becomes(reply.inverted()))
     }
@@ -155,6 +163,9 @@ impl<A: Routed> Path<'_, A> {
             return Err(DropReason::NotOurs);
         }
         let Tuple { protocol, destination, destination_port, .. } = *tuple;
+        if !self.family.routes.is_own(destination) {
+            return Ok(Fate::HandBack);
+        }
         let awaited = self.awaited(tuple, packet);
         let state = state_of(awaited.as_ref());
         let known = match &awaited {
@@ -180,7 +191,7 @@ impl<A: Routed> Path<'_, A> {
             Zone::Port(port) if port.index() < self.switch.ports() => port,
             _ => HOST,
         };
-        self.track(tuple, reached.inverted(), owner, lease, packet, state)?;
+        self.track(tuple, reached.inverted(), [owner, HOST], lease, packet, state)?;
         Ok(Fate::Becomes(reached))
     }
 
@@ -219,18 +230,19 @@ impl<A: Routed> Path<'_, A> {
         Some((A::of(address)?, port))
     }
 
-    /// Keeps a flow. What it holds goes back if there is no room.
+    /// Keeps a flow of these ports, its owner's first. What it holds goes back if there is no room.
     pub(super) fn track(
         &mut self,
         original: &Tuple<A>,
         reply: Tuple<A>,
-        owner: PortId,
+        [owner, peer]: [PortId; 2],
         lease: Option<Lease>,
         packet: &Packet,
         state: FlowState,
     ) -> Result<(), DropReason> {
         let related = state == FlowState::Related;
-        let new = NewFlow { original: *original, reply, owner, related, extra: lease };
+        let extra = Keep { lease, peer };
+        let new = NewFlow { original: *original, reply, owner, related, extra };
         let census = &mut self.shared.census;
         match self.family.tracked.insert(new, packet, census, self.now) {
             Ok((id, evicted)) => {
@@ -243,19 +255,21 @@ impl<A: Routed> Path<'_, A> {
                 }
                 Ok(())
             }
-            Err((reason, lease)) => {
-                self.family.give_back(lease);
+            Err((reason, keep)) => {
+                self.family.give_back(keep.lease);
                 Err(reason)
             }
         }
     }
 }
 
-/// Is it an address of the link or of the machine alone, which no router passes on (RFC 4291 2.5.3 and
-/// 2.5.6, RFC 3927, RFC 1122 3.2.1.3)?
+/// Is it an address that no router passes on: of the link or of the machine alone (RFC 4291 2.5.3 and
+/// 2.5.6, RFC 3927, RFC 1122 3.2.1.3), of a group, or of nobody?
 fn is_not_routed(address: impl Into<IpAddr>) -> bool {
-    match address.into() {
-        IpAddr::V4(address) => address.is_link_local() || address.is_loopback(),
-        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_loopback(),
-    }
+    let address = address.into();
+    let of_link = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    of_link || address.is_loopback() || address.is_multicast() || address.is_unspecified()
 }

@@ -11,19 +11,38 @@
 //!                                                             leave: host, or neighbour
 //! ```
 //!
-//! * [`router`]: the stages above layer 2, and what is asked of them from outside.
-//! * [`path`]: the way of one packet through them; one code for both families.
-//! * [`begin`]: how the first packet of a flow is decided.
-//! * [`announce`]: what FTP says of connections to come.
-//! * [`story`]: what was decided, and by what; for people to read.
+//! The stages above layer 2:
+//!
+//! * [`router`]: which there are; [`family`]: those of IPv4 or IPv6 alone.
+//! * [`renewal`]: which flows outlive a change of the configuration; [`inspect`]: what is asked beside
+//!   packets.
+//!
+//! [`story`]: what was decided, and by what, for people to read.
+//!
+//! The way of one packet through them, one code for both families, a file for each question:
+//!
+//! * [`path`]: all of it in one screen.
+//! * [`bridged`]: may it stay on the segment? [`known`]: what becomes of it in a known flow? [`begin`]:
+//!   what of the first packet of a flow? [`belongs`]: what of a fragment, an error? [`announce`]: what
+//!   does FTP say of connections to come?
+//! * [`judge`]: may it pass? [`leave`]: where does it go?
 
 mod announce;
 mod begin;
+mod belongs;
+mod bridged;
+mod family;
+mod inspect;
+mod judge;
+mod known;
+mod leave;
 mod path;
+mod renewal;
 mod router;
 pub mod story;
 
-pub use router::{Cursor, Router};
+pub use inspect::Cursor;
+pub use router::Router;
 pub use story::Story;
 
 use crate::clock::Time;

@@ -14,7 +14,8 @@
 //!
 //! Known gap: of a packet that is related to a flow by FTP it is not said which flow that is.
 
-use super::router::{Family, Router};
+use super::family::Family;
+use super::router::Router;
 use super::{Pipeline, Walked};
 use crate::clock::Time;
 use crate::conntrack::FlowView;

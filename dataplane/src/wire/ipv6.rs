@@ -29,6 +29,21 @@ mod extension {
     pub(super) const DESTINATION: u8 = 60;
 }
 
+/// Does this number of what follows a header lead to no layer 4: to an extension header that was not
+/// walked, or to nothing?
+#[inline]
+pub fn leads_nowhere(next_header: u8) -> bool {
+    matches!(
+        next_header,
+        extension::HOP_BY_HOP
+            | extension::ROUTING
+            | extension::FRAGMENT
+            | extension::AUTHENTICATION
+            | extension::DESTINATION
+            | NO_NEXT_HEADER
+    )
+}
+
 /// The fixed IPv6 header, 40 bytes.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,

@@ -2,7 +2,7 @@
 
 use dataplane::config::{Action, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
-use dataplane::gateway::neighbours::QUEUE;
+use dataplane::gateway::neighbours::MAX_LEARNED;
 use dataplane::outcome::DropReason;
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::errors::{Complaint, complain};
@@ -86,14 +86,18 @@ fn headless(family: Family) -> Story {
     Story::of(|_| {}, 1, last).after(pieces.into_iter().map(|piece| (1, piece)))
 }
 
-/// Replies to somebody who has not told where they are: as many as may wait, and one more.
+/// Replies to some who have not told where they are: as many as may be waited for, and one more.
 fn unanswered(family: Family) -> Story {
-    let who = at(family.nobody(1), 5000);
     let mut story = Story::of(|_| {}, 0, Vec::new());
-    let out = udp(up(1), who, at(family.outside, 53), b"question");
-    let external = hear(&through(&mut story.world, 1, &out, 0)).from;
-    story.frame = udp(down(), at(family.outside, 53), external, b"answer");
-    let replies = vec![(0, story.frame.clone()); QUEUE];
+    let server = at(family.outside, 53);
+    let mut replies: Vec<_> = (0..=MAX_LEARNED as u16)
+        .map(|n| {
+            let out = udp(up(1), at(family.nobody(n), 5000), server, b"question");
+            let external = hear(&through(&mut story.world, 1, &out, 0)).from;
+            (0, udp(down(), server, external, b"answer"))
+        })
+        .collect();
+    story.frame = replies.pop().map_or_else(Vec::new, |(_, frame)| frame);
     story.after(replies)
 }
 

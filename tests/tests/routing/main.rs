@@ -8,6 +8,7 @@ mod explain;
 mod filtering;
 mod fragments;
 mod ftp;
+mod intruders;
 mod limits;
 mod masquerade;
 mod model;

@@ -1,0 +1,58 @@
+//! May a flow outlive a change of the configuration?
+//!
+//! Each flow has the epoch of the configuration that it was last judged by. One of another epoch is
+//! judged anew with its next packet, or when a sweep comes to it; one that may not go on ends there.
+
+use super::family::{Family, Keep};
+use super::path::Path;
+use crate::config::RouterConfig;
+use crate::conntrack::{Entry, Hit};
+use crate::nat::Nat;
+use crate::routes::{Routed, Routes};
+
+impl<A: Routed> Path<'_, A> {
+    /// The flow, if it may go on; it is of this epoch then, and the rules are asked anew.
+    #[cold]
+    pub(super) fn renew(&mut self, hit: Hit) -> Option<Hit> {
+        let Family { tracked, routes, nat, .. } = &mut *self.family;
+        let entry = tracked.get_mut(hit.id)?;
+        if is_allowed(entry, &self.shared.config, routes, nat) {
+            entry.set_epoch(self.shared.epoch);
+            entry.set_marks(0);
+            return Some(hit);
+        }
+        let gone = tracked.remove(hit.id, &mut self.shared.census)?;
+        self.family.bury(gone);
+        None
+    }
+}
+
+/// Does the network still reach the outside, is the flow's external address still the host's, does the
+/// published port it came by still lead there, and is what it called of the host not published since?
+pub(super) fn is_allowed<A: Routed>(
+    entry: &Entry<A, Keep>,
+    config: &RouterConfig,
+    routes: &Routes<A>,
+    nat: &Nat<A>,
+) -> bool {
+    let (original, reply) = (entry.original(), entry.reply());
+    let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
+    let leaves = is_outside(original.source) || is_outside(reply.source);
+    if leaves && original.inverted() != *reply && !config.has_outside() {
+        return false;
+    }
+    if original.source != reply.destination && !routes.is_own(reply.destination) {
+        return false;
+    }
+    let called = (original.destination, original.destination_port);
+    let reached = (reply.source, reply.source_port);
+    let published = config.published.find(original.protocol, called.0.into(), called.1);
+    if called == reached {
+        return published.is_none() || !routes.is_own(called.0);
+    }
+    let target = match published {
+        Some((address, port)) => A::of(address).map(|address| (address, port)),
+        None => nat.mapped(original.protocol, called.0, called.1),
+    };
+    target == Some(reached) && routes.is_own(called.0)
+}
