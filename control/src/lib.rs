@@ -34,6 +34,7 @@
 pub mod addressing;
 pub mod api;
 pub mod bench;
+pub mod capture;
 pub mod cli;
 pub mod compile;
 pub mod daemon;

@@ -8,6 +8,7 @@
 //! | `GET /v1/ports` | a list of [`protocol::PortInfo`], the host port first |
 //! | `GET /v1/fdb` | a list of [`protocol::FdbInfo`] |
 //! | `/v1/flows…` | see [`flow`] |
+//! | `GET /v1/capture` | see [`capture`] |
 //! | `GET /v1/published` | a list of [`protocol::PublishedInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; the network is then taken down |
 //!
@@ -20,6 +21,7 @@
 //!
 //! [`server`] answers, [`client`] asks, [`protocol`] is what both know.
 
+pub mod capture;
 pub mod client;
 pub mod flow;
 pub mod protocol;

@@ -5,18 +5,21 @@
 //!
 //! Known gap: no limit on the number of connections; only the network's owner can connect.
 
+use super::capture::{CAPTURE_PATH, serve as captures};
 use super::flow::serve::{self as flows, FlowPages};
 use super::flow::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH};
 use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
     PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
+use crate::capture::Names;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use dataplane::engine::{EngineStopped, FlowKey};
+use dataplane::capture::{Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind as bind_to,
     listen as start_listening, socket,
@@ -61,6 +64,13 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
+    /// The names of its ports, and where its rules were written.
+    fn names(&self) -> Names;
+    /// Begins a capture.
+    ///
+    /// # Errors
+    /// [`CaptureError`].
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError>;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -119,6 +129,7 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(RULES_PATH, get(list_rules))
         .route(STOP_PATH, post(stop))
         .merge(flows::routes())
+        .merge(captures::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(network)
@@ -152,7 +163,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH}, {CAPTURE_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

@@ -8,7 +8,9 @@ use super::protocol::{
     Counters, FdbInfo, FdbOrigin, Hits, NetworkInfo, PortInfo, PublishedInfo, RuleInfo, RulesInfo,
 };
 use super::server::{self, Network};
-use dataplane::engine::{EngineStopped, FlowKey};
+use crate::capture::Names;
+use dataplane::capture::{Capture, Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -21,7 +23,9 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// A network of one port whose dataplane may have stopped.
-struct OnePort {
+pub(super) struct OnePort {
+    /// The engine's end of the last capture.
+    pub(super) capture: Arc<Mutex<Option<Capture>>>,
     running: bool,
     end: Arc<Notify>,
     /// Pages of flows; the last may be one that cannot be read.
@@ -128,6 +132,19 @@ impl Network for OnePort {
         self.flow_count()
     }
 
+    fn names(&self) -> Names {
+        Names { ports: self.port_names(), rules: Vec::new() }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        if !self.running {
+            return Err(EngineStopped.into());
+        }
+        let (capture, catch) = dataplane::capture::begin(spec, 2);
+        *self.capture.lock().unwrap() = Some(capture);
+        Ok(catch)
+    }
+
     fn stop(&self) {
         self.end.notify_one();
     }
@@ -135,10 +152,11 @@ impl Network for OnePort {
 
 impl OnePort {
     /// Three flows on three pages, and empty pages among them.
-    fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool) -> Self {
         let [a, b, c] = flows().try_into().unwrap();
         let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
         Self {
+            capture: Arc::default(),
             running,
             end: Arc::default(),
             pages: pages.into_iter().map(Ok).collect(),
@@ -147,7 +165,7 @@ impl OnePort {
     }
 }
 
-struct Served {
+pub(super) struct Served {
     _folder: TempDir,
     socket: PathBuf,
     end: Arc<Notify>,
@@ -156,11 +174,11 @@ struct Served {
 }
 
 impl Served {
-    fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool) -> Self {
         Self::of(OnePort::new(running))
     }
 
-    fn of(network: OnePort) -> Self {
+    pub(super) fn of(network: OnePort) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join(super::SOCKET_NAME);
         let (end, removed) = (Arc::clone(&network.end), Arc::clone(&network.removed));
@@ -178,7 +196,7 @@ impl Served {
         Self { _folder: folder, socket, end, removed, thread: Some(thread) }
     }
 
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         Client::new(self.socket.clone())
     }
 

@@ -8,8 +8,10 @@
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
 
+use super::capture::CaptureFailure;
 use super::output::OutputError;
 use super::up::RulesFileError;
+use crate::api::capture::QueryError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
 use crate::bench::BenchError;
@@ -182,6 +184,12 @@ pub enum CliError {
     /// The flows that were asked for make no sense.
     #[error(transparent)]
     Flows(#[from] FilterError),
+    /// Frames cannot be shown or kept.
+    #[error(transparent)]
+    Capture(#[from] CaptureFailure),
+    /// The frames that were asked for make no sense.
+    #[error(transparent)]
+    Frames(#[from] QueryError),
     /// There was no flow to delete, which was told.
     #[error("")]
     NothingDeleted,
@@ -197,6 +205,7 @@ impl CliError {
             Self::Name(_)
             | Self::RulesFile(_)
             | Self::Flows(_)
+            | Self::Frames(_)
             | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT

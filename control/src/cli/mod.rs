@@ -3,6 +3,7 @@
 //! A file a verb: it parses its options, calls the room that does the work, and prints. What is
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
+mod capture;
 mod conntrack;
 mod down;
 mod exec;
@@ -20,6 +21,7 @@ mod status;
 mod table;
 mod units;
 mod up;
+mod watched;
 
 #[cfg(test)]
 mod examples;
@@ -60,6 +62,8 @@ enum Verb {
     Rules(rules::Options),
     /// Show, count or delete tracked flows, as conntrack(8) does
     Conntrack(conntrack::Options),
+    /// Show or keep frames as they come and go, with what became of them
+    Capture(capture::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Ports(options) => ports::run(&options),
         Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
+        Verb::Capture(options) => capture::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

@@ -11,11 +11,15 @@ use crate::api::protocol::{
     Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo,
 };
 use crate::api::server;
+use crate::capture::Names;
 use crate::publish::Relay;
 use crate::topology::{Endpoint, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
+use dataplane::capture::{Catch, Spec};
 use dataplane::config::RouterConfig;
-use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
+use dataplane::engine::{
+    CaptureError, EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus,
+};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -212,7 +216,23 @@ impl server::Network for Living {
         self.handle.flush_flows()
     }
 
+    fn names(&self) -> Names {
+        let topology = lock(&self.topology);
+        let Some(topology) = &*topology else { return Names::default() };
+        let rules = &topology.network.filter().rules;
+        Names {
+            ports: endpoints(topology).map(|made| made.name.clone()).collect(),
+            rules: rules.iter().map(|rule| rule.place.clone()).collect(),
+        }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        self.handle.capture(spec)
+    }
+
     fn stop(&self) {
+        // Answers that would go on for ever end in order.
+        self.handle.end_captures();
         self.stop.send_replace(true);
     }
 }

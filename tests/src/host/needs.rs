@@ -31,6 +31,10 @@ pub enum Need {
     UserNamespaces,
     /// The program `ip`.
     IpCommand,
+    /// The program `tshark`.
+    Tshark,
+    /// The program `tcpdump`.
+    Tcpdump,
 }
 
 impl Need {
@@ -39,7 +43,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 7] = [const { OnceLock::new() }; 7];
+        static SEEN: [OnceLock<bool>; 9] = [const { OnceLock::new() }; 9];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -53,7 +57,9 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::IpCommand => std::process::Command::new("ip").arg("-V").output().is_ok(),
+            Self::IpCommand => runs("ip", "-V"),
+            Self::Tshark => runs("tshark", "--version"),
+            Self::Tcpdump => runs("tcpdump", "--version"),
         }
     }
 
@@ -66,8 +72,14 @@ impl Need {
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
             Self::IpCommand => "the program ip",
+            Self::Tshark => "the program tshark",
+            Self::Tcpdump => "the program tcpdump",
         }
     }
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    std::process::Command::new(program).arg(argument).output().is_ok()
 }
 
 fn granted(wanted: Offloads) -> Option<Offloads> {
