@@ -46,4 +46,5 @@ mod program;
 pub mod publish;
 pub mod sysctl;
 pub mod topology;
+pub mod trace;
 pub mod uplink;

@@ -9,6 +9,7 @@
 //! | `GET /v1/fdb` | a list of [`protocol::FdbInfo`] |
 //! | `/v1/flows…` | see [`flow`] |
 //! | `GET /v1/capture` | see [`capture`] |
+//! | `GET /v1/trace` | see [`trace`] |
 //! | `GET /v1/published` | a list of [`protocol::PublishedInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; the network is then taken down |
 //!
@@ -26,6 +27,7 @@ pub mod client;
 pub mod flow;
 pub mod protocol;
 pub mod server;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;

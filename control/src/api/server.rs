@@ -12,6 +12,7 @@ use super::protocol::{
     FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
     PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
 };
+use super::trace::{TRACE_PATH, serve as traces};
 use crate::capture::Names;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
@@ -20,6 +21,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind as bind_to,
     listen as start_listening, socket,
@@ -71,6 +75,17 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// [`CaptureError`].
     fn capture(&self, spec: Spec) -> Result<Catch, CaptureError>;
+    /// What would be decided about a virtio header and a frame that came in now.
+    ///
+    /// # Errors
+    /// [`EngineStopped`]; inside, the reason of a frame that does not parse.
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped>;
+    /// The MAC of the host's next hop into the network, if it has one.
+    fn next_hop(&self) -> Option<MacAddr>;
     /// Takes the network down soon; returns at once.
     fn stop(&self);
 }
@@ -130,6 +145,7 @@ fn router(network: Arc<dyn Network>) -> Router {
         .route(STOP_PATH, post(stop))
         .merge(flows::routes())
         .merge(captures::routes())
+        .merge(traces::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(network)
@@ -163,7 +179,7 @@ async fn stop(State(network): State<Arc<dyn Network>>) -> impl IntoResponse {
 
 async fn unknown_path(uri: Uri) -> Problem {
     let detail = format!(
-        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH}, {CAPTURE_PATH} and {STOP_PATH}",
+        "there is no {}; there are {NETWORK_PATH}, {PORTS_PATH}, {FDB_PATH}, {PUBLISHED_PATH}, {RULES_PATH}, {FLOWS_PATH}, {FLOW_COUNT_PATH}, {FLOW_FLUSH_PATH}, {CAPTURE_PATH}, {TRACE_PATH} and {STOP_PATH}",
         uri.path()
     );
     problem(StatusCode::NOT_FOUND, &detail)

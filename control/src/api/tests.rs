@@ -11,6 +11,8 @@ use super::server::{self, Network};
 use crate::capture::Names;
 use dataplane::capture::{Capture, Catch, Spec};
 use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -143,6 +145,14 @@ impl Network for OnePort {
         let (capture, catch) = dataplane::capture::begin(spec, 2);
         *self.capture.lock().unwrap() = Some(capture);
         Ok(catch)
+    }
+
+    fn explain(&self, _: PortId, _: Vec<u8>) -> Result<Result<Story, DropReason>, EngineStopped> {
+        Err(EngineStopped)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        None
     }
 
     fn stop(&self) {

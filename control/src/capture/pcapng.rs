@@ -113,7 +113,7 @@ fn block(kind: u32, to: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
 
 /// The upper half of a time comes first.
 fn stamp(nanos: u64) -> [u8; 8] {
-    ((nanos >> 32) | (nanos << 32)).to_le_bytes()
+    nanos.rotate_left(32).to_le_bytes()
 }
 
 fn options(to: &mut Vec<u8>, options: &[(u16, &[u8])]) {

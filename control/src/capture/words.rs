@@ -154,6 +154,13 @@ pub fn protocol(number: u8) -> String {
     }
 }
 
+/// The time of the day, UTC, of nanoseconds since 1970.
+pub fn time(stamp: u64) -> String {
+    let (seconds, nanos) = (stamp / 1_000_000_000, stamp % 1_000_000_000);
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{nanos:09}", seconds % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

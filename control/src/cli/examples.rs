@@ -6,7 +6,7 @@ use crate::api::protocol::{
 };
 use dataplane::wire::ethernet::MacAddr;
 
-pub(super) fn network() -> NetworkInfo {
+pub(crate) fn network() -> NetworkInfo {
     NetworkInfo {
         name: "ub0".to_owned(),
         pid: 4242,
@@ -20,7 +20,7 @@ pub(super) fn network() -> NetworkInfo {
     }
 }
 
-pub(super) fn ports() -> Vec<PortInfo> {
+pub(crate) fn ports() -> Vec<PortInfo> {
     let host = PortInfo {
         number: 0,
         name: "ub0".to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn ports() -> Vec<PortInfo> {
     vec![host, first]
 }
 
-pub(super) fn fdb() -> Vec<FdbInfo> {
+pub(crate) fn fdb() -> Vec<FdbInfo> {
     let given = FdbInfo {
         mac: MacAddr([2, 0, 0, 0, 0, 1]),
         port: "ub0-1".to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn fdb() -> Vec<FdbInfo> {
     vec![given, learned]
 }
 
-pub(super) fn published() -> Vec<PublishedInfo> {
+pub(crate) fn published() -> Vec<PublishedInfo> {
     let range = PublishedInfo {
         protocol: "tcp".to_owned(),
         address: None,
@@ -118,7 +118,7 @@ pub(super) fn published() -> Vec<PublishedInfo> {
     vec![range, single]
 }
 
-pub(super) fn rules() -> RulesInfo {
+pub(crate) fn rules() -> RulesInfo {
     let web = RuleInfo {
         place: "rules.toml:3".to_owned(),
         from: Some("outside".to_owned()),

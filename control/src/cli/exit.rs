@@ -22,6 +22,7 @@ use crate::model::ModelError;
 use crate::netns::NetnsError;
 use crate::netns::rootless::RootlessError;
 use crate::topology::ClearError;
+use crate::trace::DescribedError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -190,6 +191,9 @@ pub enum CliError {
     /// The frames that were asked for make no sense.
     #[error(transparent)]
     Frames(#[from] QueryError),
+    /// The packet that was described makes no sense.
+    #[error(transparent)]
+    Described(#[from] DescribedError),
     /// There was no flow to delete, which was told.
     #[error("")]
     NothingDeleted,
@@ -206,6 +210,7 @@ impl CliError {
             | Self::RulesFile(_)
             | Self::Flows(_)
             | Self::Frames(_)
+            | Self::Described(_)
             | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT

@@ -19,12 +19,13 @@ mod report;
 mod rules;
 mod status;
 mod table;
+mod trace;
 mod units;
 mod up;
 mod watched;
 
 #[cfg(test)]
-mod examples;
+pub(crate) mod examples;
 
 pub use exit::CliError;
 
@@ -64,6 +65,8 @@ enum Verb {
     Conntrack(conntrack::Options),
     /// Show or keep frames as they come and go, with what became of them
     Capture(capture::Options),
+    /// Tell what would become of a packet and why, or what becomes of those that come
+    Trace(trace::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
         Verb::Capture(options) => capture::run(&options),
+        Verb::Trace(options) => trace::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

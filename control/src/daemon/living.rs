@@ -20,6 +20,9 @@ use dataplane::config::RouterConfig;
 use dataplane::engine::{
     CaptureError, EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus,
 };
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -228,6 +231,19 @@ impl server::Network for Living {
 
     fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
         self.handle.capture(spec)
+    }
+
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped> {
+        self.handle.explain(ingress, bytes)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        let router = lock(&self.router);
+        router.as_ref()?.uplink.as_ref().map(|uplink| uplink.next_hop.mac)
     }
 
     fn stop(&self) {

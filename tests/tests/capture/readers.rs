@@ -33,11 +33,11 @@ fn refuses(host: &Host) {
     }
 }
 
-/// Asks for a capture by hand; the stream is at the answer's body. The status comes with it.
-fn ask(name: &str) -> (u16, BufReader<UnixStream>) {
+/// Asks by hand for what goes on and on. Returns the status, and the answer behind its first line.
+pub(super) fn ask(name: &str, what: &str) -> (u16, BufReader<UnixStream>) {
     let socket = format!("{STATE_DIR}/{name}/api.sock");
     let mut stream = UnixStream::connect(socket).unwrap();
-    let request = "GET /v1/capture HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = format!("GET /v1/{what} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     let mut status = String::new();
@@ -49,17 +49,17 @@ fn many(host: &Host) {
     let _network = host.up("--ports 1");
     let mut streams: Vec<_> = (0..4)
         .map(|_| {
-            let (status, stream) = ask("ub0");
+            let (status, stream) = ask("ub0", "capture");
             assert_eq!(status, 200);
             stream
         })
         .collect();
-    assert_eq!(ask("ub0").0, 429);
+    assert_eq!(ask("ub0", "capture").0, 429);
     let refused = host.udp_bridge("capture all -c 1");
     assert_eq!(refused.code(), Some(1), "{refused:?}");
     assert!(refused.stderr.contains("there are 4 captures of this network already"), "{refused:?}");
     streams.pop();
-    wait::for_yes("who has gone makes room", || ask("ub0").0 == 200);
+    wait::for_yes("who has gone makes room", || ask("ub0", "capture").0 == 200);
 }
 
 /// Sends so many large datagrams.
@@ -75,13 +75,13 @@ fn stalls(host: &Host) {
     let network = host.up("--ports 2");
     let ends = network.ends();
     let to = (ends[2].ipv4, 7000).into();
-    let (status, mut stalled) = ask("ub0");
+    let (status, mut stalled) = ask("ub0", "capture");
     assert_eq!(status, 200);
     // All places are taken now; the others have little to read.
     let mut others: Vec<_> = (0..3).map(|_| start_quiet(host)).collect();
     wait::for_yes("the capture that is not read has ended", || {
         flood(host, &ends[1], to, 1000);
-        ask("ub0").0 == 200
+        ask("ub0", "capture").0 == 200
     });
     assert!(others.iter_mut().all(|other| other.try_wait().unwrap().is_none()), "nobody else's");
     ends[1].ping(host, ends[2].ipv4.into());

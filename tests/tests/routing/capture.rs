@@ -1,5 +1,6 @@
 //! Is every frame seen where it comes in and where it goes out, with what was decided, and is what does
 //! not fit counted?
+#![allow(clippy::panic, clippy::unwrap_used, reason = "all of this is test code")]
 
 use dataplane::capture::{
     Catch, Filter, MAX_CAPTURES, Protocol, RING_BYTES, RING_SIGHTINGS, STALL, Seen, Side, Sighting,

@@ -1,4 +1,5 @@
 //! Is what is explained what happens, and does explaining change nothing?
+#![allow(clippy::panic, clippy::unwrap_used, reason = "all of this is test code")]
 
 use crate::conservation::{Event, config, event, world};
 use dataplane::capture::{Catch, Filter, Seen, Spec};

@@ -9,6 +9,7 @@
 //! read for some seconds while there is more than fits the rings. Several clients may watch at a time.
 
 mod ask;
+pub(in crate::api) mod body;
 mod query;
 pub mod serve;
 #[cfg(test)]

@@ -3,19 +3,20 @@
 //! ```text
 //!  engine ══ rings ══> Catch ──> blocks ──> socket
 //!                                  ^          │ has gone out
-//!                                  └──────────┘ or POLL, if there was nothing
+//!                                  └──────────┘ or a rest, if there was nothing
 //! ```
 //!
 //! Frames are taken out of the rings only when the client takes the ones before: who reads slowly misses
 //! frames, and is told how many. Who has gone drops the answer, and with it the capture.
 
+use super::body::{Piece, Pieces, Stream};
 use super::{CAPTURE_PATH, CaptureQuery};
 use crate::api::flow::serve::find;
 use crate::api::protocol::Problem;
 use crate::api::server::{Network, problem};
 use crate::capture::{Names, pcapng};
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -23,17 +24,7 @@ use axum::routing::get;
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::CaptureError;
 use dataplane::outcome::PortId;
-use hyper::body::Frame;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::time::{Sleep, sleep};
-
-/// How long to rest when there was nothing: the rings hold what comes meanwhile, up to some millions of
-/// frames a second.
-pub const POLL: Duration = Duration::from_millis(4);
 
 /// About how many bytes go out in one piece: the rest of the process has its turn between two.
 pub const PIECE: usize = 128 << 10;
@@ -53,7 +44,7 @@ async fn capture(State(network): State<Arc<dyn Network>>, uri: Uri) -> Result<Re
         })?;
     let (spec, names) = choose(network.as_ref(), &asked)?;
     let catch = network.capture(spec).map_err(|error| refused(&error))?;
-    let body = Body::new(Frames::new(catch, network, names, asked));
+    let body = Body::new(Stream::new(Frames::new(catch, network, names, asked)));
     Ok(([(header::CONTENT_TYPE, PCAPNG)], body).into_response())
 }
 
@@ -92,7 +83,6 @@ struct Frames {
     /// What was told of each interface.
     told: Vec<u64>,
     stamp: u64,
-    rest: Pin<Box<Sleep>>,
     state: Sending,
 }
 
@@ -115,7 +105,6 @@ impl Frames {
             frame: Vec::new(),
             told: Vec::new(),
             stamp: 0,
-            rest: Box::pin(sleep(POLL)),
             state: Sending::Head,
         }
     }
@@ -179,27 +168,15 @@ impl Frames {
     }
 }
 
-impl HttpBody for Frames {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        while self.state != Sending::Done {
-            let piece = self.piece();
-            if !piece.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
-            }
-            if self.state == Sending::Done {
-                break;
-            }
-            self.rest.set(sleep(POLL));
-            if self.rest.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
+impl Pieces for Frames {
+    fn next(&mut self) -> Piece {
+        if self.state == Sending::Done {
+            return Piece::End;
         }
-        Poll::Ready(None)
+        match self.piece() {
+            piece if !piece.is_empty() => Piece::Bytes(piece),
+            _ if self.state == Sending::Done => Piece::End,
+            _ => Piece::Nothing,
+        }
     }
 }

@@ -4,6 +4,9 @@ use super::Stop;
 use crate::capture::pcapng::{self, Block};
 use crate::cli::capture::CaptureFailure;
 
+/// Gets a block, as it is and as it reads.
+pub(super) type Each<'e> = &'e mut dyn FnMut(&[u8], Block<'_>) -> Result<(), Stop>;
+
 /// Takes bytes as they come, and hands on whole blocks.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
@@ -13,11 +16,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Takes some bytes; `each` gets every block that is complete now, as it is and as it reads.
-    pub(super) fn take(
-        &mut self,
-        bytes: &[u8],
-        each: &mut dyn FnMut(&[u8], Block<'_>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+    pub(super) fn take(&mut self, bytes: &[u8], each: Each<'_>) -> Result<(), Stop> {
         self.rest.extend_from_slice(bytes);
         let mut begin = 0;
         while let Some(length) =

@@ -7,6 +7,7 @@
 //! The time is UTC.
 
 use crate::capture::pcapng::Block;
+use crate::capture::words::time;
 use etherparse::{ArpOperation, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -42,13 +43,6 @@ impl<W: Write> Lines<W> {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
     }
-}
-
-/// The time of the day.
-fn time(stamp: u64) -> String {
-    let (seconds, nanos) = (stamp / 1_000_000_000, stamp % 1_000_000_000);
-    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}.{nanos:09}", seconds % 60)
 }
 
 /// What a frame carries.
