@@ -14,7 +14,7 @@
 
 use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::segment::Segments;
 use dataplane::frame::{BUFFER_LEN, Frame, complete, with_plain_header};
@@ -52,6 +52,7 @@ fn config(ports: u16, check_source: bool) -> Config {
         mtu: 1500,
         isolated: false,
         check_source,
+        limits: PortLimits::NONE,
     };
     Config::new(switch, (0..ports).map(port).collect()).unwrap()
 }

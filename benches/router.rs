@@ -22,8 +22,8 @@ use criterion::{
 };
 use dataplane::clock::Time;
 use dataplane::config::{
-    Config, ConntrackConfig, FilterConfig, HostView, NextHop, PortConfig, Publish, PublishedPorts,
-    Route, RouterConfig, SwitchConfig, UplinkConfig,
+    Config, ConntrackConfig, FilterConfig, HostView, NextHop, PortConfig, PortLimits, Publish,
+    PublishedPorts, Route, RouterConfig, SwitchConfig, UplinkConfig,
 };
 use dataplane::engine::{Forwarder, Served};
 use dataplane::flow::Tuple;
@@ -184,6 +184,7 @@ fn switch() -> Config {
         isolated: false,
         // As `up` has it: the host may send from any MAC.
         check_source: id != 0,
+        limits: PortLimits::NONE,
     };
     Config::new(switch, (0..3).map(port).collect()).unwrap()
 }

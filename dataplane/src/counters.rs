@@ -66,6 +66,35 @@ impl Default for PortCounters {
 }
 
 impl PortCounters {
+    /// Counters that go on from these values, in other memory.
+    pub(crate) fn going_on(from: &CounterSnapshot) -> Self {
+        let at = |value| Counter(AtomicU64::new(value));
+        Self {
+            received: at(from.received),
+            received_bytes: at(from.received_bytes),
+            sent: at(from.sent),
+            sent_bytes: at(from.sent_bytes),
+            fdb_evictions: at(from.fdb_evictions),
+            answered: at(from.answered),
+            held: at(from.held),
+            released: at(from.released),
+            dropped: from.dropped.map(at),
+        }
+    }
+
+    /// Begins anew, for another port.
+    pub(crate) fn clear(&self) {
+        let Self { received, received_bytes, sent, sent_bytes, .. } = self;
+        let Self { fdb_evictions, answered, held, released, dropped, .. } = self;
+        let counters = [received, received_bytes, sent, sent_bytes];
+        let others = [fdb_evictions, answered, held, released];
+        counters
+            .into_iter()
+            .chain(others)
+            .chain(dropped)
+            .for_each(|count| count.0.store(0, Relaxed));
+    }
+
     /// The counter of one reason.
     #[inline]
     pub fn dropped(&self, reason: DropReason) -> &Counter {

@@ -39,7 +39,7 @@ pub enum Errand {
     },
     /// Walk it again, as if it had just come in from this port: it has waited.
     Walk(PortId),
-    /// Count it as dropped at this port: it has waited too long.
+    /// Count it as dropped at this port: it has waited too long, or another waits in its place.
     Drop(PortId, crate::outcome::DropReason),
 }
 

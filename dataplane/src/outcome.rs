@@ -1,8 +1,10 @@
 //! How does a frame end?
 //!
 //! Every frame that enters ends in exactly one [`Outcome`] at its ingress port: it was handed to one
-//! port, flooded, answered here, held until a neighbour's MAC is known, or dropped for a [`DropReason`]. A copy that dies on its way out (the egress port
-//! refuses it, or it is larger than the port's MTU) is counted at that egress port instead.
+//! port, flooded, answered here, held until a neighbour's MAC or its first fragment is known, or dropped
+//! for a [`DropReason`]. One that was held goes on later, or is dropped: it has waited too long, or another
+//! takes its place. A copy that dies on its way out (the egress port refuses it, its limit is reached,
+//! or it is larger than the port's MTU) is counted at that egress port instead.
 //! A `DropReason` is not an error: it is its own counter, see [`crate::counters`].
 
 use std::fmt;
@@ -94,11 +96,12 @@ drop_reasons! {
     TcpOffset = "tcp-offset",
     /// The TCP or UDP header is cut off, though the packet is no fragment.
     TransportLength = "transport-length",
-    /// The IPv6 extension headers do not lead to a layer 4: they are cut off, too many, or go on behind
-    /// a fragment header. It can be neither judged by rules nor translated.
-    HiddenTransport = "hidden-transport",
     /// The source MAC is not the one this port was given (source-MAC check).
     SourceCheck = "source-check",
+    /// Its limit: more packets per second than this port may send.
+    LimitPacketsOut = "limit-packets-out",
+    /// Its limit: more bytes per second than this port may send.
+    LimitBytesOut = "limit-bytes-out",
     /// The source MAC is a static entry of another port.
     StaticMacElsewhere = "static-mac-elsewhere",
     /// The destination is a reserved group address, 01-80-C2-00-00-00 to -0F (IEEE 802.1Q 8.6.3).
@@ -122,6 +125,11 @@ drop_reasons! {
     CtClash = "ct-clash",
     /// The namespace has as many flows as it may have.
     CtPortFull = "ct-port-full",
+    /// Its limit: more flows in a second than may begin at the namespace, or lead to it.
+    LimitNewFlows = "limit-new-flows",
+    /// The IPv6 extension headers do not lead to a layer 4: they are cut off, too many, or go on behind
+    /// a fragment header. It can be neither judged by rules nor translated.
+    HiddenTransport = "hidden-transport",
     /// A rule, or the default policy, drops it.
     FilterDrop = "filter-drop",
     /// A rule, or the default policy, rejects it; its sender was told.
@@ -148,6 +156,10 @@ drop_reasons! {
     Unresolved = "unresolved",
     /// The source address cannot be where it comes from: not of the network, or not from the outside.
     SpoofedSource = "spoofed-source",
+    /// The egress port's limit: more packets per second than may be sent to it.
+    LimitPacketsIn = "limit-packets-in",
+    /// The egress port's limit: more bytes per second than may be sent to it.
+    LimitBytesIn = "limit-bytes-in",
     /// The packet, or a segment of the super-frame, is larger than the egress port's MTU.
     ExceedsMtu = "exceeds-mtu",
     /// The egress port lacks an offload and the frame's headers do not allow doing its work here.

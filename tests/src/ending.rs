@@ -109,7 +109,7 @@ fn of(moved: &Moved, port: u16, count: Count) -> u64 {
 
 /// Does this reason end a frame on its way out?
 pub fn is_of_egress(reason: DropReason) -> bool {
-    reason >= DropReason::ExceedsMtu
+    reason >= DropReason::LimitPacketsIn
 }
 
 /// Frames that were written to `port` or died there on their way out.

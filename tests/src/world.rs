@@ -14,12 +14,12 @@
 use crate::counts::{Move, Moved, differences, sum};
 use dataplane::capture::{self, Catch, Spec};
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, RouterConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig};
 use dataplane::conntrack::FlowView;
 use dataplane::counters::CounterSnapshot;
-use dataplane::engine::{CapturesFull, FdbEntry, Forwarder, Served};
+use dataplane::engine::{AddError, CapturesFull, FdbEntry, Forwarder, Served};
 use dataplane::outcome::{DropReason, PortId};
-use dataplane::pipeline::{Cursor, Router, Story};
+use dataplane::pipeline::{Cursor, Prepared, Router, Story};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
 use dataplane::wire::ethernet::MacAddr;
@@ -37,6 +37,34 @@ pub struct PortSetup {
     pub isolated: bool,
     /// Accepts frames from its own MAC alone.
     pub check_source: bool,
+    /// How much it may send, get and begin.
+    pub limits: PortLimits,
+}
+
+impl Default for PortSetup {
+    fn default() -> Self {
+        Self {
+            offloads: Offloads::ALL,
+            mtu: 1500,
+            isolated: false,
+            check_source: false,
+            limits: PortLimits::NONE,
+        }
+    }
+}
+
+impl PortSetup {
+    /// The port's configuration, if it is named and addressed by this number.
+    pub fn config(&self, number: u16) -> PortConfig {
+        PortConfig {
+            name: format!("port-{number}"),
+            mac: own_mac(number),
+            mtu: self.mtu,
+            isolated: self.isolated,
+            check_source: self.check_source,
+            limits: self.limits,
+        }
+    }
 }
 
 /// A world to be: all offloads, MTU 1500, nothing isolated, no source check and no storm control
@@ -51,11 +79,9 @@ pub struct Setup {
 impl Setup {
     /// A world of this many ports.
     pub fn of(ports: u16) -> Self {
-        let port =
-            PortSetup { offloads: Offloads::ALL, mtu: 1500, isolated: false, check_source: false };
         Self {
             switch: SwitchConfig { storm: None, ..SwitchConfig::default() },
-            ports: vec![port; usize::from(ports)],
+            ports: vec![PortSetup::default(); usize::from(ports)],
             router: None,
         }
     }
@@ -83,14 +109,8 @@ impl Setup {
 
     /// The world, at time 0.
     pub fn start(self) -> World {
-        let ids = || 0..self.ports.len() as u16;
-        let ports = ids().zip(&self.ports).map(|(id, port)| PortConfig {
-            name: format!("port-{id}"),
-            mac: own_mac(id),
-            mtu: port.mtu,
-            isolated: port.isolated,
-            check_source: port.check_source,
-        });
+        let ids = 0..self.ports.len() as u16;
+        let ports = ids.zip(&self.ports).map(|(id, port)| port.config(id));
         let config = Config::new(self.switch.clone(), ports.collect()).expect("a valid setup");
         let config = match self.router.clone() {
             Some(router) => config.with_router(router).expect("a valid router"),
@@ -179,6 +199,52 @@ impl World {
                 moved |= matches!(self.step(port), Served::More | Served::Dry(_));
             }
         }
+    }
+
+    /// Puts a port in whose name and MAC have this number. Returns its id.
+    ///
+    /// # Errors
+    /// What the forwarder says.
+    pub fn add(&mut self, number: u16, setup: PortSetup) -> Result<u16, AddError> {
+        let (port, host) = pair(setup.offloads);
+        let id = self.forwarder.add(&setup.config(number), Box::new(port))?.0;
+        let at = usize::from(id);
+        self.setup.ports.resize(self.setup.ports.len().max(at + 1), PortSetup::default());
+        self.setup.ports[at] = setup;
+        match self.hosts.get_mut(at) {
+            Some(gone) => *gone = host,
+            None => self.hosts.push(host),
+        }
+        Ok(id)
+    }
+
+    /// Takes a port out, as a handle does: with all that is of it. Says whether it was there.
+    pub fn remove(&mut self, port: u16) -> bool {
+        let removed = self.forwarder.remove(PortId(port), self.now);
+        self.purge();
+        removed.is_some()
+    }
+
+    /// Puts another configuration of the router in force, or a switch alone, as a handle does.
+    pub fn reconfigure(&mut self, router: Option<RouterConfig>) {
+        match router {
+            Some(router) => {
+                let prepared = Prepared::new(router).expect("a valid router");
+                self.forwarder.route(prepared, None).expect("a router for these ports");
+            }
+            None => drop(self.forwarder.unroute(self.now)),
+        }
+        self.purge();
+    }
+
+    /// Ends the flows that the last change concerns, in small steps.
+    fn purge(&mut self) {
+        while self.forwarder.pipeline_mut().purge(self.now, 3) {}
+    }
+
+    /// The forwarder, to be changed.
+    pub fn forwarder(&mut self) -> &mut Forwarder {
+        &mut self.forwarder
     }
 
     /// Lets time go by.

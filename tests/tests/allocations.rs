@@ -5,12 +5,13 @@
 
 use allocation_counter::measure;
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::FrameBuffer;
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::port::{Offloads, Port, Received};
 use dataplane::wire::ethernet::MacAddr;
+use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,6 +34,7 @@ fn forwarder(ports: u16, offloads: Offloads, bytes: Vec<u8>) -> (Forwarder, Arc<
         mtu: 1500,
         isolated: false,
         check_source: false,
+        limits: PortLimits::NONE,
     });
     let config = Config::new(switch, configs.collect()).unwrap();
     let mut boxed: Vec<Box<dyn Port>> = vec![Box::new(NullPort::new(Offloads::ALL, Some(bytes)))];
@@ -71,6 +73,28 @@ fn known_unicast_allocates_nothing() {
         let super_frame = kind.offloaded(own_mac(1), strange_mac(1), &[1; 60_000], 1400);
         nothing_is_allocated(3, Offloads::ALL, super_frame, 1);
     }
+}
+
+#[test]
+fn a_port_with_limits_allocates_nothing() {
+    let (mut forwarder, swallowed) = forwarder(3, Offloads::ALL, {
+        behind_plain_header(Kind::TcpV4.frame(own_mac(1), strange_mac(1), &[1; 64]))
+    });
+    let many = NonZeroU64::new(1 << 40);
+    let limits = PortLimits {
+        packets_in: many,
+        packets_out: many,
+        bytes_in: many,
+        bytes_out: many,
+        ..PortLimits::NONE
+    };
+    let pipeline = forwarder.pipeline_mut();
+    [0, 1].into_iter().for_each(|port| pipeline.limit(PortId(port), limits));
+    let allocations = measure(|| {
+        assert_eq!(forwarder.serve(PortId(0), FRAMES, Time::START), Served::More);
+    });
+    assert_eq!(swallowed.load(Relaxed), FRAMES as u64);
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
 }
 
 #[test]
@@ -128,6 +152,7 @@ fn router(up: Box<dyn Port>, down: Vec<u8>, with_rules: bool) -> Forwarder {
         mtu: 1500,
         isolated: false,
         check_source: true,
+        limits: PortLimits::NONE,
     };
     let ports = vec![port(0), port(1)];
     let config = Config::new(switch, ports).unwrap().with_router(config).unwrap();

@@ -83,7 +83,7 @@ fn words(payload: &(dyn Any + Send)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dataplane::config::{PortConfig, SwitchConfig};
+    use dataplane::config::{PortConfig, PortLimits, SwitchConfig};
     use dataplane::frame::FrameBuffer;
     use dataplane::outcome::DropReason;
     use dataplane::port::{Offloads, Received, memory};
@@ -116,6 +116,7 @@ mod tests {
             mtu: 1500,
             isolated: false,
             check_source: true,
+            limits: PortLimits::NONE,
         };
         let config = Config::new(SwitchConfig::default(), vec![config]).unwrap();
         Forwarding::start(config, vec![port]).unwrap()

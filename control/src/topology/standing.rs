@@ -10,7 +10,7 @@ use super::{Site, StepError};
 use crate::model::{Network, NetworkName};
 use crate::sysctl::SysctlError;
 use crate::uplink::{self, Caveat, Uplink, UplinkError};
-use dataplane::config::{Config, ConfigError, PortConfig};
+use dataplane::config::{Config, ConfigError, PortConfig, PortLimits};
 use dataplane::port::Port;
 use std::fs::File;
 use std::io;
@@ -94,6 +94,7 @@ impl Topology {
             mtu: endpoint.mtu,
             isolated: self.network.is_isolated(number),
             check_source: self.network.checks_source(),
+            limits: PortLimits::NONE,
         };
         let endpoints = std::iter::once(&self.host).chain(&self.ports);
         Config::new(self.network.switch().clone(), endpoints.zip(0..).map(port).collect())

@@ -115,7 +115,7 @@ fn admit(story: &Story, names: &Names) -> Option<String> {
 
 /// Did the frame die before the switch had its say?
 fn is_refused(story: &Story) -> bool {
-    matches!(story.outcome, Err(DropReason::SourceCheck | DropReason::StaticMacElsewhere))
+    story.outcome.is_err_and(|reason| reason < DropReason::ReservedGroup)
 }
 
 fn switch(story: &Story, names: &Names) -> Option<String> {

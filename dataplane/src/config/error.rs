@@ -1,7 +1,9 @@
 //! Why is a configuration refused?
 
 use super::{MAX_FDB_CAPACITY, MAX_FLOWS, MAX_MTU, MAX_PORTS, MAX_RULES, MAX_TIMEOUT, RuleError};
+use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why a configuration is refused.
@@ -79,6 +81,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         #[source]
         why: RuleError,
+    },
+    /// An address of the network behind a port that the switch does not have.
+    #[error("{address} cannot be behind port {port}: there is no such port")]
+    HostPort {
+        /// The address.
+        address: IpAddr,
+        /// The port that there is not.
+        port: PortId,
     },
     /// A published range that is no range.
     #[error("the published ports {first}-{last} are no range of ports with as many targets")]

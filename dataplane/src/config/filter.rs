@@ -42,7 +42,7 @@ pub enum Action {
 }
 
 /// One rule. What is `None` or empty matches everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// Where the rule was written, for people: `rules.toml:12`.
     pub place: String,

@@ -9,6 +9,7 @@
 mod conntrack;
 mod error;
 mod filter;
+mod limits;
 mod nat;
 mod published;
 mod router;
@@ -17,6 +18,7 @@ mod switch;
 pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
 pub use error::ConfigError;
 pub use filter::{Action, FilterConfig, MAX_RULES, Place, Rule, RuleError};
+pub use limits::PortLimits;
 pub use nat::{Filtering, NatConfig};
 pub use published::{HostPorts, Publish, PublishedPorts, first_overlap};
 pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
@@ -46,6 +48,25 @@ pub struct PortConfig {
     pub isolated: bool,
     /// Accept frames from `mac` alone; nothing is learned here then.
     pub check_source: bool,
+    /// How much it may send, get and begin.
+    pub limits: PortLimits,
+}
+
+impl PortConfig {
+    /// Can a port be so?
+    ///
+    /// # Errors
+    /// `Mac` or `Mtu`.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !self.mac.is_unicast() {
+            return Err(ConfigError::Mac(self.name.clone(), self.mac));
+        }
+        // 68 is the least an IPv4 link may have (RFC 791).
+        if self.mtu < 68 || self.mtu > MAX_MTU {
+            return Err(ConfigError::Mtu(self.name.clone(), self.mtu));
+        }
+        Ok(())
+    }
 }
 
 /// The whole configuration.
@@ -75,7 +96,7 @@ impl Config {
     /// # Errors
     /// The first contradiction found.
     pub fn with_router(self, router: RouterConfig) -> Result<Self, ConfigError> {
-        router.check()?;
+        router.check_for(self.ports.len())?;
         Ok(Self { router: Some(router), ..self })
     }
 
@@ -108,15 +129,9 @@ fn check_ports(ports: &[PortConfig]) -> Result<(), ConfigError> {
         if names.insert(&port.name, ()).is_some() {
             return Err(ConfigError::DuplicateName(port.name.clone()));
         }
-        if !port.mac.is_unicast() {
-            return Err(ConfigError::Mac(port.name.clone(), port.mac));
-        }
+        port.check()?;
         if macs.insert(port.mac, ()).is_some() {
             return Err(ConfigError::DuplicateMac(port.mac));
-        }
-        // 68 is the least an IPv4 link may have (RFC 791).
-        if port.mtu < 68 || port.mtu > MAX_MTU {
-            return Err(ConfigError::Mtu(port.name.clone(), port.mtu));
         }
     }
     Ok(())
@@ -134,6 +149,7 @@ mod tests {
             mtu: 1500,
             isolated: false,
             check_source: true,
+            limits: PortLimits::NONE,
         }
     }
 

@@ -86,7 +86,27 @@ impl RouterConfig {
         self.uplink.as_ref().is_some_and(|uplink| !uplink.internal)
     }
 
-    /// Proves the configuration consistent.
+    /// Proves the configuration consistent, for a switch of so many ports.
+    ///
+    /// # Errors
+    /// As of [`Self::check`]; `HostPort` if an address is said to be behind a port that there is not.
+    pub fn check_for(&self, ports: usize) -> Result<(), ConfigError> {
+        self.check_ports(ports)?;
+        self.check()
+    }
+
+    /// Are all addresses behind ports that a switch of so many has?
+    ///
+    /// # Errors
+    /// `HostPort` if not.
+    pub fn check_ports(&self, ports: usize) -> Result<(), ConfigError> {
+        match self.hosts.iter().find(|(_, _, port)| port.index() >= ports) {
+            Some(&(address, _, port)) => Err(ConfigError::HostPort { address, port }),
+            None => Ok(()),
+        }
+    }
+
+    /// Proves the configuration consistent in itself.
     ///
     /// # Errors
     /// The first contradiction found.

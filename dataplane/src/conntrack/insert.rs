@@ -36,7 +36,8 @@ impl<A: Address, X> Conntrack<A, X> {
     ///
     /// # Errors
     /// With the flow's extra: `CtInvalid` if the packet cannot begin a flow; `CtClash` if one of the
-    /// tuples belongs to another flow, or both are one; `CtPortFull` and `CtFull` if there is no room.
+    /// tuples belongs to another flow, or both are one; `CtPortFull` and `CtFull` if there is no room;
+    /// `LimitNewFlows` if its owner has had as many begin as may.
     pub fn insert(
         &mut self,
         new: NewFlow<A, X>,
@@ -44,13 +45,16 @@ impl<A: Address, X> Conntrack<A, X> {
         census: &mut Census,
         now: Time,
     ) -> Result<Inserted<A, X>, (DropReason, X)> {
-        let now = tenths(now);
+        let (at, now) = (now, tenths(now));
         let hashes = [self.index.hash(&new.original), self.index.hash(&new.reply)];
         let victim = match self.place(&new, hashes, census, now) {
             Ok(victim) => victim,
             Err(reason) => return Err((reason, new.extra)),
         };
         let owner = new.owner;
+        if !census.may_begin(owner, at) {
+            return Err((DropReason::LimitNewFlows, new.extra));
+        }
         let entry = match Entry::begin(new, packet, now, &self.rules) {
             Ok(entry) => entry,
             Err(extra) => return Err((DropReason::CtInvalid, extra)),

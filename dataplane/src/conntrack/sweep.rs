@@ -43,6 +43,13 @@ impl<A: Address, X> Conntrack<A, X> {
         examined
     }
 
+    /// Lets the next sweep begin with the first slot. Returns how many slots it has to look at to see
+    /// every flow that there is now.
+    pub fn rewind(&mut self) -> usize {
+        self.cursor = 0;
+        self.slab.used()
+    }
+
     /// How many slots to look at in one of [`SWEEPS`] sweeps; 0 if the table is empty.
     pub fn sweep_budget(&self) -> usize {
         if self.is_empty() { 0 } else { self.slab.used().div_ceil(SWEEPS) }

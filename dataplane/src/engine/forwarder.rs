@@ -2,18 +2,22 @@
 //!
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
+use super::slots::{Slot, Slots};
 use super::witness::{Captures, CapturesFull, Witness};
 use crate::capture::Capture;
 use crate::clock::Time;
-use crate::config::Config;
+use crate::config::{Config, ConfigError, MAX_PORTS, PortConfig, RouterConfig};
 use crate::counters::PortCounters;
 use crate::frame::{Frame, FrameBuffer};
 use crate::gateway::HOST;
+use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Prepared, Router};
 use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
+use crate::switch::{FdbError, FdbFull};
+use crate::wire::ethernet::MacAddr;
 use crate::wire::vnet;
 use crossbeam_utils::CachePadded;
 use std::ops::RangeInclusive;
@@ -36,10 +40,15 @@ pub enum Served {
 /// The counters of all ports, each on cache lines of its own.
 pub type Counters = Arc<[CachePadded<PortCounters>]>;
 
-struct Slot {
-    /// `None` once it was taken out.
-    port: Option<Box<dyn Port>>,
-    mtu: usize,
+/// Why a port is not added.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddError {
+    /// It contradicts itself or another port, or there are [`MAX_PORTS`].
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its own MAC does not fit the FDB.
+    #[error(transparent)]
+    Fdb(#[from] FdbFull),
 }
 
 /// The ports, the pipeline between them, and one buffer.
@@ -50,10 +59,9 @@ pub struct Forwarder {
 
 /// All that a frame needs once it is read.
 struct Desk {
-    /// The ports of the switch, then those that are only read from.
-    slots: Vec<Slot>,
+    slots: Slots,
     pipeline: Pipeline,
-    /// Of the ports of the switch.
+    /// Of the ports of the switch, and of some that may come.
     counters: Counters,
     scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
@@ -64,12 +72,7 @@ impl Forwarder {
     /// `ports[i]` is the port of `config.ports()[i]`. Ports beyond are no ports of the switch: what is
     /// read from them enters as if from the host, and nothing is written to them.
     pub fn new(config: &Config, ports: Vec<Box<dyn Port>>) -> Self {
-        let mtus = config.ports().iter().map(|port| usize::from(port.mtu));
-        let slots = ports
-            .into_iter()
-            .zip(mtus.chain(std::iter::repeat(0)))
-            .map(|(port, mtu)| Slot { port: Some(port), mtu })
-            .collect();
+        let slots = Slots::new(config.ports(), ports);
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
         let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
@@ -80,10 +83,11 @@ impl Forwarder {
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
         let Self { desk, buffer } = self;
-        let enters_as = desk.enters_as(id);
+        // What is read from a listener enters as if from the host.
+        let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
         let mut frames = 0;
         while frames < budget {
-            let Some(port) = &mut desk.slots[id.index()].port else { return Served::Gone };
+            let Some(port) = desk.slots.reader_mut(id) else { return Served::Gone };
             match port.receive(buffer) {
                 Received::Frame(length) => desk.receive(enters_as, buffer.filled(length), now),
                 Received::Unreadable => desk.lose(enters_as),
@@ -101,10 +105,66 @@ impl Forwarder {
         Served::More
     }
 
-    /// Takes a port out and hands it back; `None` if that was done before.
-    pub fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
-        self.desk.bury(id);
-        self.desk.slots[id.index()].port.take()
+    /// Puts a port in. It counts from zero; the other ports go on.
+    ///
+    /// # Errors
+    /// [`AddError`]; then nothing has changed, and the port is closed.
+    pub fn add(&mut self, config: &PortConfig, port: Box<dyn Port>) -> Result<PortId, AddError> {
+        let desk = &mut self.desk;
+        config.check()?;
+        let id = desk.slots.vacancy(config)?;
+        let evicted = desk.pipeline.add_port(id, config)?;
+        match desk.counters.get(id.index()) {
+            Some(counters) => counters.clear(),
+            None => desk.counters = more(&desk.counters, id),
+        }
+        desk.count_eviction(evicted);
+        desk.slots.put(id, config, port);
+        Ok(id)
+    }
+
+    /// Takes a port of the switch out and hands it back; `None` if it is not there. What was of it goes
+    /// with it; its flows end with [`Pipeline::purge`], before its id is used again.
+    pub fn remove(&mut self, id: PortId, now: Time) -> Option<Box<dyn Port>> {
+        let port = self.desk.slots.take(id)?;
+        self.desk.pipeline.remove_port(id);
+        self.desk.send_parcels(now);
+        Some(port)
+    }
+
+    /// Puts other listeners in the place of those there are, which are handed back.
+    pub fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> Vec<Box<dyn Port>> {
+        self.desk.slots.listen(listeners)
+    }
+
+    /// From now on `mac` lives behind `port`.
+    ///
+    /// # Errors
+    /// [`FdbError`]; then nothing has changed.
+    pub fn add_fdb_entry(&mut self, mac: MacAddr, port: PortId) -> Result<(), FdbError> {
+        let evicted = self.desk.pipeline.switch.add_entry(mac, port)?;
+        self.desk.count_eviction(evicted);
+        Ok(())
+    }
+
+    /// Puts another configuration of the router in force, with `spare` in its place if there is none.
+    /// Returns what is to be dropped.
+    ///
+    /// # Errors
+    /// `HostPort`: it is for a switch of more ports; then nothing has changed.
+    pub fn route(
+        &mut self,
+        prepared: Prepared,
+        spare: Option<Box<Router>>,
+    ) -> Result<RouterConfig, ConfigError> {
+        self.desk.pipeline.route(prepared, spare)
+    }
+
+    /// Takes the router out. What waited in it is dropped.
+    pub fn unroute(&mut self, now: Time) -> Option<Box<Router>> {
+        let router = self.desk.pipeline.unroute();
+        self.desk.send_parcels(now);
+        router
     }
 
     /// Is the port there?
@@ -114,17 +174,22 @@ impl Forwarder {
 
     /// The ids of all ports, those that are gone and those that are only read from included.
     pub fn ids(&self) -> impl Iterator<Item = PortId> + use<> {
-        (0..self.desk.slots.len() as u16).map(PortId)
+        self.desk.slots.ids()
+    }
+
+    /// The ids of those that are only read from.
+    pub fn listener_ids(&self) -> impl Iterator<Item = PortId> + use<> {
+        self.desk.slots.listener_ids()
     }
 
     /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
     pub fn fd(&self, id: PortId) -> Option<RawFd> {
-        self.desk.slots[id.index()].port.as_ref()?.fd()
+        self.desk.slots.reader(id)?.fd()
     }
 
     /// Gives the ports back, but for those that were taken out.
     pub fn into_ports(self) -> Vec<Box<dyn Port>> {
-        self.desk.slots.into_iter().filter_map(|slot| slot.port).collect()
+        self.desk.slots.into_ports()
     }
 
     /// The counters, to read from anywhere.
@@ -181,31 +246,25 @@ impl Forwarder {
 }
 
 impl Desk {
-    /// The port of the switch as which a port's frames enter.
-    #[inline]
-    fn enters_as(&self, id: PortId) -> PortId {
-        if id.index() < self.counters.len() { id } else { HOST }
-    }
-
     /// The way of a frame that was read, and of what it leaves to be sent.
     #[inline]
     fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
         let counted = &self.counters[ingress.index()];
         counted.received.add(1);
         counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
-        self.forward(ingress, bytes, now);
+        self.forward::<false>(ingress, bytes, now);
         if !self.pipeline.outbox.is_empty() {
             self.send_parcels(now);
         }
     }
 
-    /// The way of one frame.
+    /// The way of one frame; the rest of it, if it has waited.
     #[inline]
-    fn forward(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+    fn forward<const WAITED: bool>(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
         if self.captures.is_none() {
-            self.pass(ingress, bytes, now, &mut ());
+            self.pass::<WAITED>(ingress, bytes, now, &mut ());
         } else {
-            self.with_captures(|desk, captures| desk.pass(ingress, bytes, now, captures));
+            self.with_captures(|desk, captures| desk.pass::<WAITED>(ingress, bytes, now, captures));
         }
     }
 
@@ -219,7 +278,13 @@ impl Desk {
     }
 
     #[inline]
-    fn pass(&mut self, ingress: PortId, bytes: &mut [u8], now: Time, witness: &mut impl Witness) {
+    fn pass<const WAITED: bool>(
+        &mut self,
+        ingress: PortId,
+        bytes: &mut [u8],
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
         let Self { slots, pipeline, counters, scratch, .. } = self;
         let counted = &counters[ingress.index()];
         let mut frame = match Frame::parse(ingress, bytes) {
@@ -230,21 +295,26 @@ impl Desk {
             }
         };
         witness.comes(&frame, pipeline, now);
-        let walked = pipeline.walk(&mut frame, now);
+        let walked = match WAITED {
+            false => pipeline.walk(&mut frame, now),
+            true => pipeline.walk_on(&mut frame, now),
+        };
         witness.ends(&frame, pipeline, walked.outcome, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
+        let Pipeline { switch, limits, .. } = pipeline;
+        let ports = slots.len() as u16;
         let mut to = |id: PortId| {
-            let taken = hand(slots, counters, scratch, &frame, id);
+            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
             witness.leaves(&frame, id, taken, now);
         };
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
             Ok(Verdict::Unicast(egress)) => to(egress),
-            Ok(Verdict::Flood) => (0..counters.len() as u16)
+            Ok(Verdict::Flood) => (0..ports)
                 .map(PortId)
-                .filter(|&egress| pipeline.switch.is_flooded(egress, ingress))
+                .filter(|&egress| switch.is_flooded(egress, ingress))
                 .for_each(to),
             Ok(Verdict::Answered) => counted.answered.add(1),
             Ok(Verdict::Held) => counted.held.add(1),
@@ -258,7 +328,7 @@ impl Desk {
             match errand {
                 Errand::Walk(ingress) => {
                     self.counters[ingress.index()].released.add(1);
-                    self.forward(ingress, &mut bytes, now);
+                    self.forward::<true>(ingress, &mut bytes, now);
                 }
                 Errand::Drop(ingress, reason) => {
                     self.counters[ingress.index()].dropped(reason).add(1);
@@ -269,7 +339,7 @@ impl Desk {
                 }
                 Errand::Send(egress) => self.send(None, &mut bytes, egress..=egress, now),
                 Errand::FloodNamespaces => {
-                    let last = PortId(self.counters.len() as u16 - 1);
+                    let last = PortId(self.slots.len() as u16 - 1);
                     self.send(None, &mut bytes, PortId(1)..=last, now);
                 }
             }
@@ -301,18 +371,26 @@ impl Desk {
         now: Time,
         witness: &mut impl Witness,
     ) {
-        let Self { slots, counters, scratch, .. } = self;
+        let Self { slots, pipeline, counters, scratch, .. } = self;
         // It was built here, or parsed before: there is no reason to be counted.
         let Ok(frame) = Frame::parse(HOST, bytes) else { return };
-        for id in (to.start().0..=to.end().0).map(PortId) {
-            let taken = hand(slots, counters, scratch, &frame, id);
+        let Pipeline { switch, limits, .. } = pipeline;
+        for id in (to.start().0..=to.end().0).map(PortId).filter(|&id| switch.has_port(id)) {
+            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
             witness.leaves(&frame, id, taken, now);
         }
     }
 
+    /// The port's device is gone.
     fn bury(&mut self, id: PortId) {
-        if id.index() < self.counters.len() {
+        if id.index() < MAX_PORTS {
             self.pipeline.switch.remove_port(id);
+        }
+    }
+
+    fn count_eviction(&self, loser: Option<PortId>) {
+        if let Some(loser) = loser {
+            self.counters[loser.index()].fdb_evictions.add(1);
         }
     }
 
@@ -325,16 +403,35 @@ impl Desk {
     }
 }
 
-/// Writes a frame to one port, if it is there. Returns what became of it, which is counted.
+/// Counters for more ports, this one included. Those that there are go on in other memory: a frame finds
+/// its counters without a detour, at the price of this copy.
+fn more(counters: &Counters, id: PortId) -> Counters {
+    // Twice as many each time, so that ports that come one by one are not copied each time.
+    let room = (id.index() + 1).next_power_of_two().min(MAX_PORTS);
+    let going_on = |index: usize| match counters.get(index) {
+        Some(counted) => CachePadded::new(PortCounters::going_on(&counted.snapshot())),
+        None => CachePadded::default(),
+    };
+    (0..room).map(going_on).collect()
+}
+
+/// Writes a frame to one port, if it is there and may get it. Returns what became of it, which is counted.
 #[inline]
 fn hand(
-    slots: &mut [Slot],
+    slots: &mut Slots,
+    limits: &mut Limits,
     counters: &Counters,
     scratch: &mut Scratch,
     frame: &Frame<'_>,
     id: PortId,
+    now: Time,
 ) -> Result<(), DropReason> {
-    let (Slot { port, mtu }, counters) = (&mut slots[id.index()], &counters[id.index()]);
+    let counters = &counters[id.index()];
+    if let Err(reason) = limits.enter(id, frame, now) {
+        counters.dropped(reason).add(1);
+        return Err(reason);
+    }
+    let Slot { port, mtu } = slots.port_mut(id);
     match port {
         Some(port) => deliver(frame, port.as_mut(), *mtu, counters, scratch),
         None => {

@@ -1,22 +1,21 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
-use super::forwarder::Counters;
-use super::witness::CapturesFull;
-use crate::capture::{self, Capture, Catch, Spec};
+use super::forwarder::Forwarder;
+use super::live::AddPortError;
+use super::roster::{PortStatus, Roster};
 use crate::clock::Time;
-use crate::config::{ConfigError, RouterConfig};
+use crate::config::PortConfig;
 use crate::conntrack::FlowView;
-use crate::counters::CounterSnapshot;
 use crate::filter::Hits;
-use crate::outcome::{DropReason, PortId};
-use crate::pipeline::{Cursor, Pipeline, Story};
+use crate::outcome::PortId;
+use crate::pipeline::{Cursor, Pipeline};
 use crate::port::Port;
 use crate::switch::FdbEntry;
 use crossbeam_channel::{Sender, bounded};
 use mio::Waker;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Most slots of the flow tables that one request looks at, so that frames do not wait for it.
 const PAGE_SLOTS: usize = 4096;
@@ -24,19 +23,19 @@ const PAGE_SLOTS: usize = 4096;
 /// Most flows that one request removes by name.
 const REMOVAL_BATCH: usize = 1024;
 
-/// A question to the stages, answered between two passes.
-pub(super) type Question = Box<dyn FnOnce(&mut Pipeline, Time) + Send>;
+/// A question, answered between two passes.
+pub(super) type Question = Box<dyn FnOnce(&mut Forwarder, Time) + Send>;
 
 /// What an engine can be asked to do.
 pub(super) enum Request {
-    /// Ask the stages.
-    Stages(Question),
+    /// Ask what needs no poller.
+    Ask(Question),
+    /// Put a port in.
+    Add(PortConfig, Box<dyn Port>, Sender<Result<PortId, AddPortError>>),
+    /// Put other listeners in the place of those there are, and hand those back.
+    Listen(Vec<Box<dyn Port>>, Sender<io::Result<Vec<Box<dyn Port>>>>),
     /// Take a port out and hand it back, if it is there.
     Remove(PortId, Sender<Option<Box<dyn Port>>>),
-    /// Begin a capture.
-    Capture(Box<Capture>, Sender<Result<(), CapturesFull>>),
-    /// End all captures.
-    EndCaptures,
     /// End.
     Stop,
 }
@@ -44,10 +43,10 @@ pub(super) enum Request {
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Stages(_) => "Stages",
+            Self::Ask(_) => "Ask",
+            Self::Add(..) => "Add",
+            Self::Listen(..) => "Listen",
             Self::Remove(..) => "Remove",
-            Self::Capture(..) => "Capture",
-            Self::EndCaptures => "EndCaptures",
             Self::Stop => "Stop",
         })
     }
@@ -57,31 +56,6 @@ impl std::fmt::Debug for Request {
 #[derive(Debug, thiserror::Error)]
 #[error("the dataplane has stopped")]
 pub struct EngineStopped;
-
-/// Why a configuration is not in force.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconfigureError {
-    /// The engine is gone.
-    #[error(transparent)]
-    Stopped(#[from] EngineStopped),
-    /// It contradicts itself.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The network was made as a switch alone.
-    #[error("this network has no router to be configured")]
-    NoRouter,
-}
-
-/// Why nothing is captured.
-#[derive(Debug, thiserror::Error)]
-pub enum CaptureError {
-    /// The engine is gone.
-    #[error(transparent)]
-    Stopped(#[from] EngineStopped),
-    /// There are as many as there may be.
-    #[error(transparent)]
-    Full(#[from] CapturesFull),
-}
 
 /// Where a page of flows begins; the default is the first one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,36 +70,11 @@ pub struct FlowKey {
     pub original: (IpAddr, IpAddr, u16, u16),
 }
 
-/// A port and its counters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortStatus {
-    /// Its place in the switch.
-    pub id: PortId,
-    /// Its name.
-    pub name: String,
-    /// `false` once its device is gone.
-    pub alive: bool,
-    /// The counters now.
-    pub counters: CounterSnapshot,
-}
-
 /// What handle and engine share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) names: Vec<String>,
-    pub(super) alive: Vec<AtomicBool>,
-    pub(super) counters: Counters,
+    pub(super) roster: Roster,
     pub(super) waker: Waker,
-}
-
-impl Shared {
-    /// Notes that a port is gone.
-    pub(super) fn bury(&self, id: PortId) {
-        // One that is only read from is nobody's to ask about.
-        if let Some(alive) = self.alive.get(id.index()) {
-            alive.store(false, Ordering::Relaxed);
-        }
-    }
 }
 
 /// The way to talk to an engine, from any thread.
@@ -136,18 +85,10 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// All ports and their counters; works after the engine's end too.
+    /// All ports and their counters, by id; works after the engine's end too. One that was taken out
+    /// stays, not alive and with its last counts, until its id is used again.
     pub fn ports(&self) -> Vec<PortStatus> {
-        let Shared { names, alive, counters, .. } = &*self.shared;
-        let ports = names.iter().zip(alive).zip(counters.iter()).enumerate();
-        ports
-            .map(|(index, ((name, alive), counters))| PortStatus {
-                id: PortId(index as u16),
-                name: name.clone(),
-                alive: alive.load(Ordering::Relaxed),
-                counters: counters.snapshot(),
-            })
-            .collect()
+        self.shared.roster.status()
     }
 
     /// The FDB's entries, in no order. Waits for the engine's present pass to end, as all below.
@@ -217,60 +158,6 @@ impl Handle {
         self.stages(|pipeline, _| pipeline.router.as_ref().map(|router| router.hits().clone()))
     }
 
-    /// Puts another configuration of the router in force, from the next frame on.
-    ///
-    /// # Errors
-    /// [`ReconfigureError`]; then nothing has changed.
-    pub fn reconfigure(&self, config: RouterConfig) -> Result<(), ReconfigureError> {
-        self.stages(move |pipeline, _| match &mut pipeline.router {
-            None => Err(ReconfigureError::NoRouter),
-            Some(router) => Ok(router.reconfigure(config)?),
-        })?
-    }
-
-    /// Begins a capture, with the next frame after this has returned at the latest. It ends when the catch
-    /// is dropped, or is not read for [`crate::capture::STALL`] while its rings are full.
-    ///
-    /// # Errors
-    /// [`CaptureError`].
-    pub fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
-        let (capture, catch) = capture::begin(spec, self.shared.names.len());
-        let (reply, answer) = bounded(1);
-        self.ask(Request::Capture(Box::new(capture), reply))?;
-        answer.recv().map_err(|_| EngineStopped)??;
-        Ok(catch)
-    }
-
-    /// Ends all captures; what was seen by then can still be read.
-    pub fn end_captures(&self) {
-        // An engine that is gone captures nothing.
-        let _ = self.ask(Request::EndCaptures);
-    }
-
-    /// What would be decided about a frame that came in by `ingress` now, a virtio header and what
-    /// follows it. Nothing changes; the path waits while the tables of the frame's family are copied.
-    ///
-    /// # Errors
-    /// [`EngineStopped`]; inside, the reason of a frame that does not parse.
-    pub fn explain(
-        &self,
-        ingress: PortId,
-        mut bytes: Vec<u8>,
-    ) -> Result<Result<Story, DropReason>, EngineStopped> {
-        self.stages(move |pipeline, now| pipeline.explain(ingress, &mut bytes, now))
-    }
-
-    /// Takes a port out of the switch and hands it back; `None` if that was done before. It counts as
-    /// gone from now on. Waits for the engine's present pass to end.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn remove(&self, id: PortId) -> Result<Option<Box<dyn Port>>, EngineStopped> {
-        let (reply, answer) = bounded(1);
-        self.ask(Request::Remove(id, reply))?;
-        answer.recv().map_err(|_| EngineStopped)
-    }
-
     /// Makes the engine end after its present pass. It may have ended already.
     pub fn stop(&self) {
         // An engine that is gone needs no stopping.
@@ -278,15 +165,33 @@ impl Handle {
     }
 
     /// Asks the stages and waits for the answer.
-    fn stages<T: Send + 'static>(
+    pub(super) fn stages<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Pipeline, Time) -> T + Send + 'static,
     ) -> Result<T, EngineStopped> {
+        self.forwarder(|forwarder, now| question(forwarder.pipeline_mut(), now))
+    }
+
+    /// Asks the forwarder and waits for the answer.
+    pub(super) fn forwarder<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Forwarder, Time) -> T + Send + 'static,
+    ) -> Result<T, EngineStopped> {
+        self.reply(|reply| {
+            Request::Ask(Box::new(move |forwarder, now| {
+                // Whoever asked may have gone.
+                let _ = reply.send(question(forwarder, now));
+            }))
+        })
+    }
+
+    /// Sends a request and waits for the reply.
+    pub(super) fn reply<T>(
+        &self,
+        request: impl FnOnce(Sender<T>) -> Request,
+    ) -> Result<T, EngineStopped> {
         let (reply, answer) = bounded(1);
-        self.ask(Request::Stages(Box::new(move |pipeline, now| {
-            // Whoever asked may have gone.
-            let _ = reply.send(question(pipeline, now));
-        })))?;
+        self.ask(request(reply))?;
         answer.recv().map_err(|_| EngineStopped)
     }
 

@@ -19,27 +19,32 @@
 
 mod forwarder;
 mod handle;
+mod live;
+mod roster;
+mod slots;
+mod watching;
 mod witness;
 
 pub use crate::switch::{FdbEntry, FdbKind};
-pub use forwarder::{Counters, Forwarder, Served};
-pub use handle::{
-    CaptureError, EngineStopped, FlowKey, FlowPage, Handle, PortStatus, ReconfigureError,
-};
+pub use forwarder::{AddError, Counters, Forwarder, Served};
+pub use handle::{EngineStopped, FlowKey, FlowPage, Handle};
+pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
+pub use roster::PortStatus;
+pub use watching::CaptureError;
 pub use witness::CapturesFull;
 
 use crate::clock::{Clock, Time};
-use crate::config::Config;
+use crate::config::{Config, MAX_PORTS, PortConfig};
 use crate::outcome::PortId;
 use crate::port::Port;
 use crossbeam_channel::Receiver;
 use handle::{Request, Shared};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
+use roster::Roster;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// Most frames read of one port before the next has its turn.
@@ -50,6 +55,9 @@ const LINGER: Duration = Duration::from_micros(50);
 
 /// How many passes may go by, while a port is busy, before the poller is asked for newly readable ones.
 const PASSES_PER_POLL: u32 = 8;
+
+/// Most ports that one look at the poller finds readable; the others are found by the next.
+const EVENTS: usize = 256;
 
 /// Most entries of a table that one pass looks at to let them go.
 const EXPIRY_BUDGET: usize = 64;
@@ -111,17 +119,14 @@ impl Engine {
         let waker = Waker::new(poll.registry(), WAKER)?;
         let forwarder = Forwarder::new(&config, ports);
         let (sender, requests) = crossbeam_channel::unbounded();
-        let shared = Arc::new(Shared {
-            names: config.ports().iter().map(|port| port.name.clone()).collect(),
-            alive: config.ports().iter().map(|_| AtomicBool::new(true)).collect(),
-            counters: Arc::clone(forwarder.counters()),
-            waker,
-        });
+        let names = config.ports().iter().map(|port| port.name.clone());
+        let roster = Roster::new(names, Arc::clone(forwarder.counters()));
+        let shared = Arc::new(Shared { roster, waker });
         let handle = Handle { shared: Arc::clone(&shared), requests: sender };
         let engine = Self {
             forwarder,
             poll,
-            events: Events::with_capacity(all + 1),
+            events: Events::with_capacity(EVENTS),
             requests,
             shared,
             clock: Clock::start(),
@@ -174,7 +179,7 @@ impl Engine {
                 }
                 Served::Gone => {
                     self.busy.swap_remove(index);
-                    self.shared.bury(id);
+                    self.shared.roster.bury(id);
                     continue;
                 }
             }
@@ -193,10 +198,9 @@ impl Engine {
             let router = &self.forwarder.pipeline().router;
             self.owed = router.as_ref().map_or(0, |router| router.expiry_share());
         }
-        if self.owed > 0
-            && let Some(router) = &mut self.forwarder.pipeline_mut().router
-        {
-            let seen = router.expire(now, EXPIRY_BUDGET);
+        if self.owed > 0 {
+            let router = &mut self.forwarder.pipeline_mut().router;
+            let seen = router.as_mut().map_or(0, |router| router.expire(now, EXPIRY_BUDGET));
             self.owed = if seen == 0 { 0 } else { self.owed.saturating_sub(seen) };
         }
     }
@@ -242,33 +246,57 @@ impl Engine {
         while let Ok(request) = self.requests.try_recv() {
             match request {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
+                // Whoever asked may have gone.
+                Request::Add(config, port, reply) => drop(reply.send(self.add(&config, port))),
                 Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
-                Request::Capture(capture, reply) => {
-                    let begun = self.forwarder.capture(*capture, self.clock.now());
-                    let _ = reply.send(begun);
-                }
-                Request::EndCaptures => self.forwarder.end_captures(),
-                Request::Stages(question) => {
-                    question(self.forwarder.pipeline_mut(), self.clock.now());
-                }
+                Request::Listen(listeners, reply) => drop(reply.send(self.listen(listeners))),
+                Request::Ask(question) => question(&mut self.forwarder, self.clock.now()),
             }
         }
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Takes a port out of the loop, wherever it is in it.
+    /// Puts a port in, and reads it from now on.
+    fn add(&mut self, config: &PortConfig, port: Box<dyn Port>) -> Result<PortId, AddPortError> {
+        let id = self.forwarder.add(config, port)?;
+        self.busy.reserve(self.forwarder.ids().count());
+        if let Err(error) = self.watch(id) {
+            self.forwarder.remove(id, self.clock.now());
+            return Err(AddPortError::Poll(error));
+        }
+        self.shared.roster.add(id, config.name.clone(), self.forwarder.counters());
+        Ok(id)
+    }
+
+    /// Takes a port of the switch out of the loop, wherever it is in it.
     fn remove(&mut self, id: PortId) -> Option<Box<dyn Port>> {
-        if id.index() >= self.shared.names.len() {
+        if id.index() >= MAX_PORTS {
             return None;
         }
+        self.unwatch(id);
+        self.shared.roster.bury(id);
+        self.forwarder.remove(id, self.clock.now())
+    }
+
+    /// Reads other listeners from now on; hands those back that it has read so far.
+    fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> io::Result<Vec<Box<dyn Port>>> {
+        self.forwarder.listener_ids().for_each(|id| self.unwatch(id));
+        let former = self.forwarder.listen(listeners);
+        self.busy.reserve(self.forwarder.ids().count());
+        for id in self.forwarder.listener_ids() {
+            self.watch(id)?;
+        }
+        Ok(former)
+    }
+
+    /// Takes a port out of the list that it is in.
+    fn unwatch(&mut self, id: PortId) {
         if let Some(index) = self.busy.iter().position(|busy| busy.id == id) {
             self.busy.swap_remove(index);
         } else if let Some(fd) = self.forwarder.fd(id) {
             // A port that is neither busy nor watched has died, and is not registered any more.
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
-        self.shared.bury(id);
-        self.forwarder.remove(id)
     }
 
     /// Hands a port without frames to the poller. One without a descriptor stays busy for ever.

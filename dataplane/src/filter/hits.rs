@@ -1,7 +1,7 @@
 //! How often did each decide?
 //!
-//! One [`Hits`] belongs to one [`super::Filter`], and to whoever asks it: with a new filter, counting
-//! begins anew.
+//! One [`Hits`] belongs to one [`super::Filter`], and to whoever asks it. Where a filter takes another's
+//! place, the rules that stay go on counting.
 
 use super::{By, Judgement};
 use crate::config::FilterConfig;
@@ -40,6 +40,22 @@ impl Hits {
     /// Nothing counted yet.
     pub fn new(config: &FilterConfig) -> Self {
         Self { rules: vec![Count::default(); config.rules.len()], ..Self::default() }
+    }
+
+    /// The counts of a filter with so many rules that takes another's place: those of the rules that
+    /// are `kept`, each at the place that it has now, and of the policy if it stays the same.
+    pub fn following(former: &Self, kept: &[Option<u32>], rules: usize, same_policy: bool) -> Self {
+        let mut hits = Self { rules: vec![Count::default(); rules], ..Self::default() };
+        for (count, place) in former.rules.iter().zip(kept) {
+            if let Some(now) = place.and_then(|place| hits.rules.get_mut(place as usize)) {
+                *now = *count;
+            }
+        }
+        hits.flow = former.flow;
+        if same_policy {
+            (hits.icc, hits.policy) = (former.icc, former.policy);
+        }
+        hits
     }
 
     /// Counts a packet of so many bytes that was judged so.

@@ -26,6 +26,7 @@
 //! Known gap: many rules with wide port ranges cost a comparison each.
 
 mod hits;
+mod kept;
 mod space;
 mod wide;
 
@@ -35,6 +36,7 @@ mod model_tests;
 mod tests;
 
 pub use hits::{Count, Hits};
+pub use kept::kept_rules;
 
 use crate::config::{Action, FilterConfig};
 use crate::flow::{FlowState, Zone};

@@ -149,6 +149,42 @@ impl<A: Address> Fragments<A> {
         }
     }
 
+    /// Forgets the datagrams that a port sent, and those from or to an address that is `lost`; what
+    /// waits of them is dropped.
+    pub fn forget_port(&mut self, port: PortId, lost: impl Fn(A) -> bool, outbox: &mut Outbox) {
+        let of_port = |datagram: &Datagram<A>| {
+            datagram.ingress == port || lost(datagram.source) || lost(datagram.destination)
+        };
+        for (_, known) in self.datagrams.extract_if(|datagram, _| of_port(datagram)) {
+            for (ingress, bytes) in known.waiting {
+                self.waiting_bytes -= bytes.len();
+                outbox.put(Errand::Drop(ingress, DropReason::FragmentLost), Vec::new());
+            }
+        }
+        self.forget_addresses(lost);
+    }
+
+    /// Forgets what became of the datagrams from or to an address that is `lost`.
+    pub fn forget_addresses(&mut self, lost: impl Fn(A) -> bool) {
+        self.datagrams.retain(|datagram, known| {
+            let Some(becomes) = &known.becomes else { return true };
+            // Nothing waits for a first fragment that has come.
+            let ends = [datagram.source, datagram.destination, becomes.source, becomes.destination];
+            !ends.into_iter().any(&lost)
+        });
+        let datagrams = &self.datagrams;
+        self.ages.retain(|(_, datagram)| datagrams.contains_key(datagram));
+    }
+
+    /// Forgets all datagrams; what waits is dropped.
+    pub fn give_up(&mut self, outbox: &mut Outbox) {
+        for (ingress, _) in self.datagrams.drain().flat_map(|(_, known)| known.waiting) {
+            outbox.put(Errand::Drop(ingress, DropReason::FragmentLost), Vec::new());
+        }
+        self.ages.clear();
+        self.waiting_bytes = 0;
+    }
+
     /// Is nothing remembered?
     pub fn is_empty(&self) -> bool {
         self.datagrams.is_empty()

@@ -16,6 +16,7 @@
 //! Known gaps: IPv6 jumbograms (RFC 2675) are not looked into; an 802.1Q tag is passed, not stripped.
 
 pub mod complete;
+mod cost;
 mod layout;
 mod offload;
 mod offloads;
@@ -24,6 +25,7 @@ pub mod segment;
 mod tests;
 mod tuple;
 
+pub use cost::Cost;
 pub use layout::{Layout, MAX_TAGS, Network, Piece, Transport};
 pub use offload::Super;
 pub use offloads::Offloads;

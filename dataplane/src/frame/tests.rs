@@ -184,6 +184,25 @@ proptest! {
     }
 
     #[test]
+    fn a_super_frame_costs_what_its_segments_do(
+        recipe in recipe(vec(any::<u8>(), 1..3000)), size in 40u16..1500,
+    ) {
+        let mut bytes = recipe.partial(size);
+        let frame = Frame::parse(PortId(0), &mut bytes).unwrap();
+        let mut segments = Segments::of(&frame).unwrap();
+        let mut room = vec![0; BUFFER_LEN];
+        let (mut packets, mut whole) = (0, 0);
+        while let Some(written) = segments.write_next(&mut room) {
+            let mut segment = written.to_vec();
+            let cost = Frame::parse(PortId(0), &mut segment).unwrap().cost();
+            prop_assert_eq!(cost.packets, 1);
+            packets += cost.packets;
+            whole += cost.bytes;
+        }
+        prop_assert_eq!(frame.cost(), Cost { packets, bytes: whole });
+    }
+
+    #[test]
     fn segments_carry_the_payload_in_order_and_are_valid(
         recipe in recipe(vec(any::<u8>(), 1..4000)), gso_size in 40u16..1500,
     ) {

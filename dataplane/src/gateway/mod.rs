@@ -37,6 +37,7 @@ use crate::wire::ethernet::{EthernetHeader, MacAddr, ethertype};
 use crate::wire::ndisc::{self, NeighborMessage};
 use crate::wire::{icmp, ipv6};
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use zerocopy::IntoBytes;
@@ -235,6 +236,17 @@ impl Gateway {
         let from = if frame.destination().is_group() { self.host_mac } else { frame.destination() };
         let bytes = ethernet(frame.source(), from, ethertype, &packet);
         outbox.put(Errand::Send(frame.ingress()), bytes);
+    }
+
+    /// Forgets a port that is gone, and drops the frames of it that wait. Returns the addresses that it
+    /// had.
+    pub fn forget_port(&mut self, port: PortId, outbox: &mut Outbox) -> HashSet<IpAddr> {
+        self.neighbours.forget_port(port, outbox)
+    }
+
+    /// Drops all frames that wait for a neighbour.
+    pub fn give_up(&mut self, outbox: &mut Outbox) {
+        self.neighbours.give_up(outbox);
     }
 
     /// Gives up on neighbours that did not answer; their frames are dropped.

@@ -18,7 +18,7 @@ use crate::wire::ethernet::MacAddr;
 use crate::wire::vnet;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -163,6 +163,33 @@ impl Neighbours {
         self.waiting_bytes += bytes.len();
         awaited.frames.push_back((frame.ingress(), bytes.to_vec()));
         Ok(!known)
+    }
+
+    /// Forgets all that was known of a port, and drops the frames that came from it. Returns the
+    /// addresses that it had.
+    pub fn forget_port(&mut self, port: PortId, outbox: &mut Outbox) -> HashSet<IpAddr> {
+        let given = self.given.extract_if(|_, (_, at)| *at == port).map(|(address, _)| address);
+        let mut addresses: HashSet<_> = given.collect();
+        let learned = self.learned.extract_if(|_, (_, at, _)| *at == port);
+        addresses.extend(learned.map(|(address, _)| address));
+        for awaited in self.awaited.values_mut() {
+            awaited.frames.retain(|(ingress, bytes)| {
+                if *ingress == port {
+                    self.waiting_bytes -= bytes.len();
+                    outbox.put(Errand::Drop(port, DropReason::Unresolved), Vec::new());
+                }
+                *ingress != port
+            });
+        }
+        addresses
+    }
+
+    /// Drops all frames that wait.
+    pub fn give_up(&mut self, outbox: &mut Outbox) {
+        for (ingress, _) in self.awaited.drain().flat_map(|(_, awaited)| awaited.frames) {
+            outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
+        }
+        self.waiting_bytes = 0;
     }
 
     /// Drops what has waited too long, and forgets what was learned long ago.

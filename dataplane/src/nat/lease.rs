@@ -4,7 +4,7 @@ use super::pool::MAX_POOLS;
 use std::num::NonZero;
 
 /// A flow's right to its external port. Hangs on the flow's conntrack entry; to be handed back with
-/// [`Nat::release`] when the flow ends. Four bytes, also if it may be missing.
+/// [`Nat::release`](super::Nat::release) when the flow ends. Four bytes, also if it may be missing.
 #[derive(Clone, Debug)]
 #[must_use = "a lease that is not handed back with `Nat::release` keeps its port for ever"]
 pub struct Lease(

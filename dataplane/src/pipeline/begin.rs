@@ -13,15 +13,18 @@
 //! All of it is decided before anything is kept; what was leased for a flow that then is refused goes
 //! back at once.
 //!
-//! Known gap: the NAT's filtering is for the outside; a sibling may call every mapping.
+//! Known gaps: the NAT's filtering is for the outside; a sibling may call every mapping. A SYN that
+//! nobody asked for is the host's, which resets it at once where no mapping is (RFC 5382 REQ-4: not
+//! within 6 s).
 
 use super::announce::{Awaited, state_of};
 use super::family::Keep;
 use super::judge::is_hidden;
 use super::path::{Fate, Path};
+use super::router::EVERYBODY;
 use crate::config::Filtering;
 use crate::conntrack::{NewFlow, Packet};
-use crate::flow::{FlowState, Tuple, Zone};
+use crate::flow::{FlowState, Tuple};
 use crate::frame::Frame;
 use crate::gateway::{HOST, Refusal};
 use crate::nat::Lease;
@@ -147,7 +150,12 @@ impl<A: Routed> Path<'_, A> {
         let taken = |reply: &Tuple<A>| tracked.find(reply, now).is_some();
         let (lease, source, port) = self.family.nat.lease(reached, external, taken)?;
         let reply = Tuple { destination: source, destination_port: port, ..reached.inverted() };
-        self.track(tuple, reply, [frame.ingress(), HOST], Some(lease), packet, state)?;
+        let peer = if self.is_inside(reached.destination) {
+            self.port_of(reached.destination).unwrap_or(EVERYBODY)
+        } else {
+            HOST
+        };
+        self.track(tuple, reply, [frame.ingress(), peer], Some(lease), packet, state)?;
         self.family.meet(&reply, self.shared.config.nat.filtering);
         Ok(Fate::Becomes(reply.inverted()))
     }
@@ -187,10 +195,7 @@ impl<A: Routed> Path<'_, A> {
         if known.is_none() {
             lease = self.family.nat.lease_mapped(protocol, destination, destination_port);
         }
-        let owner = match self.zone(address) {
-            Zone::Port(port) if port.index() < self.switch.ports() => port,
-            _ => HOST,
-        };
+        let owner = self.port_of(address).unwrap_or(HOST);
         self.track(tuple, reached.inverted(), [owner, HOST], lease, packet, state)?;
         Ok(Fate::Becomes(reached))
     }

@@ -2,9 +2,10 @@
 //! messages that are of none?
 
 use super::path::{Fate, Path};
+use crate::conntrack::Hit;
 use crate::flow::{Direction, FlowState, Tuple};
 use crate::fragments::Datagram;
-use crate::frame::Frame;
+use crate::frame::{Frame, Piece};
 use crate::gateway::HOST;
 use crate::nat;
 use crate::outcome::{DropReason, Outcome, Verdict};
@@ -51,16 +52,12 @@ impl<A: Routed> Path<'_, A> {
         let Some(entry) = self.family.tracked.get(hit.id) else {
             return Err(DropReason::CtInvalid);
         };
-        let is_translated = entry.original().inverted() != *entry.reply();
         // The error travels in the hit's direction; what it is about went the other way.
         let sent = match hit.direction {
             Direction::Original => *entry.reply(),
             Direction::Reply => *entry.original(),
         };
-        if !from_host
-            && (self.is_forged(frame) || is_translated && !self.is_inside(inner.destination))
-        {
-            // What the packet was sent to is not behind a namespace's port.
+        if !from_host && !self.may_complain(frame, hit, &inner) {
             return Err(DropReason::SpoofedSource);
         }
         let sender = A::read(&frame.packet()[A::OFFSET..]);
@@ -79,6 +76,19 @@ impl<A: Routed> Path<'_, A> {
         self.refuse_last_hop(frame, &seen)?;
         nat::rewrite_error(frame, source, sent.source, &sent);
         self.leave(frame, sent.source)
+    }
+
+    /// Is the namespace that the error comes from where the packet that it is about had gone?
+    fn may_complain(&mut self, frame: &Frame<'_>, hit: Hit, inner: &Tuple<A>) -> bool {
+        let Some(entry) = self.family.tracked.get(hit.id) else { return false };
+        let (ingress, called) = (frame.ingress(), inner.destination);
+        if self.is_forged(frame) {
+            return false;
+        }
+        if entry.original().inverted() == *entry.reply() {
+            return self.runs_between(hit, [ingress, HOST]);
+        }
+        self.is_inside(called) && self.port_of(called).is_none_or(|port| port == ingress)
     }
 
     /// A message that no flow has.
@@ -109,11 +119,13 @@ impl<A: Routed> Path<'_, A> {
     }
 }
 
-/// Neighbour and router discovery, without which there is no IPv6 (RFC 4890 4.3.1): no rule is asked.
+/// Neighbour and router discovery, without which there is no IPv6 (RFC 4890 4.3.1): no rule is asked. It
+/// never comes in fragments (RFC 6980).
 #[inline]
 pub(super) fn is_discovery(frame: &Frame<'_>) -> bool {
     const DISCOVERY: std::ops::RangeInclusive<u8> = 133..=137;
     frame.layout().protocol() == icmp::PROTOCOL_V6
+        && frame.layout().piece() == Piece::Whole
         && frame
             .ethernet()
             .get(frame.layout().transport())

@@ -89,7 +89,9 @@ impl<A: Routed> Path<'_, A> {
                 }
             }
             Subject::Error(inner) => {
-                let about = self.known(&inner.inverted()).is_some();
+                let ends = [port(between.0), port(between.1)];
+                let hit = self.known(&inner.inverted());
+                let about = hit.is_some_and(|hit| self.runs_between(hit, ends));
                 let state = if about { FlowState::Related } else { FlowState::Invalid };
                 self.judge_between(frame, &self.bare(frame), between, state)?;
             }

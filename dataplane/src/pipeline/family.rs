@@ -4,7 +4,7 @@
 //! left of it to [`Family::bury`]: that is the one place where leases of ended flows go back.
 
 use super::announce::Announced;
-use super::renewal::is_allowed;
+use super::change::Now;
 use super::router::Shared;
 use crate::clock::Time;
 use crate::config::{Filtering, RouterConfig};
@@ -64,10 +64,10 @@ impl<A: Routed> Family<A> {
         }
     }
 
-    pub(super) fn configure(&mut self, config: &RouterConfig) {
+    pub(super) fn configure(&mut self, config: &RouterConfig, routes: Routes<A>) {
         self.tracked.configure(&config.conntrack);
         self.nat.configure(&config.nat);
-        self.routes = Routes::new(&config.host);
+        self.routes = routes;
     }
 
     /// Notes whom a new flow's mapping sends to.
@@ -166,12 +166,11 @@ impl<A: Routed> Family<A> {
 
     pub(super) fn expire(&mut self, shared: &mut Shared, now: Time, budget: usize) -> usize {
         let Self { tracked, routes, nat, .. } = self;
-        let (config, epoch) = (&shared.config, shared.epoch);
-        let stale = |entry: &Entry<A, Keep>| {
-            entry.epoch() != epoch && !is_allowed(entry, config, routes, nat)
-        };
+        let Shared { config, gateway, filter, change, census, epoch, .. } = shared;
+        let judge = Now { config, gateway, filter, change, routes, nat, time: now };
+        let stale = |entry: &Entry<A, Keep>| entry.epoch() != *epoch && !judge.allows(entry);
         let mut left = Vec::new();
-        let seen = tracked.expire(now, budget, &mut shared.census, stale, |gone| left.push(gone));
+        let seen = tracked.expire(now, budget, census, stale, |gone| left.push(gone));
         left.into_iter().for_each(|gone| self.bury(gone));
         seen
     }

@@ -7,7 +7,7 @@ use crate::flow::{FlowState, Tuple, Zone};
 use crate::frame::Frame;
 use crate::gateway::{HOST, Refusal};
 use crate::nat;
-use crate::outcome::DropReason;
+use crate::outcome::{DropReason, PortId};
 use crate::routes::Routed;
 use crate::wire::ipv6;
 
@@ -66,7 +66,13 @@ impl<A: Routed> Path<'_, A> {
         if !self.is_inside(address) {
             return Zone::Outside;
         }
-        Zone::Port(self.shared.gateway.port_of(address.into(), self.now).unwrap_or(EVERYBODY))
+        Zone::Port(self.port_of(address).unwrap_or(EVERYBODY))
+    }
+
+    /// The port behind which an address of the network is, as far as it is known.
+    #[inline]
+    pub(super) fn port_of(&self, address: A) -> Option<PortId> {
+        self.shared.gateway.port_of(address.into(), self.now)
     }
 
     /// Is it an address of the network?

@@ -1,8 +1,8 @@
 //! What becomes of a packet of a known flow: what the flow's other side knows it as.
 //!
-//! A flow that begins in the segment is one of two ports, and so is one between a namespace and the
-//! host: its packets are believed only between these. Otherwise two namespaces that work together could
-//! speak in the name of what one of them may say to somebody else.
+//! A flow is one of two ports, of which one is the host's if it is routed. Its packets are believed only
+//! between these: otherwise a namespace could speak under what was allowed to another, and two that work
+//! together could speak to each other under what each may say to somebody else.
 //!
 //! A flow of another epoch, so from before the configuration changed, is judged anew first
 //! ([`super::renewal`]).
@@ -32,15 +32,15 @@ impl<A: Routed> Path<'_, A> {
         frame: &mut Frame<'_>,
         tuple: &Tuple<A>,
         hit: Hit,
-        mut packet: Packet,
+        packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
         let becomes = self.translated(hit).unwrap_or(*tuple);
-        self.check_ends(frame, tuple, hit, &becomes)?;
+        let plain = becomes == *tuple;
+        self.check_ends(frame, tuple, hit, plain)?;
         let announces = self.family.announced.is_control(hit.id);
-        if announces {
-            packet = self.acknowledge(frame, hit);
-        }
-        let state = self.family.tracked.update(hit, &packet, self.now);
+        let acknowledged = if announces { Some(self.acknowledge(frame, hit)) } else { None };
+        let packet = acknowledged.as_ref().unwrap_or(packet);
+        let state = self.family.tracked.update(hit, packet, self.now);
         if state == FlowState::Invalid {
             return Err(DropReason::CtInvalid);
         }
@@ -48,11 +48,11 @@ impl<A: Routed> Path<'_, A> {
         if announces && frame.layout().piece() == Piece::Whole {
             self.refuse_last_hop(frame, &becomes)?;
             if state == FlowState::New {
-                self.reopen_control(hit, &packet);
+                self.reopen_control(hit, packet);
             }
             return Ok(Fate::Announces(hit, becomes));
         }
-        if becomes == *tuple && frame.ingress() != HOST {
+        if plain && frame.ingress() != HOST {
             return Ok(Fate::Plain);
         }
         self.refuse_last_hop(frame, &becomes)?;
@@ -66,20 +66,46 @@ impl<A: Routed> Path<'_, A> {
         frame: &Frame<'_>,
         tuple: &Tuple<A>,
         hit: Hit,
-        becomes: &Tuple<A>,
+        plain: bool,
     ) -> Result<(), DropReason> {
         let from_host = frame.ingress() == HOST;
-        if becomes != tuple {
-            // A namespace in the name of somebody outside, or the other way round.
-            let forged = self.is_inside(tuple.source) == from_host;
+        if !plain {
+            // A namespace in the name of somebody outside, or the other way round, or of another.
+            let forged = self.is_inside(tuple.source) == from_host
+                || !(from_host || self.is_at(frame.ingress(), tuple.source, hit));
             return if forged { Err(DropReason::SpoofedSource) } else { Ok(()) };
         }
-        if from_host {
+        self.check_plain_ends(frame, tuple, hit)
+    }
+
+    /// The same of a flow that is not translated.
+    #[cold]
+    fn check_plain_ends(
+        &mut self,
+        frame: &Frame<'_>,
+        tuple: &Tuple<A>,
+        hit: Hit,
+    ) -> Result<(), DropReason> {
+        if frame.ingress() == HOST {
             // The copy of a reply to the host, which was counted on its way there.
             return if tuple.protocol == A::ICMP { Err(DropReason::NotOurs) } else { Ok(()) };
         }
         let between = self.runs_between(hit, [frame.ingress(), HOST]);
         if between { Ok(()) } else { Err(DropReason::CtInvalid) }
+    }
+
+    /// Is this address, an end of a translated flow, behind this port? It is where the flow began, or
+    /// where it was heard of since.
+    #[inline]
+    fn is_at(&self, port: PortId, address: A, hit: Hit) -> bool {
+        let Some(entry) = self.family.tracked.get(hit.id) else { return false };
+        let (owner, peer) = (entry.owner(), entry.extra().peer);
+        // A flow of the host's share leads to an address that was not known yet.
+        port == owner
+            || port == peer
+            || owner == HOST
+            || peer == EVERYBODY
+            || self.port_of(address) == Some(port)
     }
 
     /// Is it a flow between these two ports? One whose first packet was flooded is between its owner and

@@ -1,46 +1,49 @@
 //! In which order is a frame judged? The whole walk.
 //!
 //! ```text
-//!  admit ──> learn ──┬─ for the segment ───────────────────────> forward         (switch)
-//!                    │    with rules for it: track ─> filter ──┘
-//!                    ├─ from a namespace, to the host's MAC ──┐
-//!                    │                                        v
-//!                    │     translate: known flow, or ─> NAT ─> filter ─> new flow
-//!                    │                                        ^        │
-//!                    └─ from the host, to our next hop ───────┘        v
-//!                                                             leave: host, or neighbour
+//!  admit ──> limits ──> learn ──┬─ for the segment ───────────────────────> forward   (switch)
+//!                               │    with rules for it: track ─> filter ──┘
+//!                               ├─ from a namespace, to the host's MAC ──┐
+//!                               │                                        v
+//!                               │     translate: known flow, or ─> NAT ─> filter ─> new flow
+//!                               │                                        ^        │
+//!                               └─ from the host, to our next hop ───────┘        v
+//!                                                                        leave: host, or neighbour
 //! ```
 //!
 //! The stages above layer 2:
 //!
-//! * [`router`]: which there are; [`family`]: those of IPv4 or IPv6 alone.
-//! * [`renewal`]: which flows outlive a change of the configuration; [`inspect`]: what is asked beside
-//!   packets.
+//! * `router`: which there are; `family`: those of IPv4 or IPv6 alone.
+//! * `live`: what can change while frames flow; `change` and `renewal`: which flows outlive that;
+//!   `inspect`: what is asked beside packets.
 //!
 //! [`story`]: what was decided, and by what, for people to read.
 //!
 //! The way of one packet through them, one code for both families, a file for each question:
 //!
-//! * [`path`]: all of it in one screen.
-//! * [`bridged`]: may it stay on the segment? [`known`]: what becomes of it in a known flow? [`begin`]:
-//!   what of the first packet of a flow? [`belongs`]: what of a fragment, an error? [`announce`]: what
+//! * `path`: all of it in one screen.
+//! * `bridged`: may it stay on the segment? `known`: what becomes of it in a known flow? `begin`:
+//!   what of the first packet of a flow? `belongs`: what of a fragment, an error? `announce`: what
 //!   does FTP say of connections to come?
-//! * [`judge`]: may it pass? [`leave`]: where does it go?
+//! * `judge`: may it pass? `leave`: where does it go?
 
 mod announce;
 mod begin;
 mod belongs;
 mod bridged;
+mod change;
 mod family;
 mod inspect;
 mod judge;
 mod known;
 mod leave;
+mod live;
 mod path;
 mod renewal;
 mod router;
 pub mod story;
 
+pub use change::Prepared;
 pub use inspect::Cursor;
 pub use router::Router;
 pub use story::Story;
@@ -48,6 +51,7 @@ pub use story::Story;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::frame::Frame;
+use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::outcome::{Outcome, PortId};
 use crate::switch::Switch;
@@ -57,6 +61,8 @@ use crate::switch::Switch;
 pub struct Pipeline {
     /// Layer 2.
     pub switch: Switch,
+    /// How much each port may send and get.
+    pub limits: Limits,
     /// Layer 3 and 4; `None` for a switch alone.
     pub router: Option<Box<Router>>,
     /// What the stages want to be sent beside the frame.
@@ -76,17 +82,34 @@ pub struct Walked {
 impl Pipeline {
     /// The stages as configured.
     pub fn new(config: &Config) -> Self {
-        let host_mac = config.ports()[0].mac;
-        let ports = config.ports().len();
-        let router = config.router().map(|router| Box::new(Router::new(router, host_mac, ports)));
-        Self { switch: Switch::new(config), router, outbox: Outbox::default() }
+        let mut pipeline = Self {
+            switch: Switch::new(config),
+            limits: Limits::new(),
+            router: None,
+            outbox: Outbox::default(),
+        };
+        if let Some(router) = config.router() {
+            let router = Router::new(router, config.ports()[0].mac, config.ports().len());
+            pipeline.router = Some(Box::new(router));
+        }
+        config.ports_by_id().for_each(|(id, port)| pipeline.limit(id, port.limits));
+        pipeline
     }
 
     /// The way of a frame: may it come in, what do we learn of it, where does it go?
     #[inline]
     pub fn walk(&mut self, frame: &mut Frame<'_>, now: Time) -> Walked {
-        let learned = self.switch.admit(frame).and_then(|()| self.switch.learn(frame, now));
-        let evicted = match learned {
+        let admitted = self.switch.admit(frame).and_then(|()| self.limits.leave(frame, now));
+        match admitted {
+            Ok(()) => self.walk_on(frame, now),
+            Err(reason) => Walked { outcome: Err(reason), evicted: None },
+        }
+    }
+
+    /// The way of a frame that was let in before, and has waited since.
+    #[inline]
+    pub fn walk_on(&mut self, frame: &mut Frame<'_>, now: Time) -> Walked {
+        let evicted = match self.switch.learn(frame, now) {
             Ok(evicted) => evicted,
             Err(reason) => return Walked { outcome: Err(reason), evicted: None },
         };

@@ -99,7 +99,7 @@ impl<A: Routed> Path<'_, A> {
         nat::check(frame)?;
         let packet = Packet::of(frame);
         match self.known(tuple) {
-            Some(hit) => self.go_on(frame, tuple, hit, packet),
+            Some(hit) => self.go_on(frame, tuple, hit, &packet),
             None if frame.ingress() == HOST => self.begin_from_outside(frame, tuple, &packet),
             None => self.begin_from_namespace(frame, tuple, &packet),
         }

@@ -1,10 +1,13 @@
 //! May a flow outlive a change of the configuration?
 //!
 //! Each flow has the epoch of the configuration that it was last judged by. One of another epoch is
-//! judged anew with its next packet, or when a sweep comes to it; one that may not go on ends there.
+//! judged anew with its next packet, or when a sweep comes to it; one that may not go on ends there. What
+//! the configuration says by itself is asked here, what the last change took away in [`super::change`].
 
+use super::change::Now;
 use super::family::{Family, Keep};
 use super::path::Path;
+use super::router::Shared;
 use crate::config::RouterConfig;
 use crate::conntrack::{Entry, Hit};
 use crate::nat::Nat;
@@ -15,9 +18,11 @@ impl<A: Routed> Path<'_, A> {
     #[cold]
     pub(super) fn renew(&mut self, hit: Hit) -> Option<Hit> {
         let Family { tracked, routes, nat, .. } = &mut *self.family;
+        let Shared { config, gateway, filter, change, epoch, .. } = &*self.shared;
+        let judge = Now { config, gateway, filter, change, routes, nat, time: self.now };
         let entry = tracked.get_mut(hit.id)?;
-        if is_allowed(entry, &self.shared.config, routes, nat) {
-            entry.set_epoch(self.shared.epoch);
+        if judge.allows(entry) {
+            entry.set_epoch(*epoch);
             entry.set_marks(0);
             return Some(hit);
         }

@@ -3,10 +3,11 @@
 //! One [`Router`] has a `Family` for each of IPv4 and IPv6 and what both share. A frame's way through
 //! it is in `path`; what else may be asked of it, in `inspect`.
 
+use super::change::Change;
 use super::family::Family;
 use super::path::Path;
 use crate::clock::Time;
-use crate::config::{ConfigError, RouterConfig};
+use crate::config::RouterConfig;
 use crate::conntrack::Census;
 use crate::filter::{Filter, Hits, Judgement, Question};
 use crate::frame::{Frame, Network};
@@ -26,6 +27,8 @@ pub struct Router {
     pub(super) v4: Family<Ipv4Addr>,
     pub(super) v6: Family<Ipv6Addr>,
     pub(super) shared: Shared,
+    /// How many slots of each table are still to be looked at for flows that the last change ended.
+    pub(super) unseen: usize,
 }
 
 /// What both families share.
@@ -45,9 +48,11 @@ pub(super) struct Shared {
     /// Can a packet be dropped by the filter at all?
     pub(super) judges: bool,
     /// How many ports the switch has.
-    ports: usize,
+    pub(super) ports: usize,
     /// Changes with the configuration; a flow of another epoch is judged anew.
     pub(super) epoch: u32,
+    /// What the last change took away, while flows are looked for that rest on it.
+    pub(super) change: Change,
 }
 
 impl Router {
@@ -65,8 +70,9 @@ impl Router {
             config: config.clone(),
             ports,
             epoch: 0,
+            change: Change::default(),
         };
-        Self { v4: Family::new(config), v6: Family::new(config), shared }
+        Self { v4: Family::new(config), v6: Family::new(config), shared, unseen: 0 }
     }
 
     /// Where a frame goes that the switch has let in.
@@ -78,7 +84,7 @@ impl Router {
         outbox: &mut Outbox,
         now: Time,
     ) -> Outcome {
-        let Self { v4, v6, shared } = self;
+        let Self { v4, v6, shared, .. } = self;
         if shared.gateway.hear(frame, outbox, now) {
             return Ok(Verdict::Answered);
         }
@@ -89,41 +95,13 @@ impl Router {
         }
     }
 
-    /// Takes another configuration, from the next frame on. Flows are judged anew; those that it does
-    /// not allow go with their next packet, or within a minute.
-    ///
-    /// # Errors
-    /// The first contradiction in it; then nothing has changed.
-    pub fn reconfigure(&mut self, config: RouterConfig) -> Result<(), ConfigError> {
-        config.check()?;
-        let shared = &mut self.shared;
-        if config.filter != shared.config.filter {
-            shared.filter = Filter::new(&config.filter);
-            shared.hits = Hits::new(&config.filter);
-        }
-        shared.census.configure(&config.conntrack, shared.ports);
-        shared.gateway.configure(&config);
-        shared.judges_bridged = config.filter.concerns_bridged();
-        shared.tracks_bridged = config.filter.needs_state_of_bridged();
-        shared.judges = config.filter.decides();
-        shared.epoch = shared.epoch.wrapping_add(1);
-        let filtering = config.nat.filtering;
-        let refilters = filtering != self.shared.config.nat.filtering;
-        self.v4.configure(&config);
-        self.v6.configure(&config);
-        if refilters {
-            self.v4.meet_all(filtering);
-            self.v6.meet_all(filtering);
-        }
-        self.shared.config = config;
-        Ok(())
-    }
-
     /// Lets expired flows go, looking at no more than `budget` slots of each table; returns how many
     /// it looked at.
     pub fn expire(&mut self, now: Time, budget: usize) -> usize {
-        let Self { v4, v6, shared } = self;
-        v4.expire(shared, now, budget) + v6.expire(shared, now, budget)
+        let Self { v4, v6, shared, unseen } = self;
+        let seen = v4.expire(shared, now, budget) + v6.expire(shared, now, budget);
+        *unseen = unseen.saturating_sub(budget);
+        seen
     }
 
     /// How many slots are to be looked at in half a second, so that all are seen within a minute.

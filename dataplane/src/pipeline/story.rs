@@ -208,6 +208,7 @@ impl Pipeline {
         let mut frame = Frame::parse(ingress, bytes)?;
         let mut copy = Self {
             switch: self.switch.clone(),
+            limits: self.limits.clone(),
             router: self
                 .router
                 .as_ref()
@@ -229,6 +230,7 @@ impl Router {
             v4: if kind == Network::Ipv4 { self.v4.clone() } else { Family::new(config) },
             v6: if kind == Network::Ipv6 { self.v6.clone() } else { Family::new(config) },
             shared: self.shared.clone(),
+            unseen: self.unseen,
         }
     }
 }

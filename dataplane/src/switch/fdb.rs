@@ -94,13 +94,25 @@ pub struct Fdb {
     index: HashTable<u32>,
     lists: Vec<List>,
     seed: RandomState,
+    /// How many of the entries are static.
+    statics: usize,
     capacity: usize,
     port_limit: usize,
     ageing: Duration,
 }
 
+/// As many static entries as the table may have: one more would leave no room to learn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the FDB holds {capacity} MACs, and all but one of them are static: there is no room for another"
+)]
+pub struct FdbFull {
+    /// How many entries it holds.
+    pub capacity: usize,
+}
+
 impl Fdb {
-    /// An empty table for `ports` ports. It allocates all it will ever need.
+    /// An empty table for `ports` ports. It allocates all it will ever need for these.
     pub fn new(config: &SwitchConfig, ports: usize) -> Self {
         Self {
             slots: Vec::with_capacity(config.fdb_capacity),
@@ -109,6 +121,7 @@ impl Fdb {
             index: HashTable::with_capacity(config.fdb_capacity * 2),
             lists: vec![List { head: NIL, tail: NIL, len: 0 }; ports],
             seed: RandomState::default(),
+            statics: 0,
             capacity: config.fdb_capacity,
             port_limit: config.fdb_port_limit,
             ageing: config.ageing,
@@ -139,16 +152,42 @@ impl Fdb {
         }
     }
 
-    /// Adds a static entry, in place of a learned one. `false` if the table has no room for it.
-    pub fn add_static(&mut self, mac: MacAddr, port: PortId) -> bool {
-        if let Some(at) = self.find(mac) {
+    /// Makes room for so many ports.
+    pub fn add_ports(&mut self, ports: usize) {
+        if ports > self.lists.len() {
+            self.lists.resize(ports, List { head: NIL, tail: NIL, len: 0 });
+        }
+    }
+
+    /// Adds a static entry, in place of any other of this MAC. Returns the port that lost a learned one
+    /// for it, because the table was full.
+    ///
+    /// # Errors
+    /// [`FdbFull`]; then nothing has changed.
+    pub fn add_static(&mut self, mac: MacAddr, port: PortId) -> Result<Option<PortId>, FdbFull> {
+        let known = self.find(mac);
+        let others = self.statics - usize::from(known.is_some_and(|at| self.is_static(at)));
+        if others + 1 >= self.capacity {
+            return Err(FdbFull { capacity: self.capacity });
+        }
+        if let Some(at) = known {
             self.remove(at);
         }
-        if self.len() == self.capacity {
-            return false;
+        let loser = if self.len() == self.capacity { self.fullest() } else { None };
+        if let Some(loser) = loser {
+            self.remove(self.lists[loser.index()].head);
         }
         self.store(mac, port, FdbKind::Static, Time::START);
-        true
+        Ok(loser)
+    }
+
+    /// Removes the entry of a MAC, static or learned, if it is at this port. Says whether it was.
+    pub fn remove_entry(&mut self, mac: MacAddr, port: PortId) -> bool {
+        let found = self.find(mac).filter(|&at| self.slots[at as usize].port == port);
+        if let Some(at) = found {
+            self.remove(at);
+        }
+        found.is_some()
     }
 
     /// Forgets every entry of a port, static ones too.
@@ -264,9 +303,18 @@ impl Fdb {
         if self.len() < self.capacity {
             return None;
         }
-        // Config leaves room for at least one entry that is not static, so this list is not empty.
+        self.fullest()
+    }
+
+    /// The port with most learned entries, where the table is full: one is not static, so its list is
+    /// not empty.
+    fn fullest(&self) -> Option<PortId> {
         let fullest = self.lists.iter().enumerate().max_by_key(|(_, list)| list.len)?;
         Some(PortId(fullest.0 as u16))
+    }
+
+    fn is_static(&self, at: u32) -> bool {
+        self.slots[at as usize].kind == FdbKind::Static
     }
 
     fn store(&mut self, mac: MacAddr, port: PortId, kind: FdbKind, refreshed: Time) {
@@ -283,15 +331,17 @@ impl Fdb {
         };
         let (slots, seed) = (&self.slots, &self.seed);
         self.index.insert_unique(hash(seed, mac), at, |&at| hash(seed, slots[at as usize].mac));
-        if kind == FdbKind::Learned {
-            self.link(at);
+        match kind {
+            FdbKind::Learned => self.link(at),
+            FdbKind::Static => self.statics += 1,
         }
     }
 
     fn remove(&mut self, at: u32) {
         let Slot { mac, kind, .. } = self.slots[at as usize];
-        if kind == FdbKind::Learned {
-            self.unlink(at);
+        match kind {
+            FdbKind::Learned => self.unlink(at),
+            FdbKind::Static => self.statics -= 1,
         }
         if let Ok(found) = self.index.find_entry(self.hash(mac), |&other| other == at) {
             found.remove();

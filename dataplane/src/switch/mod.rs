@@ -15,16 +15,18 @@
 //! Source: IEEE 802.1Q 8.6 to 8.8; `net/bridge/br_input.c`, `br_forward.c`.
 //! Known gaps: no multicast snooping (a group is flooded), no VLAN filtering, no spanning tree.
 
+mod entries;
 pub mod fdb;
 pub mod storm;
 #[cfg(test)]
 mod tests;
 
-pub use fdb::{Fdb, FdbEntry, FdbKind, Learned};
+pub use entries::FdbError;
+pub use fdb::{Fdb, FdbEntry, FdbFull, FdbKind, Learned};
 pub use storm::Storm;
 
 use crate::clock::Time;
-use crate::config::Config;
+use crate::config::{Config, PortConfig, StormLimit};
 use crate::frame::Frame;
 use crate::outcome::{DropReason, Outcome, PortId, Verdict};
 use crate::wire::ethernet::MacAddr;
@@ -46,6 +48,21 @@ struct PortState {
 pub struct Switch {
     fdb: Fdb,
     ports: Vec<PortState>,
+    /// What each port may flood.
+    storm: Option<StormLimit>,
+}
+
+impl PortState {
+    fn new(port: &PortConfig, storm: Option<StormLimit>) -> Self {
+        Self {
+            mac: port.mac,
+            isolated: port.isolated,
+            check_source: port.check_source,
+            alive: true,
+            audience: 0,
+            storm: storm.map(Storm::new),
+        }
+    }
 }
 
 impl Switch {
@@ -53,18 +70,12 @@ impl Switch {
     pub fn new(config: &Config) -> Self {
         let mut fdb = Fdb::new(config.switch(), config.ports().len());
         for (id, port) in config.ports_by_id() {
-            // Config has proven that there is room.
-            fdb.add_static(port.mac, id);
+            // Config has proven that there is room, and nothing is learned yet.
+            let _ = fdb.add_static(port.mac, id);
         }
-        let ports = config.ports().iter().map(|port| PortState {
-            mac: port.mac,
-            isolated: port.isolated,
-            check_source: port.check_source,
-            alive: true,
-            audience: 0,
-            storm: config.switch().storm.map(Storm::new),
-        });
-        let mut switch = Self { fdb, ports: ports.collect() };
+        let storm = config.switch().storm;
+        let ports = config.ports().iter().map(|port| PortState::new(port, storm));
+        let mut switch = Self { fdb, ports: ports.collect(), storm };
         switch.count_audiences();
         switch
     }
@@ -135,7 +146,29 @@ impl Switch {
 
     /// Is the port there still?
     pub fn has_port(&self, port: PortId) -> bool {
-        self.ports[port.index()].alive
+        self.ports.get(port.index()).is_some_and(|port| port.alive)
+    }
+
+    /// A port's own MAC; that of one that is gone until its id is used again.
+    pub fn mac(&self, port: PortId) -> MacAddr {
+        self.ports[port.index()].mac
+    }
+
+    /// Puts a port in, at the id of one that is gone or the next one. Returns the port that lost an FDB
+    /// entry for its MAC, which takes the place of a static one elsewhere.
+    ///
+    /// # Errors
+    /// [`FdbFull`]; then nothing has changed.
+    pub fn add_port(&mut self, id: PortId, port: &PortConfig) -> Result<Option<PortId>, FdbFull> {
+        self.fdb.add_ports(id.index() + 1);
+        let evicted = self.fdb.add_static(port.mac, id)?;
+        let state = PortState::new(port, self.storm);
+        match self.ports.get_mut(id.index()) {
+            Some(gone) => *gone = state,
+            None => self.ports.push(state),
+        }
+        self.count_audiences();
+        Ok(evicted)
     }
 
     /// Forgets all about a port that is gone.

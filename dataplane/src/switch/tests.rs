@@ -1,6 +1,6 @@
 //! The FDB against a slow model, over random operations and clocks.
 
-use super::fdb::{Fdb, FdbKind, Learned};
+use super::fdb::{Fdb, FdbFull, FdbKind, Learned};
 use crate::clock::Time;
 use crate::config::SwitchConfig;
 use crate::outcome::PortId;
@@ -38,6 +38,11 @@ impl Model {
         self.0.iter().filter(learned).count()
     }
 
+    fn fullest(&self) -> PortId {
+        let fullest = (0..PORTS).map(PortId).max_by_key(|&port| self.learned(port));
+        fullest.expect("there are ports")
+    }
+
     fn evict_oldest(&mut self, port: PortId) {
         let oldest = self.0.iter().position(|k| k.port == port && k.kind == FdbKind::Learned);
         self.0.remove(oldest.expect("the loser has an entry"));
@@ -47,7 +52,7 @@ impl Model {
         let loser = if self.learned(port) == PORT_LIMIT {
             Some(port)
         } else if self.0.len() == CAPACITY {
-            (0..PORTS).map(PortId).max_by_key(|&port| self.learned(port))
+            Some(self.fullest())
         } else {
             None
         };
@@ -96,6 +101,7 @@ enum Step {
     Expire,
     Flush(u16),
     AddStatic(u8, u16),
+    Remove(u8, u16),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -106,6 +112,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Expire),
         1 => (0..PORTS).prop_map(Step::Flush),
         1 => (0u8..24, 0..PORTS).prop_map(|(mac, port)| Step::AddStatic(mac, port)),
+        1 => (0u8..24, 0..PORTS).prop_map(|(mac, port)| Step::Remove(mac, port)),
     ]
 }
 
@@ -149,17 +156,26 @@ proptest! {
                     model.0.retain(|known| known.port != PortId(port));
                 }
                 Step::AddStatic(n, port) => {
-                    // One learned entry must stay possible, as Config sees to.
                     let statics = model.0.iter().filter(|k| k.kind == FdbKind::Static).count();
-                    if statics + 1 < CAPACITY {
+                    let known = model.position(mac(n)).map(|at| model.0[at].kind);
+                    let others = statics - usize::from(known == Some(FdbKind::Static));
+                    let added = fdb.add_static(mac(n), PortId(port));
+                    if others + 1 < CAPACITY {
                         model.0.retain(|known| known.mac != mac(n));
-                        let room = model.0.len() < CAPACITY;
-                        prop_assert_eq!(fdb.add_static(mac(n), PortId(port)), room);
-                        if room {
-                            let (mac, port, kind) = (mac(n), PortId(port), FdbKind::Static);
-                            model.0.push(Known { mac, port, kind, refreshed: Time::START });
-                        }
+                        let loser = (model.0.len() == CAPACITY).then(|| model.fullest());
+                        loser.into_iter().for_each(|loser| model.evict_oldest(loser));
+                        prop_assert_eq!(added, Ok(loser));
+                        let (mac, port, kind) = (mac(n), PortId(port), FdbKind::Static);
+                        model.0.push(Known { mac, port, kind, refreshed: Time::START });
+                    } else {
+                        prop_assert_eq!(added, Err(FdbFull { capacity: CAPACITY }));
                     }
+                }
+                Step::Remove(n, port) => {
+                    let known = model.position(mac(n));
+                    let at = known.filter(|&at| model.0[at].port == PortId(port));
+                    at.into_iter().for_each(|at| drop(model.0.remove(at)));
+                    prop_assert_eq!(fdb.remove_entry(mac(n), PortId(port)), at.is_some());
                 }
             }
             prop_assert_eq!(fdb.len(), model.0.len());

@@ -1,9 +1,11 @@
 //! Has every reason of the router a frame that dies of it, and of nothing else?
 
-use dataplane::config::{Action, RouterConfig};
+use crate::intruders::hidden;
+use dataplane::config::{Action, PortLimits, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
 use dataplane::gateway::neighbours::MAX_LEARNED;
 use dataplane::outcome::DropReason;
+use std::num::NonZeroU64;
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::errors::{Complaint, complain};
 use udp_bridge_tests::network::*;
@@ -101,6 +103,14 @@ fn unanswered(family: Family) -> Story {
     story.after(replies)
 }
 
+/// One flow in a second may begin, and has.
+fn limited(family: Family) -> Story {
+    let one = PortLimits { new_flows: NonZeroU64::new(1), ..PortLimits::NONE };
+    let world = network(3, |_| {}).port(1, |port| port.limits = one).start();
+    let story = Story { world, port: 1, frame: question(family, 1, 5000), told: false };
+    story.after([(1, question(family, 1, 5001))])
+}
+
 fn story(reason: DropReason, family: Family) -> Option<Story> {
     use DropReason as R;
     let Family { host, outside, stranger, .. } = family;
@@ -121,6 +131,9 @@ fn story(reason: DropReason, family: Family) -> Option<Story> {
         }
         R::CtPortFull => Story::of(|router| router.conntrack.port_limit = 1, 1, usual())
             .after([(1, question(family, 1, 5001))]),
+        R::LimitNewFlows => limited(family),
+        R::HiddenTransport if family.is_v4() => return None,
+        R::HiddenTransport => Story::of(|_| {}, 1, hidden(&usual(), 9, false)),
         R::FilterDrop => Story::of(|router| router.filter.policy = Action::Drop, 1, usual()),
         R::FilterReject => {
             Story::of(|router| router.filter.policy = Action::Reject, 1, usual()).told()
@@ -189,7 +202,7 @@ fn each_reason_ends_its_frame_and_moves_no_other_counter() {
 fn no_reason_of_the_router_is_without_a_story() {
     let of_router = DropReason::CtInvalid..=DropReason::SpoofedSource;
     for reason in DropReason::ALL {
-        let told = story(*reason, V4).is_some();
+        let told = story(*reason, V6).is_some();
         assert_eq!(told, of_router.contains(reason), "{reason}");
     }
 }

@@ -5,7 +5,7 @@ use dataplane::flow::FlowState;
 use dataplane::outcome::{DropReason, PortId};
 use std::net::IpAddr;
 use udp_bridge_tests::counts::{dropped, held, received, sent};
-use udp_bridge_tests::errors::{Complaint, complain};
+use udp_bridge_tests::errors::{Complaint, complain, tell};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::pieces::fragments;
 use udp_bridge_tests::talk::*;
@@ -127,6 +127,74 @@ fn a_flow_to_the_host_or_outside_is_no_way_to_a_sibling() {
     }
 }
 
+/// What is related to a flow is so where the flow is.
+#[test]
+fn an_error_about_a_flow_is_no_way_to_a_sibling() {
+    for family in FAMILIES {
+        let mut world = network(4, |router| {
+            router.filter.icc = false;
+            router.published = publishing([published(17)]);
+        })
+        .start();
+        let (client, server) = (at(family.inside(1), 5000), at(family.bridge, 53));
+        let question = udp(up(1), client, server, b"question");
+        through(&mut world, 1, &question, 0);
+        let complaint = Complaint::PortUnreachable;
+        let about = |macs| complain(macs, family.inside(2), client.ip(), complaint, &question);
+        dies(&mut world, 2, &about(across(2, 1)), DropReason::NoIcc);
+        dies(&mut world, 2, &about(up(2)), DropReason::SpoofedSource);
+        // Nor about what somebody else got from outside.
+        let call = udp(down(), at(family.outside, 4000), at(family.host, 8000), b"hello");
+        let called = through(&mut world, 0, &call, 1);
+        let error =
+            |port| complain(up(port), family.inside(port), family.outside, complaint, &called);
+        dies(&mut world, 2, &error(2), DropReason::SpoofedSource);
+        through(&mut world, 1, &error(1), 0);
+        // The host may complain.
+        let error = complain(across(0, 1), family.bridge, client.ip(), complaint, &question);
+        through(&mut world, 0, &error, 1);
+    }
+}
+
+#[test]
+fn nobody_goes_on_with_a_siblings_flow() {
+    for family in FAMILIES {
+        let mut world = network(4, |router| router.published = publishing([published(17)])).start();
+        let (one, outside) = (at(family.inside(2), 5000), at(family.outside, 53));
+        through(&mut world, 2, &udp(up(2), one, outside, b"question"), 0);
+        dies(&mut world, 3, &udp(up(3), one, outside, b"question"), DropReason::SpoofedSource);
+        // Hairpin: neither as who calls, nor as who is called.
+        let called = at(family.host, 8000);
+        let seen = hear(&through(&mut world, 2, &udp(up(2), one, called, b"hello"), 1));
+        dies(&mut world, 3, &udp(up(3), one, called, b"hello"), DropReason::SpoofedSource);
+        let answer = |port| udp(up(port), at(family.inside(1), 80), seen.from, b"hello");
+        dies(&mut world, 3, &answer(3), DropReason::SpoofedSource);
+        through(&mut world, 1, &answer(1), 2);
+        // From outside.
+        let caller = at(family.outside, 4000);
+        through(&mut world, 0, &udp(down(), caller, called, b"hello"), 1);
+        let answer = |port| udp(up(port), at(family.inside(1), 80), caller, b"hello");
+        dies(&mut world, 3, &answer(3), DropReason::SpoofedSource);
+        through(&mut world, 1, &answer(1), 0);
+    }
+}
+
+/// An address that nobody was given may move.
+#[test]
+fn a_flow_moves_with_its_address() {
+    for family in FAMILIES {
+        let mut world = network(4, |_| {}).start();
+        let (who, outside) = (at(family.nobody(1), 5000), at(family.outside, 53));
+        let seen = hear(&through(&mut world, 1, &udp(up(1), who, outside, b"question"), 0)).from;
+        dies(&mut world, 2, &udp(up(2), who, outside, b"question"), DropReason::SpoofedSource);
+        world.send(2, &tell((up(2).1, who.ip()), (up(2).0, family.bridge)));
+        world.run();
+        world.received_by(0);
+        let out = hear(&through(&mut world, 2, &udp(up(2), who, outside, b"question"), 0));
+        assert_eq!(out.from, seen);
+    }
+}
+
 #[test]
 fn a_flow_to_one_sibling_is_no_way_to_another() {
     for family in FAMILIES {
@@ -192,7 +260,7 @@ fn the_router_is_not_in_any_vlan() {
 
 /// The frame, of IPv6, with so many empty destination options before its layer 4, behind a fragment
 /// header if it is the first of several fragments.
-fn hidden(frame: &[u8], options: usize, fragment: bool) -> Vec<u8> {
+pub(crate) fn hidden(frame: &[u8], options: usize, fragment: bool) -> Vec<u8> {
     let mut headers = Vec::new();
     let mut first = frame[20];
     for _ in 0..options {

@@ -10,6 +10,7 @@ mod fragments;
 mod ftp;
 mod intruders;
 mod limits;
+mod live;
 mod masquerade;
 mod model;
 mod neighbours;

@@ -1,13 +1,13 @@
 //! Another configuration, while flows are known: which of them go on?
 
 use crate::endings::internal;
-use dataplane::config::{Action, Publish, RouterConfig, Rule};
-use dataplane::outcome::DropReason;
+use dataplane::config::{Action, ConfigError, Publish, RouterConfig, Rule};
+use dataplane::outcome::{DropReason, PortId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
-use udp_bridge_tests::world::World;
+use udp_bridge_tests::world::{World, own_mac};
 
 /// Port 8000 to 8009 are published on all addresses.
 fn config() -> RouterConfig {
@@ -188,5 +188,20 @@ fn a_configuration_that_contradicts_itself_changes_nothing() {
         wrong.conntrack.limit = 0;
         world.routed().reconfigure(wrong).unwrap_err();
         assert_eq!(through(&mut world, 1, &question(family, 53), 0), before);
+    }
+}
+
+#[test]
+fn a_configuration_with_a_port_that_there_is_not_changes_nothing() {
+    let mut world = network(3, |_| {}).start();
+    for family in FAMILIES {
+        let mut config = router(3);
+        let (address, port) = (family.nobody(1), PortId(3));
+        config.hosts.push((address, own_mac(1), port));
+        config.uplink = None;
+        let refused = world.routed().reconfigure(config);
+        assert_eq!(refused, Err(ConfigError::HostPort { address, port }));
+        let out = udp(up(1), at(family.inside(1), 5000), at(family.outside, 53), b"question");
+        assert_eq!(hear(&through(&mut world, 1, &out, 0)).from.ip(), family.host);
     }
 }

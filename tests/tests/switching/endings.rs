@@ -2,13 +2,14 @@
 //!
 //! The stories are told by a `match` over all reasons: a new reason does not compile without one.
 
-use dataplane::config::StormLimit;
+use dataplane::config::{PortLimits, StormLimit};
 use dataplane::frame::BUFFER_LEN;
 use dataplane::frame::segment::MAX_SEGMENTS;
 use dataplane::outcome::DropReason;
 use dataplane::port::Offloads;
 use dataplane::port::memory::QUEUE_LEN;
 use dataplane::wire::ethernet::MacAddr;
+use std::num::NonZeroU64;
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::ending::{Ending, is_of_egress, offer};
 use udp_bridge_tests::packets::{Kind, plain};
@@ -42,6 +43,15 @@ fn storm(frames_per_second: u64, bytes_per_second: u64) -> Story {
 fn full() -> Story {
     let (mut world, bytes) = told(Setup::of(2), own_mac(1), own_mac(0));
     (0..QUEUE_LEN).for_each(|_| world.send_raw(0, bytes.clone()));
+    world.run();
+    (world, bytes)
+}
+
+/// A port with a limit that one frame takes all of; it has come already.
+fn limited(port: u16, limit: impl FnOnce(&mut PortLimits)) -> Story {
+    let setup = Setup::of(2).port(port, |port| limit(&mut port.limits));
+    let (mut world, bytes) = told(setup, own_mac(1), own_mac(0));
+    world.send_raw(0, bytes.clone());
     world.run();
     (world, bytes)
 }
@@ -86,6 +96,10 @@ fn story(reason: DropReason) -> Option<Story> {
         R::StormFrames => storm(1, 1 << 30),
         R::StormBytes => storm(1000, 1),
         R::NobodyToFlood => told(Setup::of(1), MacAddr::BROADCAST, own_mac(0)),
+        R::LimitPacketsOut => limited(0, |limits| limits.packets_out = NonZeroU64::new(1)),
+        R::LimitBytesOut => limited(0, |limits| limits.bytes_out = NonZeroU64::new(1)),
+        R::LimitPacketsIn => limited(1, |limits| limits.packets_in = NonZeroU64::new(1)),
+        R::LimitBytesIn => limited(1, |limits| limits.bytes_in = NonZeroU64::new(1)),
         R::ExceedsMtu => {
             let bytes = v4.offloaded(own_mac(1), own_mac(0), &[7; 1461], 0);
             (Setup::of(2).start(), bytes)

@@ -6,3 +6,5 @@ mod endings;
 mod flooding;
 mod learning;
 mod limits;
+mod live;
+mod port_limits;

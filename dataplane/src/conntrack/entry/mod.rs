@@ -120,6 +120,12 @@ impl<A: Address, X> Entry<A, X> {
         self.status & SEEN_REPLY != 0
     }
 
+    /// Did another flow announce it?
+    #[inline]
+    pub fn is_related(&self) -> bool {
+        self.status & RELATED != 0
+    }
+
     /// Is it safe from being dropped early, but when it closes?
     #[inline]
     pub fn is_assured(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What happens when there is no room.
 
 use super::*;
+use crate::config::PortLimits;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 fn config(limit: usize, port_limit: usize) -> ConntrackConfig {
     ConntrackConfig { limit, port_limit, ..ConntrackConfig::default() }
@@ -159,6 +161,36 @@ fn limits_may_change_and_nobody_is_turned_out() {
     full.census.configure(&less, 8);
     assert_eq!((full.table.len(), full.census.flows()), (4, 4));
     assert_eq!(full.add(5, 1), Err((DropReason::CtPortFull, 5)));
+}
+
+#[test]
+fn a_port_has_the_lower_one_of_two_limits_and_a_rate_of_its_own() {
+    let mut full = Full::new(&config(100, 3));
+    let limits = |flows, rate| PortLimits {
+        flows: NonZeroUsize::new(flows),
+        new_flows: NonZeroU64::new(rate),
+        ..PortLimits::NONE
+    };
+    full.census.limit_port(PortId(1), limits(2, 0));
+    full.census.limit_port(PortId(2), limits(50, 0));
+    full.census.limit_port(PortId(9), limits(0, 2));
+    assert_eq!([1, 2, 3, 9].map(|port| full.census.port_limit(PortId(port))), [2, 3, 3, 3]);
+    let added = |full: &mut Full, port, from: u16| {
+        let refused: Vec<_> =
+            (from..from + 5).filter_map(|n| full.add(n, port).err()).map(|it| it.0).collect();
+        (5 - refused.len(), refused.first().copied())
+    };
+    assert_eq!(added(&mut full, 1, 0), (2, Some(DropReason::CtPortFull)));
+    assert_eq!(added(&mut full, 2, 10), (3, Some(DropReason::CtPortFull)));
+    assert_eq!(added(&mut full, 9, 20), (2, Some(DropReason::LimitNewFlows)));
+    full.now = full.now + seconds(1);
+    assert_eq!(added(&mut full, 9, 30), (1, Some(DropReason::CtPortFull)));
+    // A flow that is refused for another reason has not begun.
+    full.census.limit_port(PortId(9), limits(0, 1));
+    assert_eq!(full.add(20, 9), Err((DropReason::CtClash, 20)));
+    full.census.limit_port(PortId(9), PortLimits::NONE);
+    full.census.configure(&config(100, 10), 0);
+    assert_eq!(added(&mut full, 9, 40), (5, None));
 }
 
 #[test]

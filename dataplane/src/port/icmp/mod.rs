@@ -21,7 +21,7 @@
 //! that could not be read, as soon as the next one comes. Nothing can be sent.
 //!
 //! The kernel puts fragments together before a raw socket sees them. What is larger than the network's
-//! MTU then is cut again, see [`pieces`].
+//! MTU then is cut again, see `pieces`.
 //!
 //! The hop limit is as it was on arrival: these messages were delivered, not forwarded to us.
 //!

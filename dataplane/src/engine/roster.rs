@@ -1,0 +1,79 @@
+//! What do others see of the ports while the engine runs?
+//!
+//! Names, whether they are alive, and the counters. The engine's thread writes here when a port comes or
+//! goes, never for a frame; others look whenever they want to, also after its end.
+
+use super::forwarder::Counters;
+use crate::counters::CounterSnapshot;
+use crate::outcome::PortId;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A port and its counters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortStatus {
+    /// Its place in the switch.
+    pub id: PortId,
+    /// Its name.
+    pub name: String,
+    /// `false` once its device is gone, or it was taken out.
+    pub alive: bool,
+    /// The counters now.
+    pub counters: CounterSnapshot,
+}
+
+/// All ports, as others see them.
+#[derive(Debug)]
+pub(super) struct Roster(Mutex<Listed>);
+
+#[derive(Debug)]
+struct Listed {
+    /// Name, and whether it is alive; by id.
+    ports: Vec<(String, bool)>,
+    counters: Counters,
+}
+
+impl Roster {
+    /// These ports, all alive.
+    pub(super) fn new(names: impl Iterator<Item = String>, counters: Counters) -> Self {
+        let ports = names.map(|name| (name, true)).collect();
+        Self(Mutex::new(Listed { ports, counters }))
+    }
+
+    /// Notes a new port, at the id of one that was taken out or the next one, and where counters are
+    /// now.
+    pub(super) fn add(&self, id: PortId, name: String, counters: &Counters) {
+        let mut listed = self.lock();
+        match listed.ports.get_mut(id.index()) {
+            Some(gone) => *gone = (name, true),
+            None => listed.ports.push((name, true)),
+        }
+        listed.counters = Counters::clone(counters);
+    }
+
+    /// Notes that a port is gone.
+    pub(super) fn bury(&self, id: PortId) {
+        // One that is only read from is nobody's to ask about.
+        if let Some((_, alive)) = self.lock().ports.get_mut(id.index()) {
+            *alive = false;
+        }
+    }
+
+    /// All ports and their counters, by id.
+    pub(super) fn status(&self) -> Vec<PortStatus> {
+        let listed = self.lock();
+        let ports = (0..).zip(&listed.ports).zip(listed.counters.iter());
+        ports
+            .map(|((id, (name, alive)), counters)| PortStatus {
+                id: PortId(id),
+                name: name.clone(),
+                alive: *alive,
+                counters: counters.snapshot(),
+            })
+            .collect()
+    }
+
+    /// A panic elsewhere leaves the list as good as it was.
+    fn lock(&self) -> MutexGuard<'_, Listed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
