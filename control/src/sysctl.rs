@@ -85,6 +85,12 @@ pub fn read(key: &str) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
 }
 
+/// Could a setting be written? That it cannot is so in many containers.
+pub fn is_writable(key: &str) -> bool {
+    // Opening writes nothing yet.
+    OpenOptions::new().write(true).open(Path::new(ROOT).join(key)).is_ok()
+}
+
 /// Writes a setting like `net/ipv4/conf/lo/forwarding`.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ pub mod fuzz;
 pub mod host;
 pub mod network;
 pub mod null;
+pub mod openapi;
 pub mod packets;
 pub mod pieces;
 pub mod talk;

@@ -1,13 +1,15 @@
-//! How is a running network asked?
+//! How are running networks asked?
 //!
-//! A [`Client`] knows a socket and blocks until the answer is there or [`PATIENCE`] is over. It starts
-//! no thread, so that the caller may still enter a user namespace afterwards.
+//! A [`Client`] knows a socket and blocks until the answer is there or [`PATIENCE`] is over; a
+//! [`NetworkClient`] asks about one network. They start no thread, so that the caller may still enter a
+//! user namespace afterwards.
 
+use super::creation::{Created, NewNetwork};
+use super::paths;
 use super::protocol::{
-    FDB_PATH, FdbInfo, NETWORK_PATH, NetworkInfo, PORTS_PATH, PUBLISHED_PATH, PortInfo, Problem,
-    PublishedInfo, RULES_PATH, RulesInfo, STOP_PATH, Stopping,
+    DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, Stopping,
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
@@ -23,6 +25,10 @@ use tokio::time::timeout;
 
 /// How long to wait for one answer.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait for a network to be made or taken down: one of 1,023 ports takes seconds, and
+/// others may have their turn before.
+pub const LONG_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +53,19 @@ pub enum ClientError {
     #[error("cannot prepare a request: {0}")]
     Runtime(#[source] io::Error),
     /// The process listens and does not answer.
-    #[error("no answer from {} in {} s; the process may be stopped or stuck", .0.display(), PATIENCE.as_secs())]
-    Timeout(PathBuf),
+    #[error("no answer from {} in {} s; the process may be stopped or stuck", socket.display(), patience.as_secs())]
+    Timeout {
+        /// The socket.
+        socket: PathBuf,
+        /// How long it was waited for.
+        patience: Duration,
+    },
     /// The request cannot be written.
     #[error("cannot write the request: {0}")]
     Request(#[source] hyper::http::Error),
+    /// The request's body cannot be written.
+    #[error("cannot write the request: {0}")]
+    Body(#[source] serde_json::Error),
     /// The exchange broke off.
     #[error("the exchange with {} broke off: {source}", socket.display())]
     Exchange {
@@ -64,7 +78,7 @@ pub enum ClientError {
     #[error("the network refuses {path}: {}", problem.detail)]
     Refused {
         /// What was asked.
-        path: &'static str,
+        path: String,
         /// What it said.
         problem: Problem,
     },
@@ -74,7 +88,7 @@ pub enum ClientError {
     )]
     Malformed {
         /// What was asked.
-        path: &'static str,
+        path: String,
         /// What is wrong with it.
         source: serde_json::Error,
     },
@@ -83,111 +97,108 @@ pub enum ClientError {
 /// Takes lines one after the other, until it has enough.
 pub type LineReader<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
-/// The way to one network.
+/// The way to a process that holds networks.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
 }
 
+/// The way to one network.
+#[derive(Clone, Debug)]
+pub struct NetworkClient {
+    pub(super) client: Client,
+    network: String,
+}
+
 impl Client {
-    /// A client of the network that listens on `socket`.
+    /// A client of the process that listens on `socket`.
     pub fn new(socket: PathBuf) -> Self {
         Self { socket }
     }
 
-    /// The network as a whole.
+    /// The way to its network of this name.
+    pub fn network(&self, name: &str) -> NetworkClient {
+        NetworkClient { client: self.clone(), network: name.to_owned() }
+    }
+
+    /// The process itself.
     ///
     /// # Errors
     /// [`ClientError`] says why there is no answer; so with the others.
-    pub fn network(&self) -> Result<NetworkInfo, ClientError> {
-        self.ask(Method::GET, NETWORK_PATH)
+    pub fn daemon(&self) -> Result<DaemonInfo, ClientError> {
+        self.ask(Method::GET, paths::DAEMON)
     }
 
-    /// Its ports, the host port first.
+    /// The networks that it holds.
     ///
     /// # Errors
-    /// As of [`Self::network`].
-    pub fn ports(&self) -> Result<Vec<PortInfo>, ClientError> {
-        self.ask(Method::GET, PORTS_PATH)
+    /// As of [`Self::daemon`].
+    pub fn networks(&self) -> Result<Vec<NetworkInfo>, ClientError> {
+        self.ask(Method::GET, paths::NETWORKS)
     }
 
-    /// Its MAC table.
+    /// Makes a network.
     ///
     /// # Errors
-    /// As of [`Self::network`].
-    pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
-        self.ask(Method::GET, FDB_PATH)
+    /// As of [`Self::daemon`]; [`ClientError::Refused`] has the words of `up`.
+    pub fn create(&self, new: &NewNetwork) -> Result<Created, ClientError> {
+        let body = serde_json::to_vec(new).map_err(ClientError::Body)?;
+        self.exchange(Method::POST, paths::NETWORKS, body.into(), LONG_PATIENCE, read)
     }
 
-    /// Its published ports.
+    /// Asks the process to end all of its networks and itself. It is gone when its socket is, not when
+    /// this returns.
     ///
     /// # Errors
-    /// As of [`Self::network`].
-    pub fn published(&self) -> Result<Vec<PublishedInfo>, ClientError> {
-        self.ask(Method::GET, PUBLISHED_PATH)
-    }
-
-    /// What may pass.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
-    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
-        self.ask(Method::GET, RULES_PATH)
-    }
-
-    /// Asks the network to end. It is gone when its process is, not when this returns.
-    ///
-    /// # Errors
-    /// As of [`Self::network`].
+    /// As of [`Self::daemon`].
     pub fn stop(&self) -> Result<Stopping, ClientError> {
-        self.ask(Method::POST, STOP_PATH)
+        self.ask(Method::POST, paths::STOP)
     }
 
     /// Asks for one value.
     pub(super) fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
-        path: &'static str,
+        target: &str,
     ) -> Result<T, ClientError> {
-        self.ask_about(method, path, "")
+        self.exchange(method, target, Bytes::new(), PATIENCE, read)
     }
 
-    /// The same with a query.
-    pub(super) fn ask_about<T: DeserializeOwned>(
+    /// Sends a request and reads the whole of its answer.
+    fn exchange<T>(
         &self,
         method: Method,
-        path: &'static str,
-        query: &str,
+        target: &str,
+        body: Bytes,
+        patience: Duration,
+        read: impl FnOnce(&str, &[u8]) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
         let answer = runtime()?.block_on(async {
-            timeout(PATIENCE, async {
-                let (response, _driver) = self.send(method, path, query).await?;
+            timeout(patience, async {
+                let (response, _driver) = self.send(method, target, body).await?;
                 let status = response.status();
                 Ok((status, self.collect(response).await?))
             })
             .await
         });
-        let (status, body) = answer.map_err(|_| self.too_late())??;
-        if status.is_success() {
-            return read(path, &body);
-        }
-        Err(refused(path, &body))
+        let (status, body) = answer.map_err(|_| self.too_late(patience))??;
+        if status.is_success() { read(target, &body) } else { Err(refused(target, &body)) }
     }
 
     /// Asks for lines. [`PATIENCE`] counts anew with each piece of the answer.
     pub(super) fn ask_lines(
         &self,
         method: Method,
-        path: &'static str,
-        query: &str,
+        target: &str,
         each: LineReader<'_>,
     ) -> Result<(), ClientError> {
+        let too_late = |_| self.too_late(PATIENCE);
         runtime()?.block_on(async {
-            let sent = timeout(PATIENCE, self.send(method, path, query)).await;
-            let (response, _driver) = sent.map_err(|_| self.too_late())??;
+            let sent = timeout(PATIENCE, self.send(method, target, Bytes::new())).await;
+            let (response, _driver) = sent.map_err(too_late)??;
             if response.status() != StatusCode::OK {
                 let body = timeout(PATIENCE, self.collect(response)).await;
-                return Err(refused(path, &body.map_err(|_| self.too_late())??));
+                return Err(refused(target, &body.map_err(too_late)??));
             }
             self.read_lines(response.into_body(), each).await
         })
@@ -198,16 +209,16 @@ impl Client {
     pub(super) fn ask_stream(
         &self,
         method: Method,
-        path: &'static str,
-        query: &str,
+        target: &str,
         each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), ClientError> {
+        let too_late = |_| self.too_late(PATIENCE);
         runtime()?.block_on(async {
-            let sent = timeout(PATIENCE, self.send(method, path, query)).await;
-            let (response, _driver) = sent.map_err(|_| self.too_late())??;
+            let sent = timeout(PATIENCE, self.send(method, target, Bytes::new())).await;
+            let (response, _driver) = sent.map_err(too_late)??;
             if response.status() != StatusCode::OK {
                 let body = timeout(PATIENCE, self.collect(response)).await;
-                return Err(refused(path, &body.map_err(|_| self.too_late())??));
+                return Err(refused(target, &body.map_err(too_late)??));
             }
             let mut body = response.into_body();
             loop {
@@ -234,7 +245,8 @@ impl Client {
         // The line that is not at its end yet.
         let mut rest = Vec::new();
         loop {
-            let frame = timeout(PATIENCE, body.frame()).await.map_err(|_| self.too_late())?;
+            let frame = timeout(PATIENCE, body.frame()).await;
+            let frame = frame.map_err(|_| self.too_late(PATIENCE))?;
             let Some(frame) = frame else { return Ok(()) };
             let frame = frame.map_err(|source| self.broken(source))?;
             let Some(data) = frame.data_ref() else { continue };
@@ -255,20 +267,19 @@ impl Client {
     async fn send(
         &self,
         method: Method,
-        path: &'static str,
-        query: &str,
+        target: &str,
+        body: Bytes,
     ) -> Result<(Response<Incoming>, Driver), ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|e| self.unreachable(e))?;
         let broken = |source| self.broken(source);
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let driver = Driver(tokio::spawn(connection));
-        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         let request = Request::builder()
             .method(method)
             .uri(target)
             .header(header::HOST, "localhost")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(ClientError::Request)?;
         Ok((sender.send_request(request).await.map_err(broken)?, driver))
     }
@@ -282,8 +293,8 @@ impl Client {
         ClientError::Exchange { socket: self.socket.clone(), source }
     }
 
-    fn too_late(&self) -> ClientError {
-        ClientError::Timeout(self.socket.clone())
+    fn too_late(&self, patience: Duration) -> ClientError {
+        ClientError::Timeout { socket: self.socket.clone(), patience }
     }
 
     fn unreachable(&self, source: io::Error) -> ClientError {
@@ -294,6 +305,73 @@ impl Client {
             }
             _ => ClientError::Connect { socket, source },
         }
+    }
+}
+
+impl NetworkClient {
+    /// The network as a whole.
+    ///
+    /// # Errors
+    /// [`ClientError`] says why there is no answer; so with the others.
+    pub fn info(&self) -> Result<NetworkInfo, ClientError> {
+        self.ask(Method::GET, paths::NETWORK)
+    }
+
+    /// Its ports, the host port first.
+    ///
+    /// # Errors
+    /// As of [`Self::info`].
+    pub fn ports(&self) -> Result<Vec<PortInfo>, ClientError> {
+        self.ask(Method::GET, paths::PORTS)
+    }
+
+    /// Its MAC table.
+    ///
+    /// # Errors
+    /// As of [`Self::info`].
+    pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
+        self.ask(Method::GET, paths::FDB)
+    }
+
+    /// Its published ports.
+    ///
+    /// # Errors
+    /// As of [`Self::info`].
+    pub fn published(&self) -> Result<Vec<PublishedInfo>, ClientError> {
+        self.ask(Method::GET, paths::PUBLISHED)
+    }
+
+    /// What may pass.
+    ///
+    /// # Errors
+    /// As of [`Self::info`].
+    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
+        self.ask(Method::GET, paths::RULES)
+    }
+
+    /// Ends it, and waits until it is gone.
+    ///
+    /// # Errors
+    /// As of [`Self::info`]; some of it may be left then.
+    pub fn delete(&self) -> Result<(), ClientError> {
+        let target = self.target(paths::NETWORK, "");
+        let nothing = |_: &str, _: &[u8]| Ok(());
+        self.client.exchange(Method::DELETE, &target, Bytes::new(), LONG_PATIENCE, nothing)
+    }
+
+    /// Asks for one value about it.
+    pub(super) fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<T, ClientError> {
+        self.client.ask(method, &self.target(path, ""))
+    }
+
+    /// What one of the [`paths`] is for it, with a query.
+    pub(super) fn target(&self, path: &str, query: &str) -> String {
+        let path = paths::of(path, &self.network);
+        if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 }
 
@@ -310,14 +388,15 @@ fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ClientError::Runtime)
 }
 
-fn read<T: DeserializeOwned>(path: &'static str, body: &[u8]) -> Result<T, ClientError> {
+fn read<T: DeserializeOwned>(target: &str, body: &[u8]) -> Result<T, ClientError> {
+    let path = target.to_owned();
     serde_json::from_slice(body).map_err(|source| ClientError::Malformed { path, source })
 }
 
 /// What an answer that is no success says.
-fn refused(path: &'static str, body: &[u8]) -> ClientError {
-    match read(path, body) {
-        Ok(problem) => ClientError::Refused { path, problem },
+fn refused(target: &str, body: &[u8]) -> ClientError {
+    match read(target, body) {
+        Ok(problem) => ClientError::Refused { path: target.to_owned(), problem },
         Err(malformed) => malformed,
     }
 }

@@ -1,30 +1,39 @@
-//! How does one process ask another about a running network?
+//! How does one process ask another about running networks?
 //!
-//! Over HTTP with JSON on a unix socket in the network's state folder, readable by its owner alone:
+//! Over HTTP with JSON on a unix socket, which is readable by its owner alone unless a group was named.
+//! A network's folder has a socket, or a link to that of the daemon that holds many networks, so that
+//! a network is always asked at `/run/udp-bridge/NAME/api.sock`:
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/network` | [`protocol::NetworkInfo`] |
-//! | `GET /v1/ports` | a list of [`protocol::PortInfo`], the host port first |
-//! | `GET /v1/fdb` | a list of [`protocol::FdbInfo`] |
-//! | `/v1/flows…` | see [`flow`] |
-//! | `GET /v1/capture` | see [`capture`] |
-//! | `GET /v1/trace` | see [`trace`] |
-//! | `GET /v1/published` | a list of [`protocol::PublishedInfo`] |
-//! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; the network is then taken down |
+//! | `GET /v1/networks` | a list of [`protocol::NetworkInfo`] |
+//! | `POST /v1/networks` | [`creation::NewNetwork`] → 201 and [`creation::Created`] |
+//! | `GET /v1/networks/NAME` | [`protocol::NetworkInfo`] |
+//! | `DELETE /v1/networks/NAME` | 204 when it is gone |
+//! | `GET /v1/networks/NAME/ports` | a list of [`protocol::PortInfo`], the host port first |
+//! | `GET /v1/networks/NAME/fdb` | a list of [`protocol::FdbInfo`] |
+//! | `GET /v1/networks/NAME/published` | a list of [`protocol::PublishedInfo`] |
+//! | `GET /v1/networks/NAME/rules` | [`protocol::RulesInfo`] |
+//! | `/v1/networks/NAME/flows…` | see [`flow`] |
+//! | `GET /v1/networks/NAME/capture` | see [`capture`] |
+//! | `GET /v1/networks/NAME/trace` | see [`trace`] |
+//! | `GET /v1/daemon` | [`protocol::DaemonInfo`] |
+//! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; all networks are then taken down |
+//! | `GET /v1/openapi.json` | all of this for programs |
 //!
-//! An error is a [`protocol::Problem`] (RFC 9457): a query that makes no sense 400, an unknown path
-//! 404, a wrong method 405, a stopped dataplane 503. `curl` can use it:
+//! An error is a [`protocol::Problem`] (RFC 9457): what makes no sense is 400, an unknown path or
+//! network 404, a wrong method 405, a client that is too slow 408, a network that is up already 409,
+//! a body that is too long 413, too many clients or a stopped dataplane 503. `docs/api.md` shows how to
+//! ask with `curl`.
 //!
-//! ```text
-//! curl --unix-socket /run/udp-bridge/ub0/api.sock http://localhost/v1/ports
-//! ```
-//!
-//! [`server`] answers, [`client`] asks, [`protocol`] is what both know.
+//! [`server`] answers, [`client`] asks, [`protocol`] and [`creation`] are what both know, [`paths`] is
+//! where.
 
 pub mod capture;
 pub mod client;
+pub mod creation;
 pub mod flow;
+pub mod paths;
 pub mod protocol;
 pub mod server;
 pub mod trace;
@@ -32,5 +41,5 @@ pub mod trace;
 #[cfg(test)]
 mod tests;
 
-/// The socket's file name in the state folder of a network.
+/// The socket's file name, in the state directory and in each network's folder there.
 pub const SOCKET_NAME: &str = "api.sock";

@@ -9,19 +9,6 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where the network is described.
-pub const NETWORK_PATH: &str = "/v1/network";
-/// Where the ports are listed.
-pub const PORTS_PATH: &str = "/v1/ports";
-/// Where the MAC table is listed.
-pub const FDB_PATH: &str = "/v1/fdb";
-/// Where the published ports are listed.
-pub const PUBLISHED_PATH: &str = "/v1/published";
-/// Where the rules are listed.
-pub const RULES_PATH: &str = "/v1/rules";
-/// Where the network is asked to end.
-pub const STOP_PATH: &str = "/v1/stop";
-
 /// A network as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkInfo {
@@ -245,11 +232,45 @@ pub struct Hits {
     pub bytes: u64,
 }
 
-/// The answer to a stop: the network will be gone when its process is.
+/// The process that holds the networks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonInfo {
+    /// The version of the program.
+    pub version: String,
+    /// The process, as it sees itself.
+    pub pid: u32,
+    /// Does it live in a user namespace of its own?
+    pub rootless: bool,
+    /// Seconds since it began.
+    pub uptime_seconds: u64,
+    /// The network that it holds and ends with; absent where it holds many.
+    pub alone: Option<String>,
+    /// How many networks it holds now.
+    pub networks: usize,
+    /// Who asks it.
+    pub clients: ClientsInfo,
+}
+
+/// What came over the socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientsInfo {
+    /// Connections now, the one that asks among them.
+    pub connected: u64,
+    /// Connections that were refused because there were as many as can be.
+    pub refused: u64,
+    /// Clients that said nothing, or not all they had to say, in time.
+    pub timed_out: u64,
+    /// Clients whose requests were no HTTP.
+    pub malformed: u64,
+    /// Requests that were longer than they may be.
+    pub too_large: u64,
+}
+
+/// The answer to a stop: the networks will be gone when the process is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stopping {
-    /// The network's name.
-    pub stopping: String,
+    /// The process.
+    pub stopping: u32,
 }
 
 /// Why a request was not answered (RFC 9457, `application/problem+json`).

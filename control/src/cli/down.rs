@@ -1,10 +1,11 @@
-//! `udp-bridge down`: a running network is asked to end and waited for, a dead one is cleared.
+//! `udp-bridge down`: a running network is ended and waited for, a dead one is cleared.
 
 use super::exit::{CliError, complain};
-use super::known::{DEFAULT_NAME, Known, list};
+use super::known::{DEFAULT_NAME, Known, is_changing, list};
 use super::output::print;
 use crate::api::client::ClientError;
-use crate::topology::{self, Cleared, KnownNetwork};
+use crate::api::creation::ClearedInfo;
+use crate::topology::{self, Cleared, Keeper, KnownNetwork};
 use clap::Args;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -30,9 +31,11 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let known = Known::look()?;
     if !options.all {
-        return down(&known, known.find(&options.name)?);
+        down(&known, known.find(&options.name)?)?;
+        return Ok(Keeper::sweep(&known.site)?);
     }
     if known.networks.is_empty() {
+        Keeper::sweep(&known.site)?;
         return Ok(print("no network is up\n")?);
     }
     let mut failed = 0;
@@ -42,6 +45,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
             failed += 1;
         }
     }
+    Keeper::sweep(&known.site)?;
     match failed {
         0 => Ok(()),
         failed => Err(CliError::SomeStayed { failed, all: known.networks.len() }),
@@ -65,22 +69,26 @@ fn down(known: &Known, network: &KnownNetwork) -> Result<(), CliError> {
     Ok(print(&format!("{name}: {}\n", in_words(&cleared)))?)
 }
 
-/// Asks the process to end, and waits until it is gone. One that is not listening yet or not any more
-/// is asked again.
+/// Ends a living network, and waits until it is gone; with it the process that holds no other. One
+/// that is not listening yet or not any more is asked again.
 fn end(known: &Known, network: &KnownNetwork) -> Result<(), CliError> {
     let client = known.client(&network.name);
+    let process = network.pid.filter(|_| !known.is_daemons(&network.name));
     let deadline = Instant::now() + PATIENCE;
     let mut asked = false;
     loop {
         if !asked {
-            asked = match client.stop() {
-                Ok(_) => true,
-                Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => false,
+            asked = match client.delete() {
+                Ok(()) => true,
+                Err(error) if is_changing(&error) => false,
+                // What could not be removed is removed by us, or told why not.
+                Err(ClientError::Refused { problem, .. }) if problem.status == 500 => true,
                 Err(error) => return Err(error.into()),
             };
         }
         let now = list(&known.site)?;
-        if !now.iter().any(|other| other.name == network.name && other.alive) {
+        let alive = now.iter().any(|other| other.name == network.name && other.alive);
+        if !alive && process.is_none_or(topology::has_ended) {
             return Ok(());
         }
         if Instant::now() >= deadline {
@@ -94,8 +102,13 @@ fn end(known: &Known, network: &KnownNetwork) -> Result<(), CliError> {
     }
 }
 
+fn in_words(cleared: &Cleared) -> String {
+    let Cleared { namespaces, left, .. } = cleared;
+    words(&ClearedInfo { namespaces: namespaces.clone(), left: left.clone() })
+}
+
 /// What was cleared, for one line.
-pub(super) fn in_words(cleared: &Cleared) -> String {
+pub(super) fn words(cleared: &ClearedInfo) -> String {
     let mut text = "cleared what a killed process had left behind".to_owned();
     if !cleared.namespaces.is_empty() {
         text += &format!(": namespaces {}", cleared.namespaces.join(", "));

@@ -14,6 +14,7 @@ use super::up::RulesFileError;
 use crate::api::capture::QueryError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
+use crate::api::protocol::Problem;
 use crate::bench::BenchError;
 use crate::bench::load::LoadError;
 use crate::daemon::{EndError, StartError};
@@ -21,11 +22,12 @@ use crate::doctor::Refusal;
 use crate::model::ModelError;
 use crate::netns::NetnsError;
 use crate::netns::rootless::RootlessError;
-use crate::topology::ClearError;
+use crate::topology::{ClearError, KeeperError};
 use crate::trace::DescribedError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The same, at the end of the help.
 pub(super) const CODES: &str = "\
@@ -54,7 +56,35 @@ pub enum CliError {
     Start(#[from] StartError),
     /// The network did not end in order.
     #[error(transparent)]
-    End(#[from] EndError),
+    End(#[from] Arc<EndError>),
+    /// The daemon refuses the network, in the words in which we would.
+    #[error("{}", .0.detail)]
+    DaemonRefused(Problem),
+    /// The daemon ended while a network of ours was up.
+    #[error("the daemon is gone, and network {name:?} with it: {source}")]
+    DaemonGone {
+        /// The network.
+        name: String,
+        /// Why it does not answer.
+        source: Box<ClientError>,
+    },
+    /// A daemon is there, and does not listen.
+    #[error(
+        "the daemon (process {}) does not listen: {source}",
+        pid.map_or("unknown".to_owned(), |pid| pid.to_string())
+    )]
+    DaemonSilent {
+        /// Its process.
+        pid: Option<u32>,
+        /// Why it cannot be asked.
+        source: Box<ClientError>,
+    },
+    /// Signals cannot be caught.
+    #[error("cannot catch signals: {0}")]
+    Signals(#[source] io::Error),
+    /// What a killed daemon left cannot be removed.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
     /// A name is wrong.
     #[error(transparent)]
     Name(#[from] ModelError),
@@ -215,6 +245,7 @@ impl CliError {
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT
             }
+            Self::DaemonRefused(problem) if matches!(problem.status, 400 | 409 | 413) => BAD_INPUT,
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
             Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => NOT_FOUND,

@@ -2,10 +2,11 @@
 
 use super::exit::CliError;
 use crate::api::SOCKET_NAME;
-use crate::api::client::Client;
+use crate::api::client::{Client, ClientError, NetworkClient};
 use crate::model::NetworkName;
 use crate::netns::rootless;
 use crate::topology::{self, KnownNetwork, Site};
+use std::path::PathBuf;
 
 /// The name that every verb takes when none is given.
 pub(super) const DEFAULT_NAME: &str = "ub0";
@@ -41,9 +42,18 @@ impl Known {
         }
     }
 
-    /// The way to the process of a network.
-    pub(super) fn client(&self, name: &NetworkName) -> Client {
-        Client::new(self.site.state_dir.join(name.as_str()).join(SOCKET_NAME))
+    /// The way to a network, whoever holds it.
+    pub(super) fn client(&self, name: &NetworkName) -> NetworkClient {
+        Client::new(self.socket(name)).network(name.as_str())
+    }
+
+    /// Is the network, which lives, held by a daemon that goes on without it?
+    pub(super) fn is_daemons(&self, name: &NetworkName) -> bool {
+        self.socket(name).is_symlink()
+    }
+
+    fn socket(&self, name: &NetworkName) -> PathBuf {
+        self.site.state_dir.join(name.as_str()).join(SOCKET_NAME)
     }
 }
 
@@ -51,4 +61,14 @@ impl Known {
 pub(super) fn list(site: &Site) -> Result<Vec<KnownNetwork>, CliError> {
     topology::networks(site)
         .map_err(|source| CliError::Networks { path: site.state_dir.clone(), source })
+}
+
+/// Is the network of which this is said starting or ending just now?
+pub(super) fn is_changing(error: &ClientError) -> bool {
+    match error {
+        ClientError::NotRunning { .. } | ClientError::Exchange { .. } => true,
+        // A daemon does not know it yet, or not any more.
+        ClientError::Refused { problem, .. } => problem.status == 404,
+        _ => false,
+    }
 }

@@ -5,6 +5,7 @@
 
 mod capture;
 mod conntrack;
+mod daemon;
 mod down;
 mod exec;
 mod exit;
@@ -49,6 +50,8 @@ const ABOUT: &str = "A userspace bridge for Linux: namespaces, TAPs and a learni
 enum Verb {
     /// Make a network and keep it up until Ctrl-C, `down` or the end of the terminal
     Up(Box<up::Options>),
+    /// Hold many networks until SIGTERM: `up` asks a running daemon for its network
+    Daemon(daemon::Options),
     /// Take networks down, and clear what a killed process left behind
     Down(down::Options),
     /// List networks and their ports, with counters
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
     let _ = rustix::thread::set_name(c"udp-bridge");
     let result = match CommandLine::parse().verb {
         Verb::Up(options) => up::run(&options),
+        Verb::Daemon(options) => daemon::run(&options),
         Verb::Down(options) => down::run(&options),
         Verb::Ps(options) => ps::run(&options),
         Verb::Exec(options) => exec::run(&options),

@@ -1,11 +1,10 @@
 //! `udp-bridge ports`: which ports of the host lead where.
 
 use super::exit::CliError;
-use super::known::Known;
+use super::known::{Known, is_changing};
 use super::output::{print, print_json};
 use super::table::{List, Side};
 use super::units::grouped;
-use crate::api::client::ClientError;
 use crate::api::protocol::PublishedInfo;
 use clap::Args;
 use serde::Serialize;
@@ -43,8 +42,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         match known.client(&network.name).published() {
             Ok(published) => all.push(Listed { network: name, published }),
             // One of several that is starting or ending just now.
-            Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. })
-                if options.name.is_none() => {}
+            Err(error) if options.name.is_none() && is_changing(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }

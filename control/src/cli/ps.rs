@@ -1,7 +1,7 @@
 //! `udp-bridge ps`: networks and ports with what went through them.
 
 use super::exit::CliError;
-use super::known::Known;
+use super::known::{Known, is_changing};
 use super::output::{print, print_json};
 use super::table::{List, Side};
 use super::units::{bytes, grouped, span};
@@ -77,12 +77,10 @@ fn ask(known: &Known, network: &KnownNetwork) -> Result<Listed, CliError> {
         return Ok(silent(name, State::Dead));
     }
     let client = known.client(&network.name);
-    match client.network().and_then(|info| Ok((info, client.ports()?))) {
+    match client.info().and_then(|info| Ok((info, client.ports()?))) {
         Ok((info, ports)) => Ok(Listed { name, state: State::Running, network: Some(info), ports }),
-        Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {
-            Ok(silent(name, State::Changing))
-        }
-        Err(ClientError::Timeout(_)) => Ok(silent(name, State::Silent)),
+        Err(error) if is_changing(&error) => Ok(silent(name, State::Changing)),
+        Err(ClientError::Timeout { .. }) => Ok(silent(name, State::Silent)),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,8 +1,8 @@
 //! Which network and which of its ports is to be watched?
 
 use super::exit::CliError;
-use super::known::{DEFAULT_NAME, Known};
-use crate::api::client::{Client, ClientError};
+use super::known::{DEFAULT_NAME, Known, is_changing};
+use crate::api::client::NetworkClient;
 use crate::topology::KnownNetwork;
 
 /// The word for all ports.
@@ -12,7 +12,7 @@ pub(super) const ALL: &str = "all";
 #[derive(Debug)]
 pub(super) struct Watched {
     /// The way to it.
-    pub(super) client: Client,
+    pub(super) client: NetworkClient,
     /// The name or number of a port of its; `None` for all.
     pub(super) port: Option<String>,
 }
@@ -49,7 +49,7 @@ fn guess<'k>(known: &'k Known, wanted: Option<&str>) -> Result<&'k KnownNetwork,
             Ok(ports) if ports.iter().any(|it| it.name == port) => return Ok(network),
             Ok(ports) => names.extend(ports.into_iter().map(|port| port.name)),
             // It ends or begins just now.
-            Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {}
+            Err(error) if is_changing(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }

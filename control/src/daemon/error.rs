@@ -4,12 +4,15 @@ use crate::api::server::BindError;
 use crate::model::ModelError;
 use crate::netlink::NetlinkError;
 use crate::publish::PublishError;
-use crate::topology::{ApplyError, ClearError, FollowError, ObserveError, PlanError};
+use crate::topology::{
+    ApplyError, ClearError, FollowError, KeeperError, ObserveError, PlanError, RecordError,
+};
 use crate::uplink::Refusal;
 use dataplane::config::ConfigError;
 use dataplane::port::icmp::IcmpError;
 use std::io;
 use std::path::PathBuf;
+use tokio::task::JoinError;
 
 /// Why a network does not start.
 #[derive(Debug, thiserror::Error)]
@@ -68,16 +71,54 @@ pub enum StartError {
     /// The host's ICMP cannot be heard.
     #[error(transparent)]
     Icmp(#[from] IcmpError),
+    /// Clients cannot be led to the daemon's socket.
+    #[error("cannot make the link {}: {source}", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another daemon is there.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
+    /// There is no such group.
+    #[error("--group {0}: this host has no such group; `getent group` lists them")]
+    Group(String),
+    /// The process holds one network and no other.
+    #[error(
+        "this process holds network {0} alone and takes no other; `udp-bridge daemon` holds many"
+    )]
+    Alone(String),
+    /// The process is about to end.
+    #[error("the daemon is ending; nothing more is made")]
+    Ending,
+    /// A thread panicked while the network was being made.
+    #[error("making the network failed: {0}; what was made is removed; please report this")]
+    Broken(#[source] JoinError),
 }
 
 impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
         match self {
-            Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_) => true,
+            Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_) | Self::Group(_) => {
+                true
+            }
             Self::Publish(error) => error.is_bad_input(),
             _ => false,
         }
+    }
+
+    /// Is there a network of that name already, or no place for another?
+    pub fn is_conflict(&self) -> bool {
+        matches!(
+            self,
+            Self::Alone(_)
+                | Self::Plan(PlanError::NetworkUp(_) | PlanError::Leftovers(_))
+                | Self::Apply(ApplyError::Record(RecordError::Held(_)))
+        )
     }
 }
 
@@ -93,6 +134,12 @@ pub enum EndError {
     /// The engine ended though nobody asked it to.
     #[error("the dataplane ended by itself; the network was taken down; please report this")]
     EngineReturned,
+    /// The task that waited for its end panicked.
+    #[error("the network lost its guard and was dropped; please report this")]
+    Unguarded,
+    /// A thread panicked while the network was being taken down.
+    #[error("taking the network down failed: {0}; please report this")]
+    Broken(#[source] JoinError),
     /// Some things could not be removed; each was logged.
     #[error("{0} things could not be removed, see above; `udp-bridge down` tries again")]
     Teardown(usize),

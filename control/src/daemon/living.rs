@@ -43,6 +43,19 @@ pub struct Totals {
     pub gone: usize,
 }
 
+impl Totals {
+    /// Those of two networks together.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            received_frames: self.received_frames + other.received_frames,
+            received_bytes: self.received_bytes + other.received_bytes,
+            dropped_frames: self.dropped_frames + other.dropped_frames,
+            ports: self.ports + other.ports,
+            gone: self.gone + other.gone,
+        }
+    }
+}
+
 /// A running network.
 pub(super) struct Living {
     network: NetworkInfo,
@@ -58,7 +71,8 @@ pub(super) struct Living {
     site: Site,
     /// What the router was told last.
     router: Mutex<Option<RouterConfig>>,
-    stop: watch::Sender<bool>,
+    /// Why it is to end, once somebody wants that.
+    stop: watch::Sender<Option<&'static str>>,
 }
 
 impl Living {
@@ -81,19 +95,48 @@ impl Living {
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
             router: Mutex::new(router),
-            stop: watch::Sender::new(false),
+            stop: watch::Sender::new(None),
         }
     }
 
-    /// Waits until somebody has asked for the end.
-    pub(super) async fn stop_asked(&self) {
-        // The sender lives as long as `self`, so this ends only when the value is true.
-        let _ = self.stop.subscribe().wait_for(|asked| *asked).await;
+    /// Asks for the end; the first who does says why.
+    pub(super) fn stop(&self, why: &'static str) {
+        // Answers that would go on for ever end in order.
+        self.handle.end_captures();
+        self.stop.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert(why);
+            first
+        });
+    }
+
+    /// Waits until somebody has asked for the end, and says why.
+    pub(super) async fn stop_asked(&self) -> &'static str {
+        let mut asked = self.stop.subscribe();
+        // The sender lives as long as `self`, so this ends only when there is a reason.
+        let why = asked.wait_for(Option::is_some).await;
+        why.ok().and_then(|why| *why).unwrap_or_default()
+    }
+
+    /// Has somebody asked for the end?
+    pub(super) fn is_ending(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+
+    /// Ends what is relayed, and gives the host's ports back.
+    pub(super) async fn end_relay(&self) {
+        self.relay.end().await;
     }
 
     /// What was made, to be removed; `None` the second time.
     pub(super) fn take_topology(&self) -> Option<Topology> {
         lock(&self.topology).take()
+    }
+
+    /// Ends the engine behind its guard's back.
+    #[cfg(test)]
+    pub(super) fn end_engine(&self) {
+        self.handle.stop();
     }
 
     /// What is not as it should be.
@@ -151,7 +194,8 @@ impl Living {
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.
     fn remove_abandoned(&self) {
-        let topology = lock(&self.topology);
+        // Whoever follows the host with it may wait for others; the next look is soon.
+        let Ok(topology) = self.topology.try_lock() else { return };
         let Some(topology) = &*topology else { return };
         let known = endpoints(topology).zip(self.handle.ports());
         for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
@@ -244,12 +288,6 @@ impl server::Network for Living {
     fn next_hop(&self) -> Option<MacAddr> {
         let router = lock(&self.router);
         router.as_ref()?.uplink.as_ref().map(|uplink| uplink.next_hop.mac)
-    }
-
-    fn stop(&self) {
-        // Answers that would go on for ever end in order.
-        self.handle.end_captures();
-        self.stop.send_replace(true);
     }
 }
 

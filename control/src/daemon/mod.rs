@@ -1,280 +1,237 @@
-//! Who keeps a network alive?
+//! Who keeps networks alive?
 //!
-//! A [`Daemon`]: one process for each network, with two threads.
+//! A [`Daemon`]: a process that holds one network and ends with it, as `up` makes it, or many that come
+//! and go, as `daemon` does.
 //!
 //! ```text
-//!     thread main                          thread dataplane
-//!     signals ─┐                           engine: TAP <-> TAP
-//!     api      ├─> one loop ── handle ───> counters, MAC table, stop
-//!     tick     ┤       │
-//!     host     ┤       │
-//!     relay    ┘       │
-//!                      └─> the end: engine stopped, api closed, topology torn down
+//!     thread main                              for each network
+//!     signals ─┐                               a thread "dataplane": engine, TAP <-> TAP
+//!     api      ├─> one loop ──> networks ───>  a guard: waits for its end, takes it down
+//!     tick     ┤                   │           relays of its published ports
+//!     host     ┘                   └─ threads beside, where something takes its time
 //! ```
 //!
-//! It ends in order on SIGINT, SIGTERM, SIGHUP and when it is asked to over the api; in disorder when
-//! the engine ends by itself or panics. Either way everything that was made is removed. Signals that
-//! come after the first change nothing. While nobody asks anything, the loop wakes once a second to
-//! see whether ports have died.
+//! The process ends in order on SIGINT, SIGTERM, SIGHUP and when it is asked to over the api; a network
+//! when it is asked to, and in disorder when its engine ends by itself or panics, which is no concern
+//! of the others. Either way everything that was made is removed. Signals that come after the first
+//! change nothing. While nobody asks anything, the loop wakes once a second to see whether ports have
+//! died.
 
+mod answers;
 mod error;
 mod following;
 mod forwarding;
 mod fullness;
 mod living;
+mod networks;
+mod readiness;
 mod rules;
+mod running;
 mod signals;
 
 pub use error::{EndError, StartError};
 pub use living::Totals;
+pub use networks::Started;
+pub use signals::Signals;
 
 use crate::api::SOCKET_NAME;
-use crate::api::protocol::{NetworkInfo, PortInfo};
-use crate::api::server::{self, Network as _};
-use crate::model::{NetworkRequest, UplinkKind};
+use crate::api::server::{self, Patience};
+use crate::model::NetworkRequest;
 use crate::netlink::Monitor;
-use crate::publish::{Relay, Reserved};
-use crate::topology::{self, Cleared, Plan, Site, Topology, Warning};
-use crate::uplink::Refusal;
-use dataplane::config::RouterConfig;
+use crate::topology::{self, Keeper, Site};
+use answers::Answers;
 use following::follow;
-use forwarding::Forwarding;
-use living::Living;
-use signals::Signals;
+use networks::{Networks, Outcome};
+use nix::unistd::{Gid, Group};
+use running::{Circumstances, Door, known};
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::UnixListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often dead ports are looked for, and the watcher is called.
 pub const TICK: Duration = Duration::from_secs(1);
 
-/// How long answers under way may take when the network ends.
+/// How long answers under way may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Is told once a tick what went through the switch so far, and how long ago it was told before.
+/// Is told once a tick what went through the switches so far, and how long ago it was told before.
 pub type Watcher<'a> = &'a mut dyn FnMut(Totals, Duration);
 
-/// A network that stands and forwards.
+/// A process that holds networks.
 pub struct Daemon {
     runtime: Runtime,
     signals: Signals,
-    listener: UnixListener,
-    living: Arc<Living>,
-    forwarding: Forwarding,
-    monitor: Option<Monitor>,
-    cleared: Option<Cleared>,
-}
-
-/// Why the loop ended.
-enum End {
-    /// A signal of this name, or a request over the api.
-    Wanted(&'static str),
-    /// The engine's thread is at its end.
-    Engine,
+    monitor: Monitor,
+    networks: Arc<Networks>,
+    listener: Option<UnixListener>,
+    /// Of a daemon that holds many networks. Dropped last.
+    keeper: Option<Keeper>,
 }
 
 impl Daemon {
-    /// Makes the network and starts forwarding. Leftovers of a dead process of the same name are
-    /// cleared first. With `rootless` the process is in a user namespace of its own already.
+    /// A process for one network, which is to be [started](Self::start). With `rootless` it is in a
+    /// user namespace of its own already.
     ///
     /// # Errors
-    /// [`StartError`] says which step failed; whatever had been made is removed again.
-    pub fn start(
-        request: &NetworkRequest,
-        site: &Site,
-        rootless: bool,
-    ) -> Result<Self, StartError> {
+    /// Signals cannot be caught, or the host cannot be followed.
+    pub fn alone(site: &Site, rootless: bool) -> Result<Self, StartError> {
+        Self::new(Circumstances { site: site.clone(), rootless, door: Door::Own })
+    }
+
+    /// A daemon for many networks, which listens in the state directory. What killed processes have left
+    /// there is cleared. Members of the group may ask it too.
+    ///
+    /// # Errors
+    /// Another daemon is there, or there is no such group; as of [`Self::alone`] otherwise.
+    pub fn of_many(site: &Site, rootless: bool, group: Option<&str>) -> Result<Self, StartError> {
+        let group = group.map(find_group).transpose()?;
+        let keeper = Keeper::claim(site, group)?;
+        let circumstances = Circumstances { site: site.clone(), rootless, door: Door::Daemons };
+        let mut daemon = Self::new(circumstances)?;
+        daemon.keeper = Some(keeper);
+        clear_dead(site)?;
+        let path = site.state_dir.join(SOCKET_NAME);
+        let _inside = daemon.runtime.enter();
+        daemon.listener = Some(server::bind(&path)?);
+        if let Some(group) = group {
+            server::open_to(&path, group)?;
+        }
+        drop(_inside);
+        Ok(daemon)
+    }
+
+    fn new(circumstances: Circumstances) -> Result<Self, StartError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(StartError::Runtime)?;
-        // From here on a signal waits until the network stands, and takes it down in order then.
+        // From here on a signal waits until a network stands, and takes it down in order then.
         let signals = {
             let _inside = runtime.enter();
             Signals::new().map_err(StartError::Signals)?
         };
-        let request = &fit_for(request, rootless)?;
-        let cleared = clear_leftovers(request, site)?;
-        let plan = topology::plan(request, &topology::observe(site)?)?;
-        // Before anything is made: a port that is not free shall leave no trace.
-        let reserved = Reserved::bind(plan.network(), site, rootless)?;
-        let mut topology = topology::apply(&plan, site)?;
-        match Started::new(&mut topology, &runtime, &plan, site, reserved) {
-            Ok(Started { listener, relay, forwarding, router, monitor }) => {
-                let handle = forwarding.handle();
-                let living = Living::new(topology, handle, relay, rootless, site, router);
-                let living = Arc::new(living);
-                Ok(Self { runtime, signals, listener, living, forwarding, monitor, cleared })
-            }
-            Err(error) => {
-                report(&topology.teardown(Vec::new()));
-                Err(error)
-            }
-        }
+        // From here on no change of the host is missed.
+        let monitor = Monitor::open()?;
+        let networks = Arc::new(Networks::new(circumstances));
+        Ok(Self { runtime, signals, monitor, networks, listener: None, keeper: None })
     }
 
-    /// The leftovers that were cleared before.
-    pub fn cleared(&self) -> Option<&Cleared> {
-        self.cleared.as_ref()
-    }
-
-    /// The network as a whole.
-    pub fn network(&self) -> NetworkInfo {
-        self.living.network()
-    }
-
-    /// Its ports, the host port first.
-    pub fn ports(&self) -> Vec<PortInfo> {
-        self.living.ports()
-    }
-
-    /// What is not as it should be, in words, though the network works without.
-    pub fn warnings(&self) -> Vec<String> {
-        self.living.warnings()
-    }
-
-    /// Forwards until the end, then takes everything down.
+    /// Makes a network and starts forwarding. Leftovers of a dead process of the same name are cleared
+    /// first.
     ///
     /// # Errors
-    /// [`EndError`] if the engine ended by itself or something could not be removed.
-    pub fn run(self, watcher: Option<Watcher<'_>>) -> Result<(), EndError> {
-        let Self { runtime, mut signals, listener, living, forwarding, monitor, .. } = self;
-        let end = runtime.block_on(async {
-            let server = serve(listener, &living);
-            let end = tokio::select! {
-                signal = signals.next() => End::Wanted(signal),
-                () = living.stop_asked() => End::Wanted("request"),
-                () = forwarding.ended() => End::Engine,
-                never = ticks(&living, watcher) => match never {},
-                never = follow(&living, monitor) => match never {},
+    /// [`StartError`] says which step failed; whatever had been made is removed again.
+    pub fn start(&mut self, request: &NetworkRequest) -> Result<Started, StartError> {
+        let mut started = self.runtime.block_on(self.networks.start(request.clone()))?;
+        self.listener = self.listener.take().or(started.listener.take());
+        Ok(started)
+    }
+
+    /// Forwards until the end, then takes everything down. A process of one network ends with it.
+    ///
+    /// # Errors
+    /// [`EndError`] if something could not be removed, or the engine of the one network ended by
+    /// itself.
+    pub fn run(self, watcher: Option<Watcher<'_>>) -> Result<(), Arc<EndError>> {
+        let Self { runtime, mut signals, monitor, networks, listener, keeper } = self;
+        let outcomes = runtime.block_on(async {
+            let closing = Arc::new(Notify::new());
+            let server = listener.map(|listener| serve(listener, &networks, &closing));
+            if keeper.is_some() {
+                readiness::tell(readiness::READY);
+            }
+            let mut outcomes = Vec::new();
+            let why = tokio::select! {
+                signal = signals.next() => signal,
+                why = networks.stop_asked() => why,
+                outcome = alone_ended(&networks) => {
+                    outcomes.push(outcome);
+                    "the network has ended"
+                }
+                never = ticks(&networks, watcher) => match never {},
+                never = follow(&networks, monitor) => match never {},
             };
-            living.stop();
+            if keeper.is_some() {
+                readiness::tell(readiness::STOPPING);
+                tracing::info!("ending: {why}");
+            }
+            outcomes.extend(networks.end_all(why).await);
             // A client that asked for the end shall get its answer; one that hangs is not waited for.
-            let _ = timeout(FAREWELL, server).await;
-            end
+            closing.notify_one();
+            if let Some(server) = server {
+                let _ = timeout(FAREWELL, server).await;
+            }
+            outcomes
         });
         drop(runtime);
-        match &end {
-            End::Wanted(why) => tracing::info!("taking the network down: {why}"),
-            End::Engine => tracing::error!("the dataplane has ended; taking the network down"),
-        }
-        let (forwarded, ports) = match forwarding.stop() {
-            Ok(ports) => (Ok(()), ports),
-            // The ports of an engine that failed are closed already.
-            Err(error) => (Err(error), Vec::new()),
-        };
-        let topology = living.take_topology();
-        let failures = topology.map(|topology| topology.teardown(ports)).unwrap_or_default();
-        report(&failures);
-        match (end, forwarded) {
-            (_, Err(error)) => Err(error),
-            (End::Engine, Ok(())) => Err(EndError::EngineReturned),
-            (End::Wanted(_), Ok(())) if failures.is_empty() => Ok(()),
-            (End::Wanted(_), Ok(())) => Err(EndError::Teardown(failures.len())),
-        }
+        outcomes.into_iter().collect()
     }
 
     /// Takes everything down at once, for a caller that cannot go on.
     ///
     /// # Errors
     /// As of [`Self::run`].
-    pub fn abandon(self) -> Result<(), EndError> {
-        self.living.stop();
+    pub fn abandon(self) -> Result<(), Arc<EndError>> {
+        self.networks.stop("it cannot go on");
         self.run(None)
     }
 }
 
-/// The parts that exist beside the topology.
-struct Started {
+fn find_group(name: &str) -> Result<Gid, StartError> {
+    let group = Group::from_name(name).ok().flatten();
+    group.map(|group| group.gid).ok_or_else(|| StartError::Group(name.to_owned()))
+}
+
+/// Clears what killed processes have left. What cannot be cleared is left to `down`, and keeps nothing
+/// but its own name from being used.
+fn clear_dead(site: &Site) -> Result<(), StartError> {
+    for network in known(site)?.into_iter().filter(|network| !network.alive) {
+        match topology::clear(site, &network.name) {
+            Ok(_) => tracing::info!("cleared what a killed process had left of {}", network.name),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+    Ok(())
+}
+
+fn serve(
     listener: UnixListener,
-    relay: Relay,
-    forwarding: Forwarding,
-    router: Option<RouterConfig>,
-    monitor: Option<Monitor>,
-}
-
-impl Started {
-    fn new(
-        topology: &mut Topology,
-        runtime: &Runtime,
-        plan: &Plan,
-        site: &Site,
-        reserved: Reserved,
-    ) -> Result<Self, StartError> {
-        // From here on no change of the host is missed.
-        let monitor = Monitor::open()?;
-        let mut config = topology.dataplane_config()?;
-        let mut router = None;
-        if let Some((told, caveats)) = topology.follow(site)? {
-            topology.warnings.extend(caveats.into_iter().map(Warning::from));
-            config = config.with_router(told.clone())?;
-            router = Some(told);
-        }
-        let socket = site.state_dir.join(plan.network().name().as_str()).join(SOCKET_NAME);
-        let (listener, relay) = {
-            let _inside = runtime.enter();
-            (server::bind(&socket)?, Relay::start(plan.network(), reserved)?)
-        };
-        let forwarding = Forwarding::start(config, topology.take_ports())?;
-        let monitor = router.is_some().then_some(monitor);
-        Ok(Self { listener, relay, forwarding, router, monitor })
-    }
-}
-
-/// The request as it can be carried out with these privileges.
-fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
-    let mut request = request.clone();
-    if rootless {
-        if request.router.uplink == Some(UplinkKind::Route) {
-            return Err(Refusal::Rootless);
-        }
-        request.router.uplink = Some(UplinkKind::None);
-    }
-    Ok(request)
-}
-
-/// A dead process of this name may have left things; a living one is the plan's matter.
-fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
-    let name = request.name()?;
-    let known = topology::networks(site)
-        .map_err(|source| StartError::Networks { path: site.state_dir.clone(), source })?;
-    if known.iter().any(|network| network.name == name && !network.alive) {
-        return Ok(Some(topology::clear(site, &name)?));
-    }
-    Ok(None)
-}
-
-fn serve(listener: UnixListener, living: &Arc<Living>) -> JoinHandle<()> {
-    let network = Arc::clone(living);
-    let ending = Arc::clone(living);
+    networks: &Arc<Networks>,
+    closing: &Arc<Notify>,
+) -> JoinHandle<()> {
+    let answers = Arc::new(Answers(networks.clone()));
+    let closing = closing.clone();
     tokio::spawn(async move {
-        let end = async move { ending.stop_asked().await };
-        if let Err(error) = server::serve(listener, network, end).await {
-            tracing::error!("the api is gone: {error}; the network goes on without");
-        }
+        let end = async move { closing.notified().await };
+        server::serve(listener, answers, Patience::default(), end).await;
     })
 }
 
-async fn ticks(living: &Living, mut watcher: Option<Watcher<'_>>) -> std::convert::Infallible {
+/// Waits for the end of the network whose process this is; for ever where there may be many.
+async fn alone_ended(networks: &Networks) -> Outcome {
+    match networks.members().pop() {
+        Some(member) if networks.circumstances().door == Door::Own => member.ended().await,
+        _ => pending().await,
+    }
+}
+
+async fn ticks(networks: &Networks, mut watcher: Option<Watcher<'_>>) -> Infallible {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Instant::now();
     loop {
         ticks.tick().await;
-        let totals = living.look();
+        let totals = networks.look();
         let now = Instant::now();
         if let Some(watcher) = &mut watcher {
             watcher(totals, now - before);
         }
         before = now;
-    }
-}
-
-fn report(failures: &[topology::TeardownError]) {
-    for failure in failures {
-        tracing::error!("{failure}");
     }
 }

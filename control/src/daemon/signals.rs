@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal was closed), caught for the rest of the
 /// process's life: once the loop has ended they are ignored.
-pub(super) struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
@@ -13,7 +13,10 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Catches the signals from now on. Must be called inside of a runtime.
-    pub(super) fn new() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -22,7 +25,7 @@ impl Signals {
     }
 
     /// The next signal's name.
-    pub(super) async fn next(&mut self) -> &'static str {
+    pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",

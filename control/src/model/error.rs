@@ -5,6 +5,7 @@ use super::network::MAX_PORTS;
 use super::rules::RulesError;
 use dataplane::config::{ConfigError, MAX_MTU};
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
 /// What is wrong with a request: what, at which option, and what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,9 @@ pub enum ModelError {
     /// The network's name starts with a dot or a hyphen.
     #[error("--name {0:?} starts with a dot or a hyphen: start it with a letter or a digit")]
     NameStart(String),
+    /// The network's name is that of a file in the state directory.
+    #[error("--name {0:?} is a name that the daemon needs for itself: choose another")]
+    NameReserved(String),
     /// The host interface's name is empty.
     #[error("--host-if is empty: give a name of 1 to 15 bytes")]
     InterfaceEmpty,
@@ -181,8 +185,18 @@ pub enum ModelError {
         known: String,
     },
     /// An option says how traffic is translated that does not go out.
-    #[error("{0} says how to reach the outside, and --uplink none that nobody does: leave one out")]
-    NeedsUplink(&'static str),
+    #[error(
+        "{option} says how to reach the outside, and {without} that nobody does: leave one out"
+    )]
+    NeedsUplink {
+        /// The option.
+        option: &'static str,
+        /// The option that contradicts it.
+        without: &'static str,
+    },
+    /// An address of IPv6 to translate to, but no IPv6 in the network.
+    #[error("--snat {0}: the network has no IPv6: leave it out, or give the network a --subnet6")]
+    SnatNoIpv6(IpAddr),
     /// The router does not take its settings.
     #[error("{option}: {error}")]
     Router {

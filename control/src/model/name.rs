@@ -12,6 +12,9 @@ use std::str::FromStr;
 pub struct NetworkName(String);
 
 impl NetworkName {
+    /// Files that the state directory has beside the networks' folders.
+    const RESERVED: [&'static str; 2] = ["api.sock", "daemon.lock"];
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,6 +42,9 @@ impl FromStr for NetworkName {
         }
         if text.starts_with(['.', '-']) {
             return Err(ModelError::NameStart(text.to_owned()));
+        }
+        if Self::RESERVED.contains(&text) {
+            return Err(ModelError::NameReserved(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -114,6 +120,9 @@ mod tests {
                 bad.parse::<NetworkName>(),
                 Err(ModelError::NameCharacter { name: name(bad), character })
             );
+        }
+        for bad in ["api.sock", "daemon.lock"] {
+            assert_eq!(bad.parse::<NetworkName>(), Err(ModelError::NameReserved(name(bad))));
         }
         for bad in [".", "..", ".a", "-a"] {
             assert_eq!(bad.parse::<NetworkName>(), Err(ModelError::NameStart(name(bad))));

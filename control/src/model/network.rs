@@ -82,7 +82,7 @@ impl Network {
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
         let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
-        let router = RouterOptions::new(&request.router)?;
+        let router = router(request, &subnets)?;
         let check_source = request.check_source;
         let filter = filter(request, &name, ports)?;
         let internal = request.internal;
@@ -202,6 +202,17 @@ fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
     Ok(ports)
 }
 
+fn router(request: &NetworkRequest, subnets: &Subnets) -> Result<RouterOptions, ModelError> {
+    let options = RouterOptions::new(&request.router)?;
+    if let Some(option) = options.asks_for_uplink().filter(|_| request.internal) {
+        return Err(ModelError::NeedsUplink { option, without: "--internal" });
+    }
+    match options.snat.iter().find(|address| address.is_ipv6()) {
+        Some(&address) if subnets.v6.is_none() => Err(ModelError::SnatNoIpv6(address)),
+        _ => Ok(options),
+    }
+}
+
 fn filter(
     request: &NetworkRequest,
     name: &NetworkName,
@@ -271,6 +282,7 @@ fn numbers(
 
 #[cfg(test)]
 mod tests {
+    use super::super::UplinkKind;
     use super::super::rules::RulesFile;
     use super::*;
     use dataplane::config::{Action, StormLimit};
@@ -346,6 +358,23 @@ mod tests {
         assert!(refusal(v4, None, |r| r.host_if = Some(String::new())).contains("--host-if"));
         assert!(refusal(v4, None, |r| r.name = "default".into()).contains("keeps for itself"));
         assert!(refusal(v4, None, |r| r.name = "a/b".into()).contains("'/'"));
+    }
+
+    #[test]
+    fn translation_that_nothing_could_use_is_refused() {
+        let v4 = "10.0.0.0/24";
+        let text = refusal(v4, None, |r| r.router.snat = vec!["2001:db8::1".parse().unwrap()]);
+        assert!(text.starts_with("--snat 2001:db8::1: the network has no IPv6"), "{text}");
+        let internal = |change: &dyn Fn(&mut NetworkRequest)| {
+            refusal(v4, None, |r| {
+                r.internal = true;
+                change(r);
+            })
+        };
+        let by_ports = internal(&|r| r.router.nat_ports = Some("5000-6000".to_owned()));
+        assert!(by_ports.starts_with("--nat-ports") && by_ports.contains("--internal"));
+        let by_kind = internal(&|r| r.router.uplink = Some(UplinkKind::Route));
+        assert!(by_kind.starts_with("--uplink route") && by_kind.contains("--internal"));
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub enum PublishFault {
     /// The address is none.
     #[error("{0:?} is no address: write an IPv4 address, or an IPv6 one in brackets")]
     Address(String),
+    /// An IPv4 address in the form that IPv6 has for it.
+    #[error("no interface has an address like ::ffff:{0}: write {0}, without brackets")]
+    Mapped(Ipv4Addr),
     /// A port is out of bounds.
     #[error("{0:?} is no port: ports are 1 to 65535")]
     Port(String),
@@ -146,6 +149,9 @@ fn split_address(text: &str) -> Result<(Option<IpAddr>, &str), PublishFault> {
         let (address, rest) = bracketed.split_once("]:").ok_or(PublishFault::Malformed)?;
         let parsed: Ipv6Addr =
             address.parse().map_err(|_| PublishFault::Address(address.to_owned()))?;
+        if let Some(mapped) = parsed.to_ipv4_mapped() {
+            return Err(PublishFault::Mapped(mapped));
+        }
         return Ok((Some(parsed.into()), rest));
     }
     match text.split_once(':') {

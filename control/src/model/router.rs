@@ -4,6 +4,7 @@ use super::ModelError;
 use dataplane::config::{ConfigError, ConntrackConfig, Filtering, NatConfig, Timeouts};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How a network reaches the outside.
@@ -71,6 +72,13 @@ impl Default for RouterRequest {
     }
 }
 
+impl RouterRequest {
+    /// The option that asks for a way to the outside, if one does.
+    pub fn asks_for_uplink(&self) -> Option<&'static str> {
+        asking(self.uplink, &self.snat, self.nat_ports.is_some())
+    }
+}
+
 /// What the router is to do, proven valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterOptions {
@@ -99,16 +107,17 @@ impl RouterOptions {
             filtering: request.filtering,
             conntrack: conntrack(request)?,
         };
-        if options.uplink == Some(UplinkKind::None) {
-            let needless = [
-                (!options.snat.is_empty(), "--snat"),
-                (options.nat_ports.is_some(), "--nat-ports"),
-            ];
-            if let Some((_, option)) = needless.into_iter().find(|(given, _)| *given) {
-                return Err(ModelError::NeedsUplink(option));
+        match options.asks_for_uplink() {
+            Some(option) if options.uplink == Some(UplinkKind::None) => {
+                Err(ModelError::NeedsUplink { option, without: "--uplink none" })
             }
+            _ => Ok(options),
         }
-        Ok(options)
+    }
+
+    /// The option that asks for a way to the outside, if one does.
+    pub fn asks_for_uplink(&self) -> Option<&'static str> {
+        asking(self.uplink, &self.snat, self.nat_ports.is_some())
     }
 
     /// The translation, with the ports that were found.
@@ -120,11 +129,26 @@ impl RouterOptions {
 fn ports(text: &str) -> Result<RangeInclusive<u16>, ModelError> {
     let malformed = || ModelError::NatPortsMalformed(text.to_owned());
     let (first, last) = text.split_once('-').ok_or_else(malformed)?;
-    let number = |text: &str| text.parse::<u16>().map_err(|_| malformed());
+    let number = |text: &str| digits(text).ok_or_else(malformed);
     let ports = number(first)?..=number(last)?;
     let nat = NatConfig { ports: ports.clone(), ..NatConfig::default() };
     nat.check().map_err(|error| ModelError::Router { option: "--nat-ports", error })?;
     Ok(ports)
+}
+
+fn asking(uplink: Option<UplinkKind>, snat: &[IpAddr], has_ports: bool) -> Option<&'static str> {
+    let asked = [
+        (uplink == Some(UplinkKind::Route), "--uplink route"),
+        (!snat.is_empty(), "--snat"),
+        (has_ports, "--nat-ports"),
+    ];
+    asked.into_iter().find_map(|(asks, option)| asks.then_some(option))
+}
+
+/// A number without a sign, which `parse` would take.
+fn digits<T: FromStr>(text: &str) -> Option<T> {
+    let all = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| all)
 }
 
 fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
@@ -135,7 +159,7 @@ fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
     for given in &request.timeouts {
         let (name, seconds) = given
             .split_once('=')
-            .and_then(|(name, seconds)| Some((name, seconds.parse::<u64>().ok()?)))
+            .and_then(|(name, seconds)| Some((name, digits::<u64>(seconds)?)))
             .ok_or_else(|| ModelError::TimeoutMalformed(given.clone()))?;
         if !timeouts.set(name, Duration::from_secs(seconds)) {
             let known = timeouts.all().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
@@ -184,7 +208,7 @@ mod tests {
 
     #[test]
     fn ports_to_translate_to_are_a_range_above_zero() {
-        for wrong in ["61000", "a-b", "0-5", "5-4", "1-65536", "-", ""] {
+        for wrong in ["61000", "a-b", "0-5", "5-4", "1-65536", "-", "", "+5-6"] {
             let text = refusal(|request| request.nat_ports = Some(wrong.into()));
             assert!(text.starts_with("--nat-ports"), "{text}");
         }
@@ -194,6 +218,7 @@ mod tests {
     fn a_timeout_is_known_and_has_seconds_within_bounds() {
         let with = |timeout: &str| refusal(|request| request.timeouts = vec![timeout.to_owned()]);
         assert!(with("udp").contains("udp=30") && with("udp=1.5").contains("udp=30"));
+        assert!(with("udp=+5").contains("udp=30"));
         assert!(with("tcp=5").contains("tcp-established"));
         assert!(with("udp=0").starts_with("--conntrack-timeout: the timeout udp"));
         let request = RouterRequest {

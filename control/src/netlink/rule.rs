@@ -135,9 +135,7 @@ impl Netlink {
                     _ => None,
                 })
                 .collect()),
-            Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => {
-                Ok(Vec::new())
-            }
+            Err(error) if has_no_rules(&error) => Ok(Vec::new()),
             Err(source) => Err(NetlinkError::new(Attempt::ListRules, source)),
         }
     }
@@ -160,6 +158,13 @@ impl Netlink {
         let answer = self.request(RouteNetlinkMessage::DelRule(rule.message()), 0);
         done(answer, Errno::ENOENT, || Attempt::RemoveRule(rule.to_string()))
     }
+}
+
+/// A kernel without the family, or without rules at all (`CONFIG_IP_MULTIPLE_TABLES`), where a network
+/// can still be had that has no way to the outside.
+fn has_no_rules(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP))
 }
 
 /// A request's answer, of which one error is as good as success.
@@ -258,6 +263,13 @@ mod tests {
         };
         assert_eq!(masked([0xff, 0xff]), rule);
         assert!(!masked([0xff, 0xf0]).plain);
+    }
+
+    #[test]
+    fn a_kernel_that_knows_no_rules_has_none() {
+        assert!(has_no_rules(&Errno::EAFNOSUPPORT.into()));
+        assert!(has_no_rules(&Errno::EOPNOTSUPP.into()));
+        assert!(!has_no_rules(&Errno::EPERM.into()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::PublishError;
 use super::relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS};
 use crate::model::Network;
-use crate::topology::SPARE_DESCRIPTORS;
+use crate::topology::{SPARE_DESCRIPTORS, open_descriptors};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// How many ports the network publishes.
@@ -14,7 +14,7 @@ pub(super) fn ports(network: &Network) -> usize {
     network.publish().iter().map(|publish| publish.written.ports.len()).sum()
 }
 
-/// Descriptors of the whole process: TAPs, listening sockets, two for each relayed connection, one for
+/// Descriptors of one network beside those that are open: TAPs, listening sockets, two for each relayed connection, one for
 /// each UDP session.
 fn needed(network: &Network) -> u64 {
     let relayed = 2 * MAX_RELAYED_CONNECTIONS + MAX_RELAYED_SESSIONS;
@@ -28,7 +28,7 @@ fn needed(network: &Network) -> u64 {
 /// [`PublishError::Descriptors`] if the hard limit is too low and may not be raised.
 pub(super) fn make_room(network: &Network) -> Result<(), PublishError> {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
-    let needed = needed(network);
+    let needed = open_descriptors() + needed(network);
     if network.publish().is_empty() || soft >= needed {
         return Ok(());
     }

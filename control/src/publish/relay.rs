@@ -1,7 +1,7 @@
 //! Who runs the relays, and what do they count?
 //!
-//! A task for each socket, all on the caller's runtime and gone with it. They share the limits and one
-//! buffer for datagrams; each entry of `--publish` has its own counts.
+//! A task for each socket and each client, all on the caller's runtime, until [`Relay::end`]. They share
+//! the limits and one buffer for datagrams; each entry of `--publish` has its own tasks and counts.
 
 use super::origin::Origin;
 use super::reserve::Reserved;
@@ -16,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// Most TCP connections that are relayed at one time; each has two descriptors and two buffers. It is
 /// what one host's own programs need, not what a service needs, whose clients are elsewhere.
@@ -69,7 +70,7 @@ pub struct Relay {
 
 impl Relay {
     /// Relays whatever connects to the reserved ports of the network, as tasks of the runtime that
-    /// the caller is in. They end with the runtime.
+    /// the caller is in.
     ///
     /// # Errors
     /// The kernel cannot be asked who is who, or the sockets cannot be watched.
@@ -91,9 +92,25 @@ impl Relay {
         Ok(Self { entries })
     }
 
+    /// Ends everything that is relayed, and gives the ports back.
+    pub async fn end(&self) {
+        for entry in &self.entries {
+            entry.end().await;
+        }
+    }
+
     /// What is published, with the counts, in the order in which it was written.
     pub fn status(&self) -> Vec<PublishedInfo> {
         self.entries.iter().map(|entry| entry.describe()).collect()
+    }
+}
+
+/// As [`Relay::end`], but for the moment until the runtime has seen to it.
+impl Drop for Relay {
+    fn drop(&mut self) {
+        for entry in &self.entries {
+            lock(&entry.tasks).abort_all();
+        }
     }
 }
 
@@ -126,12 +143,33 @@ pub(super) struct Entry {
     total: AtomicU64,
     /// At the index of each [`Refusal`].
     refused: [AtomicU64; Refusal::ALL.len()],
+    /// Its sockets and clients.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Entry {
     fn new(publish: Publish, target: config::Publish) -> Self {
-        let (now, total, refused) = Default::default();
-        Self { publish, target, now, total, refused }
+        let (now, total, refused, tasks) = Default::default();
+        Self { publish, target, now, total, refused, tasks }
+    }
+
+    /// Runs a task until it is done or the entry ends.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        // Those that are done would be kept otherwise.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    async fn end(&self) {
+        loop {
+            let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+            if tasks.is_empty() {
+                return;
+            }
+            // One of them may begin another meanwhile.
+            tasks.shutdown().await;
+        }
     }
 
     /// Counts one that was refused.
@@ -202,11 +240,11 @@ impl Place {
         match self.entry.publish.written.protocol {
             Protocol::Tcp => {
                 let listener = tokio::net::TcpListener::from_std(TcpListener::from(socket))?;
-                tokio::spawn(tcp::serve(listener, self));
+                self.entry.clone().spawn(tcp::serve(listener, self));
             }
             Protocol::Udp => {
                 let socket = tokio::net::UdpSocket::from_std(UdpSocket::from(socket))?;
-                tokio::spawn(Arc::new(Door::new(socket, self)).serve());
+                self.entry.clone().spawn(Arc::new(Door::new(socket, self)).serve());
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ fn admit(client: TcpStream, from: SocketAddr, place: &Place) {
     }
     match place.shared.connections.clone().try_acquire_owned() {
         Ok(permit) => {
-            tokio::spawn(relay(client, from, place.clone(), permit));
+            place.entry.spawn(relay(client, from, place.clone(), permit));
         }
         Err(_) => place.entry.refuse(Refusal::TooMany),
     }

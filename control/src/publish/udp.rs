@@ -112,7 +112,7 @@ impl Door {
             _permit: permit,
         });
         lock(&self.sessions).insert(asker, session.clone());
-        tokio::spawn(self.clone().answer(asker, session.clone()));
+        self.place.entry.spawn(self.clone().answer(asker, session.clone()));
         Ok(session)
     }
 

@@ -125,12 +125,17 @@ fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError
 /// One descriptor for each TAP; the limit of 1,024 that shells have is for programs that use
 /// select(2). Where the hard limit is too low, opening a TAP says so.
 fn raise_descriptor_limit(ports: u32) {
-    let needed = u64::from(ports) + 1 + SPARE_DESCRIPTORS;
+    let needed = open_descriptors() + u64::from(ports) + 1 + SPARE_DESCRIPTORS;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
     {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard);
     }
+}
+
+/// How many descriptors the process has open: a daemon has those of its other networks.
+pub fn open_descriptors() -> u64 {
+    std::fs::read_dir("/proc/self/fd").map_or(0, |all| all.count() as u64)
 }
 
 /// What was being made when it failed, and why it did.

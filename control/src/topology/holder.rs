@@ -5,6 +5,7 @@
 //! network is up. Source: `man 5 proc_pid_stat`, `include/linux/sched.h`.
 
 use std::fs;
+use std::path::Path;
 
 /// The flag of a process that is past the point of return in `do_exit`.
 const PF_EXITING: u64 = 0x4;
@@ -17,6 +18,11 @@ pub(super) fn is_dying(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     flags(&stat).is_some_and(|flags| flags & PF_EXITING != 0)
         || pending(&status).is_some_and(|signals| signals & SIGKILL_BIT != 0)
+}
+
+/// Has the process ended, or begun to?
+pub fn has_ended(pid: u32) -> bool {
+    is_dying(pid) || !Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// The kernel's flags of a process: the ninth field, seventh behind the name in parentheses.
@@ -63,7 +69,8 @@ mod tests {
             .unwrap();
         child.kill().unwrap();
         // Not waited for: pending, exiting or a zombie.
-        assert!(is_dying(child.id()));
+        assert!(is_dying(child.id()) && has_ended(child.id()));
         child.wait().unwrap();
+        assert!(has_ended(child.id()) && !has_ended(std::process::id()));
     }
 }

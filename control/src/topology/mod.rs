@@ -17,6 +17,8 @@
 //! | `observe` | routes, interfaces, namespaces, networks that are there |
 //! | `plan` | request + what is there → what will be made, or why not |
 //! | `record` | the folder of one network: who holds it |
+//! | `keeper` | the daemon that keeps all of them, if there is one |
+//! | `lock` | is a file held? |
 //! | `journal` | what it made |
 //! | `holder` | is the process that holds it going away? |
 //! | `apply` | makes it, undoes it on failure |
@@ -33,6 +35,8 @@ mod closing;
 mod endpoint;
 mod holder;
 mod journal;
+mod keeper;
+mod lock;
 mod namespaces;
 mod observe;
 mod outside;
@@ -41,9 +45,11 @@ mod record;
 mod site;
 mod standing;
 
-pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply};
+pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors};
 pub use clear::{ClearError, Cleared, clear};
 pub use endpoint::{Endpoint, RingError, ring_drops};
+pub use holder::has_ended;
+pub use keeper::{Keeper, KeeperError, Kept, LOCK_NAME};
 pub use observe::{ObserveError, Observed, Route, observe};
 pub use outside::FollowError;
 pub use plan::{Plan, PlanError, plan};

@@ -46,7 +46,7 @@ pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkEr
     let Some(wanted) = wanted(&topology.network) else { return Ok(()) };
     match try_raise(topology, site, &wanted) {
         Ok(()) => Ok(()),
-        Err(error) if topology.network.router().uplink == Some(UplinkKind::Route) => Err(error),
+        Err(error) if topology.network.router().asks_for_uplink().is_some() => Err(error),
         Err(error) => {
             let name = topology.network.name().clone();
             give_up(site, &name)?;
@@ -120,11 +120,12 @@ impl Topology {
         &mut self,
         site: &Site,
     ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
+        if self.uplink.is_none() && self.router(HostView::default()).is_none() {
+            return Ok(None);
+        }
         let taps = taps(site)
             .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
-        let has_router = self.router(HostView::default()).is_some();
         let (view, caveats) = match &mut self.uplink {
-            None if !has_router => return Ok(None),
             None => (uplink::host_view(&uplink::Host::observe()?, &taps, false)?.0, Vec::new()),
             Some(uplink) => {
                 let look = uplink.look(&taps)?;

@@ -195,7 +195,11 @@ fn check_free(option: &'static str, subnet: IpNet, observed: &Observed) -> Resul
 fn check_uplink(network: &Network, observed: &Observed) -> Result<(), PlanError> {
     let Some(wanted) = wanted(network) else { return Ok(()) };
     match uplink::choose(&wanted, observed.home, &observed.host, &observed.uplinks) {
-        Err(Refusal::NoPortsLeft) if network.router().uplink.is_none() => Ok(()),
+        Err(Refusal::NoPortsLeft | Refusal::NotReservable(_))
+            if network.router().asks_for_uplink().is_none() =>
+        {
+            Ok(())
+        }
         Err(refusal) => Err(refusal.into()),
         Ok(_) => Ok(()),
     }

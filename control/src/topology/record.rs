@@ -6,16 +6,16 @@
 //! |---|---|
 //! | `lock` | locked by the living process, as an open file description lock: one can ask who holds it without taking it |
 //! | `journal.json` | what the process made: its mark, and how many namespaces |
-//! | `api.sock`, `log` | the process's own, removed with the folder |
+//! | `api.sock` | the process's own socket, or a link to that of the site's daemon (`keeper`) |
+//! | `log` | what a process in the background says |
 
 use super::Site;
 use super::holder::is_dying;
 use super::journal::{JOURNAL, Journal, NEW_JOURNAL};
+use super::lock;
 use super::observe::names_in;
+use crate::api::SOCKET_NAME;
 use crate::model::NetworkName;
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use nix::libc;
 use nix::unistd::geteuid;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -34,7 +34,7 @@ const CLAIM_ATTEMPTS: usize = 64;
 
 const LOCK: &str = "lock";
 /// All files that a network's folder can have.
-const FILES: [&str; 5] = [NEW_JOURNAL, "api.sock", "log", JOURNAL, LOCK];
+const FILES: [&str; 5] = [NEW_JOURNAL, SOCKET_NAME, "log", JOURNAL, LOCK];
 
 /// A network on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,7 @@ impl Record {
             return Err(RecordError::Held(name.clone()));
         }
         // Who held it before may have removed the file between our opening and locking it.
-        let same = |now: fs::Metadata| Ok(now.ino() == lock.metadata()?.ino());
-        match fs::metadata(&path).and_then(same) {
+        match lock::is_at(&lock, &path) {
             Ok(true) => Ok(Self { folder, _lock: lock }),
             _ => Err(RecordError::Held(name.clone())),
         }
@@ -190,19 +189,17 @@ pub(super) fn known(site: &Site, name: NetworkName) -> Option<KnownNetwork> {
         return None;
     }
     let pid = holder(&folder);
-    let held = File::open(folder.join(LOCK)).is_ok_and(|lock| is_held(&lock));
+    let held = File::open(folder.join(LOCK)).is_ok_and(|file| lock::is_held(&file));
     let alive = held && !pid.is_some_and(is_dying);
     Some(KnownNetwork { name, alive, pid })
 }
 
 /// Takes the lock, waiting for a dying holder; false if a living one has it.
-fn take(lock: &File, folder: &Path) -> io::Result<bool> {
+fn take(file: &File, folder: &Path) -> io::Result<bool> {
     let deadline = Instant::now() + DEATH_DEADLINE;
     loop {
-        match fcntl(lock, FcntlArg::F_OFD_SETLK(&whole_file())) {
-            Ok(_) => return Ok(true),
-            Err(Errno::EAGAIN | Errno::EACCES) => {}
-            Err(errno) => return Err(errno.into()),
+        if lock::take(file)? {
+            return Ok(true);
         }
         if !holder(folder).is_some_and(is_dying) || Instant::now() > deadline {
             return Ok(false);
@@ -216,23 +213,6 @@ fn holder(folder: &Path) -> Option<u32> {
     Journal::read(folder).ok().flatten().map(|journal| journal.pid)
 }
 
-fn is_held(lock: &File) -> bool {
-    let mut question = whole_file();
-    fcntl(lock, FcntlArg::F_OFD_GETLK(&mut question)).is_ok()
-        && question.l_type != libc::F_UNLCK as libc::c_short
-}
-
-/// An exclusive lock of a whole file.
-fn whole_file() -> libc::flock {
-    libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    }
-}
-
 fn prepare(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
@@ -240,7 +220,7 @@ fn prepare(directory: &Path) -> io::Result<()> {
     }
 }
 
-fn failed(path: &Path) -> impl FnOnce(io::Error) -> RecordError {
+pub(super) fn failed(path: &Path) -> impl FnOnce(io::Error) -> RecordError {
     let path = path.to_owned();
     |source| RecordError::File { path, source }
 }

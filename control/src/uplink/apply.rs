@@ -106,10 +106,12 @@ impl Uplink {
 
     /// Is there something to change that other networks share? Then the site's lock is needed.
     pub fn is_shared(&self, look: &Look) -> bool {
-        look.desired
-            .settings
-            .iter()
-            .any(|(key, value)| look.host.settings.get(key).is_some_and(|now| now != value))
+        // One that is so already may be another network's doing, which must know that we need it.
+        let is_new = |key: &String, value: &&str| {
+            look.host.settings.get(key).is_some_and(|now| now != value)
+                || !self.entry.needs.contains(key)
+        };
+        look.desired.settings.iter().any(|(key, value)| is_new(key, value))
             || families(&self.entry).any(|ipv4| !move_local(&look.host.rules, ipv4).is_empty())
     }
 
@@ -266,4 +268,43 @@ fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
         Step::Add(rule) => netlink.add_rule(rule),
         Step::Remove(rule) => netlink.remove_rule(rule),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_another_network_made_is_noted_as_needed_too() {
+        let key = key(true, "eth0", "forwarding");
+        let mut entry = Entry {
+            home: Identity::default(),
+            table: 1,
+            interface: "ub0".to_owned(),
+            ipv6: false,
+            ports: (5000, 6000),
+            published: Vec::new(),
+            needs: BTreeSet::new(),
+            reserved: Vec::new(),
+        };
+        let host = Host {
+            settings: [(key.clone(), "1".to_owned())].into(),
+            rules: vec![Rule::local(true, 2, PROTOCOL_OURS)],
+            ..Host::default()
+        };
+        let desired = Desired { settings: vec![(key.clone(), "1")], ..Desired::default() };
+        let look = Look { host, desired };
+        let next_hop = NextHop {
+            mac: dataplane::wire::ethernet::MacAddr([2, 0, 0, 0, 0, 1]),
+            ipv4: std::net::Ipv4Addr::LOCALHOST,
+            ipv6: std::net::Ipv6Addr::LOCALHOST,
+        };
+        let uplink = |entry: &Entry| {
+            let (folder, entry) = (PathBuf::new(), entry.clone());
+            Uplink { folder, entry, next_hop }
+        };
+        assert!(uplink(&entry).is_shared(&look));
+        entry.needs.insert(key);
+        assert!(!uplink(&entry).is_shared(&look));
+    }
 }

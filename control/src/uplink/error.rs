@@ -11,12 +11,12 @@ use std::path::PathBuf;
 /// Why an uplink is refused before anything is touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A routed uplink without privileges.
+    /// A routed uplink without privileges; the option that asks for it.
     #[error(
-        "--uplink route needs the host's own routing table, which only root may change: run as root, \
-         or leave the option out and have no way to the outside"
+        "{0} needs the host's own routing table, which only root may change: run as root, or leave \
+         the option out and have no way to the outside"
     )]
-    Rootless,
+    Rootless(&'static str),
     /// An address to translate to is not the host's.
     #[error(
         "--snat {0} is no address of this host that is reached from outside: give one of an \
@@ -36,19 +36,40 @@ pub enum Refusal {
         /// Its ports.
         taken: Range,
     },
-    /// All ports that are tried by default belong to other networks.
+    /// All ports that are tried by default belong to other networks, or are published.
     #[error(
-        "other networks have all ports that are used by default; give some with --nat-ports, or do \
-         without the outside with --uplink none"
+        "all ports that are translated to by default belong to other networks or are published; give \
+         others with --nat-ports, or do without the outside with --uplink none"
     )]
     NoPortsLeft,
+    /// Ports to translate to are given away by the host, and that cannot be changed.
+    #[error(
+        "--nat-ports: {} are among those that the host gives to its own connections \
+         (ip_local_port_range), and ip_local_reserved_ports cannot be written here; choose others",
+        format(.0)
+    )]
+    NotReservable(Vec<Range>),
+    /// Ports to translate to are published by the same network.
+    #[error(
+        "--nat-ports {}: {} are published by this network; choose others",
+        format(&[*.asked]), format(published)
+    )]
+    PortsPublished {
+        /// What was asked for.
+        asked: Range,
+        /// Those of them that are published.
+        published: Vec<Range>,
+    },
     /// The one port that replies cannot come back to.
     #[error(
         "--nat-ports: port 65535 alone is not enough, for the kernel's rules end at 65534; give others"
     )]
     LastPortAlone,
     /// The one port that no rule can be made for is published.
-    #[error("port 65535 cannot be published: the kernel's rules end at 65534; choose another")]
+    #[error(
+        "--publish: port 65535 cannot be called from outside, for the kernel's rules end at 65534; \
+         choose another, or do without the outside with --uplink none"
+    )]
     PublishLastPort,
     /// A port is published by this network and belongs to another.
     #[error(

@@ -23,6 +23,8 @@ pub struct Host {
     pub settings: BTreeMap<String, String>,
     /// The ports that the host gives to its own connections, less those that are reserved.
     pub ephemeral: Vec<Range>,
+    /// Can ports be reserved here?
+    pub reservable: bool,
 }
 
 /// Is IPv6 forwarded by all interfaces?
@@ -66,7 +68,8 @@ impl Host {
                 settings.insert(key, value);
             }
         }
-        Ok(Self { interfaces, defaults, rules, settings, ephemeral: ephemeral()? })
+        let (ephemeral, reservable) = (ephemeral()?, sysctl::is_writable(RESERVED));
+        Ok(Self { interfaces, defaults, rules, settings, ephemeral, reservable })
     }
 
     /// All of the host's own addresses.

@@ -29,6 +29,9 @@ struct Change {
     before: String,
     /// What it was set to.
     ours: String,
+    /// What the setting for all interfaces was then; `None` if there is none.
+    #[serde(default)]
+    all: Option<String>,
 }
 
 /// All settings that were changed.
@@ -65,8 +68,8 @@ impl Ledger {
             return Ok(());
         }
         self.changes.retain(|change| change.home != home || change.key != key);
-        let (key, ours) = (key.to_owned(), value.to_owned());
-        self.changes.push(Change { home, key: key.clone(), before, ours });
+        let (key, ours, all) = (key.to_owned(), value.to_owned(), value_for_all(key)?);
+        self.changes.push(Change { home, key: key.clone(), before, ours, all });
         self.save()?;
         Ok(sysctl::write(&key, value)?)
     }
@@ -122,9 +125,26 @@ impl Ledger {
 impl Change {
     fn undo(&self) -> Result<(), UplinkError> {
         match value_of(&self.key)? {
-            Some(now) if now == self.ours => Ok(sysctl::write(&self.key, &self.before)?),
+            Some(now) if now == self.ours && !self.is_wanted_for_all()? => {
+                Ok(sysctl::write(&self.key, &self.before)?)
+            }
             // Its interface is gone, or somebody else has changed it.
             _ => Ok(()),
         }
+    }
+
+    /// Has somebody else set it so for all interfaces since, as by `net.ipv4.ip_forward=1`?
+    fn is_wanted_for_all(&self) -> Result<bool, UplinkError> {
+        let now = value_for_all(&self.key)?;
+        Ok(now != self.all && now.as_ref() == Some(&self.ours))
+    }
+}
+
+/// The value for all interfaces of a setting like `net/ipv4/conf/eth0/forwarding`; who changes that
+/// changes the setting of every interface.
+fn value_for_all(key: &str) -> Result<Option<String>, UplinkError> {
+    match key.split('/').collect::<Vec<_>>()[..] {
+        [net, family, conf, _, setting] => value_of(&[net, family, conf, "all", setting].join("/")),
+        _ => Ok(None),
     }
 }

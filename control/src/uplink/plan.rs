@@ -141,7 +141,11 @@ pub fn choose(
             }
         }
     }
-    let ports = choose_ports(wanted.ports, others)?;
+    let ports = choose_ports(wanted, others)?;
+    let reserved = ports::intersection(&[ports], &host.ephemeral);
+    if !reserved.is_empty() && !host.reservable {
+        return Err(Refusal::NotReservable(reserved));
+    }
     Ok(Entry {
         home,
         table: free_table(host, others).ok_or(Refusal::NoPortsLeft)?,
@@ -150,19 +154,24 @@ pub fn choose(
         ports,
         published: wanted.published.clone(),
         needs: BTreeSet::new(),
-        reserved: ports::intersection(&[ports], &host.ephemeral),
+        reserved,
     })
 }
 
-fn choose_ports(asked: Option<Range>, others: &[Entry]) -> Result<Range, Refusal> {
+fn choose_ports(wanted: &Wanted, others: &[Entry]) -> Result<Range, Refusal> {
+    let own = ports::union(wanted.published.iter().map(|claim| claim.ports));
     let clash = |range: Range| {
         let published = |other: &Entry| other.published.iter().any(|one| meet(one.ports, range));
         others.iter().find(|other| meet(other.ports, range) || published(other))
     };
-    if let Some((first, last)) = asked {
+    if let Some((first, last)) = wanted.ports {
         let asked = (first, last.min(LAST_PORT));
         if first > LAST_PORT {
             return Err(Refusal::LastPortAlone);
+        }
+        let published = ports::intersection(&[asked], &own);
+        if !published.is_empty() {
+            return Err(Refusal::PortsPublished { asked, published });
         }
         return match clash(asked) {
             None => Ok(asked),
@@ -175,8 +184,16 @@ fn choose_ports(asked: Option<Range>, others: &[Entry]) -> Result<Range, Refusal
     let blocks = (LAST_BLOCK..=FIRST_BLOCK).rev().step_by(BLOCK.into());
     std::iter::once(default)
         .chain(blocks.map(|first| (first, first + BLOCK - 1)))
-        .find(|range| clash(*range).is_none())
+        .filter(|range| clash(*range).is_none())
+        .find_map(|range| without(range, &own))
         .ok_or(Refusal::NoPortsLeft)
+}
+
+/// The longest part of the range that is not `published`, if that is half of it at least.
+fn without(range: Range, published: &[Range]) -> Option<Range> {
+    let length = |&(first, last): &Range| last - first;
+    let left = ports::difference(&[range], published).into_iter().max_by_key(length)?;
+    (length(&left) >= length(&range) / 2).then_some(left)
 }
 
 fn free_table(host: &Host, others: &[Entry]) -> Option<u32> {

@@ -31,7 +31,7 @@ fn host(interfaces: Vec<Interface>) -> Host {
     let forced = super::super::host::FORCE_FORWARDING_ALL6.to_owned();
     let settings: BTreeMap<_, _> = keys.chain([forced]).map(|key| (key, "0".to_owned())).collect();
     let rules = [true, false].map(|ipv4| Rule::local(ipv4, 0, PROTOCOL_KERNEL)).to_vec();
-    Host { interfaces, settings, rules, ..Host::default() }
+    Host { interfaces, settings, rules, reservable: true, ..Host::default() }
 }
 
 fn usual() -> Host {
@@ -105,6 +105,32 @@ fn without_a_switch_for_single_interfaces_ipv6_stays_in() {
     assert!(desired(&entry, &host, &taps()).rules.iter().all(|rule| rule.ipv4));
     host.settings.insert(super::super::host::FORWARDING_ALL6.to_owned(), "1".to_owned());
     assert!(chosen(&wanted(None), &host, &[]).unwrap().ipv6);
+}
+
+#[test]
+fn ports_that_the_host_gives_away_are_refused_where_they_cannot_be_reserved() {
+    let ephemeral = vec![(32_768, 60_999)];
+    let mut host = Host { ephemeral, reservable: false, ..usual() };
+    let asked = wanted(Some((60_000, 61_500)));
+    let refused = Refusal::NotReservable(vec![(60_000, 60_999)]);
+    assert_eq!(chosen(&asked, &host, &[]), Err(refused));
+    assert!(chosen(&wanted(None), &host, &[]).is_ok());
+    host.reservable = true;
+    assert_eq!(chosen(&asked, &host, &[]).unwrap().reserved, [(60_000, 60_999)]);
+}
+
+#[test]
+fn nothing_is_translated_to_a_port_that_the_network_publishes() {
+    let publishing = |published: &[Range], asked: Option<Range>| {
+        let claim = |&ports: &Range| Claim { protocol: 6, address: None, ports };
+        let wanted = Wanted { published: published.iter().map(claim).collect(), ..wanted(asked) };
+        chosen(&wanted, &usual(), &[]).map(|entry| entry.ports)
+    };
+    assert_eq!(publishing(&[(61_500, 61_501)], None), Ok((61_502, 65_534)));
+    assert_eq!(publishing(&[(62_000, 64_000)], None), Ok((31_744, 32_767)));
+    let (asked, published) = ((8000, 9000), vec![(8080, 8081)]);
+    let refused = Refusal::PortsPublished { asked, published };
+    assert_eq!(publishing(&[(80, 80), (8080, 8081)], Some(asked)), Err(refused));
 }
 
 #[test]

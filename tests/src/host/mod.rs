@@ -19,10 +19,12 @@
 //! | [`wait`] | has it happened yet? |
 //! | [`process`] | how does a child end whatever the test does? |
 //! | [`product`] | how is the real command run? |
+//! | [`api`] | how is it asked without the command? |
 //! | [`outside`] | what is behind the host? |
 //! | [`icmp_errors`] | what did ICMP tell a socket? |
 //! | [`traffic`] | do two ends hear each other: ping, TCP, UDP? |
 
+pub mod api;
 pub mod icmp_errors;
 pub mod needs;
 pub mod outside;

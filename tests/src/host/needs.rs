@@ -35,6 +35,10 @@ pub enum Need {
     Tshark,
     /// The program `tcpdump`.
     Tcpdump,
+    /// The program `curl`, with `--json` (7.82).
+    Curl,
+    /// The program `systemd-analyze`.
+    Systemd,
 }
 
 impl Need {
@@ -43,7 +47,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 9] = [const { OnceLock::new() }; 9];
+        static SEEN: [OnceLock<bool>; 11] = [const { OnceLock::new() }; 11];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -57,9 +61,11 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::IpCommand => runs("ip", "-V"),
-            Self::Tshark => runs("tshark", "--version"),
-            Self::Tcpdump => runs("tcpdump", "--version"),
+            Self::Tshark => runs("tshark", &["--version"]),
+            Self::Tcpdump => runs("tcpdump", &["--version"]),
+            Self::IpCommand => runs("ip", &["-V"]),
+            Self::Curl => runs("curl", &["--json", "", "--version"]),
+            Self::Systemd => runs("systemd-analyze", &["--version"]),
         }
     }
 
@@ -74,12 +80,15 @@ impl Need {
             Self::IpCommand => "the program ip",
             Self::Tshark => "the program tshark",
             Self::Tcpdump => "the program tcpdump",
+            Self::Curl => "the program curl",
+            Self::Systemd => "the program systemd-analyze",
         }
     }
 }
 
-fn runs(program: &str, argument: &str) -> bool {
-    std::process::Command::new(program).arg(argument).output().is_ok()
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    let output = std::process::Command::new(program).args(arguments).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 fn granted(wanted: Offloads) -> Option<Offloads> {

@@ -37,7 +37,7 @@ fn refuses(host: &Host) {
 pub(super) fn ask(name: &str, what: &str) -> (u16, BufReader<UnixStream>) {
     let socket = format!("{STATE_DIR}/{name}/api.sock");
     let mut stream = UnixStream::connect(socket).unwrap();
-    let request = format!("GET /v1/{what} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let request = format!("GET /v1/networks/{name}/{what} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut reader = BufReader::new(stream);
     let mut status = String::new();

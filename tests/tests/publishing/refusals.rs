@@ -30,6 +30,7 @@ const BAD: &[(&str, &[&str])] = &[
     ("-p 70-90:ub0-1:70-90 -p 80:ub0-2:80", &["80:ub0-2:80", "already", "70-90"]),
     ("-p 192.0.2.1:80:ub0-1:80", &["192.0.2.1", "this host has no", "127.0.0.1"]),
     ("-p [2001:db8::1]:80:ub0-1:80", &["2001:db8::1", "this host has no", "::1"]),
+    ("-p [::ffff:127.0.0.1]:80:ub0-1:80", &["::ffff:127.0.0.1", "write 127.0.0.1"]),
     ("--subnet6 none -p [2001:db8::1]:80:ub0-1:80", &["no IPv6", "--subnet6"]),
     ("-p 1-65535:ub0-1:1-65535 -p 1-2:ub0-1:1-2/udp", &["65536", "publish fewer"]),
     // The first is right, and is not kept.

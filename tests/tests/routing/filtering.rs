@@ -2,12 +2,13 @@
 
 use dataplane::config::Filtering;
 use dataplane::outcome::DropReason;
+use dataplane::wire::ethernet::MacAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use udp_bridge_tests::counts::{dropped, received};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
-use udp_bridge_tests::world::World;
+use udp_bridge_tests::world::{World, own_mac};
 
 /// A world in which the namespace behind port 1 has sent to port 53 outside; its external end.
 fn mapped(family: Family, filtering: Filtering) -> (World, SocketAddr) {
@@ -102,6 +103,26 @@ fn nobody_speaks_into_a_flow_from_where_he_cannot_be() {
             );
         }
         assert_eq!(world.flows().len(), 2);
+    }
+}
+
+#[test]
+fn no_namespace_speaks_to_the_host_in_the_hosts_own_name() {
+    for family in FAMILIES {
+        let mut world = network(3, |_| {}).start();
+        let service = at(family.bridge, 9000);
+        let honest = udp(up(1), at(family.inside(1), 5000), service, b"hello");
+        assert_eq!(through(&mut world, 1, &honest, 0), honest);
+        let to_all = (MacAddr::BROADCAST, own_mac(1));
+        for own in [family.host, family.bridge] {
+            for macs in [up(1), to_all] {
+                let frame = udp(macs, at(own, 5000), service, b"it is me");
+                world.moves(
+                    |world| world.send(1, &frame),
+                    [received(1, [frame.len()]), dropped(1, DropReason::SpoofedSource, 1)],
+                );
+            }
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("of_two_networks_one_killed_the_other_undoes_the_rest", killed_beside);
     suite.add("kill_9_at_any_step_of_the_uplink_leaves_nothing_that_down_cannot_undo", kill_early);
     suite.add("settings_that_were_as_they_should_be_stay", stays_forwarding);
+    suite.add("what_the_host_forwards_by_all_interfaces_meanwhile_it_goes_on_to", all_forward);
     suite.add_needing(
         &[Need::IpCommand],
         "a_host_that_moved_its_local_rule_keeps_it_where_it_is",
@@ -107,6 +108,27 @@ fn stays_forwarding(host: &Host) {
     before.assert_same(&host.snapshot());
 }
 
+/// As a container engine does that starts while the network stands.
+fn all_forward(host: &Host) {
+    add_outside(host);
+    let mut keys = vec!["ipv4/conf/all/forwarding"];
+    let force = "ipv6/conf/all/force_forwarding";
+    keys.extend(Path::new(&format!("/proc/sys/net/{force}")).exists().then_some(force));
+    for key in keys {
+        let network = host.up("--ports 1");
+        set(key, "1");
+        assert_eq!(network.end_by(Signal::SIGINT).code(), Some(0));
+        let of_interface = key.replace("all", "u0");
+        assert_eq!(setting(&of_interface), "1", "{of_interface}");
+        // That of all is the host's, and was before: the interface's own is put back.
+        set(&of_interface, "0");
+        let network = host.up("--ports 1");
+        assert_eq!(setting(&of_interface), "1", "{of_interface}");
+        assert_eq!(network.end_by(Signal::SIGINT).code(), Some(0));
+        assert_eq!(setting(&of_interface), "0", "{of_interface}");
+    }
+}
+
 fn moved_before(host: &Host) {
     add_outside(host);
     let ip = |arguments: &str| {
@@ -126,6 +148,10 @@ fn moved_before(host: &Host) {
 /// The rules are read without a pause while networks come and go, and the host pings.
 fn never_missing(host: &Host) {
     add_outside(host);
+    // With the first rule that a host gets, whoever makes it, the kernel takes its local table out of
+    // the main one (`fib_unmerge`) and finds its own addresses in neither for some microseconds.
+    host.udp_bridge("up --ports 1 --detach").ok();
+    host.udp_bridge("down").ok();
     let done = AtomicBool::new(false);
     let looks = thread::scope(|scope| {
         let looker = scope.spawn(|| {

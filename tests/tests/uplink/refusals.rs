@@ -19,6 +19,9 @@ fn refused(host: &Host) {
         ("--nat-ports 7", vec!["--nat-ports \"7\"", "61000-65535"]),
         ("--nat-ports 9-7", vec!["--nat-ports", "9-7"]),
         ("--uplink none --nat-ports 5000-6000", vec!["--nat-ports", "--uplink none"]),
+        ("--internal --snat 192.0.2.1", vec!["--snat", "--internal"]),
+        ("--publish 65535:ub0-1:80", vec!["--publish", "65535", "--uplink none"]),
+        ("--nat-ports 80-90 --publish 85:ub0-1:80", vec!["--nat-ports 80-90", "85"]),
         ("--conntrack-max 0", vec!["--conntrack-max", "not 0"]),
         ("--conntrack-timeout tpc=5", vec!["tpc", "tcp-established"]),
         ("--conntrack-timeout udp=0", vec!["--conntrack-timeout", "udp"]),
@@ -44,6 +47,15 @@ fn read_only(host: &Host) {
     let refused = host.udp_bridge("up --ports 1 --uplink route");
     assert_eq!(refused.code(), Some(1), "{refused:?}");
     assert!(refused.stderr.contains("is /proc/sys writable here?"), "{refused:?}");
+    before.assert_same(&host.snapshot());
+    let refused = host.udp_bridge("up --ports 1 --nat-ports 60000-61500");
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    for word in ["--nat-ports: 60000-60999", "ip_local_reserved_ports"] {
+        assert!(refused.stderr.contains(word), "{refused:?}");
+    }
+    // Who asks for an address asks for the way out.
+    let refused = host.udp_bridge("up --ports 1 --snat 192.0.2.1");
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
     before.assert_same(&host.snapshot());
     // Who did not ask for it gets the network without.
     let shown = host.udp_bridge("up --ports 1 --detach").ok().stdout;

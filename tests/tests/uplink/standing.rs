@@ -12,6 +12,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     let ipv6 = &[Need::Ipv6];
     suite.add_needing(ipv6, "rules_routes_and_settings_are_as_planned", as_planned);
     suite.add_needing(ipv6, "a_second_network_has_ports_and_a_table_of_its_own", second);
+    suite.add("networks_that_start_at_once_all_find_a_subnet_and_ports", at_once);
     suite.add("rules_follow_addresses_and_interfaces_that_come_and_go", follows);
     suite.add_needing(
         &[Need::IpCommand],
@@ -99,6 +100,18 @@ fn second(host: &Host) {
     assert_rules(&with_local(of_network(1, "31744-32767")));
     assert_eq!(setting("ipv4/conf/u0/forwarding"), "1");
     host.udp_bridge("down blue").ok();
+    before.assert_same(&host.snapshot());
+}
+
+fn at_once(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    let start = |n| host.start(&mut host.command(&format!("up --ports 1 --name n{n} --detach")));
+    let starting: Vec<_> = (0..6).map(start).collect();
+    for one in starting {
+        one.wait().ok();
+    }
+    host.udp_bridge("down --all").ok();
     before.assert_same(&host.snapshot());
 }
 

@@ -32,12 +32,13 @@ pub(in crate::api) trait Pieces: Unpin {
 /// An answer in pieces.
 pub(in crate::api) struct Stream<P> {
     pieces: P,
-    rest: Pin<Box<Sleep>>,
+    /// `None` until it has rested once: a timer is made on the server's own thread.
+    rest: Option<Pin<Box<Sleep>>>,
 }
 
 impl<P: Pieces> Stream<P> {
-    pub(in crate::api) fn new(pieces: P) -> Self {
-        Self { pieces, rest: Box::pin(sleep(POLL)) }
+    pub(in crate::api) fn of(pieces: P) -> Self {
+        Self { pieces, rest: None }
     }
 }
 
@@ -55,8 +56,8 @@ impl<P: Pieces> HttpBody for Stream<P> {
                 Piece::End => return Poll::Ready(None),
                 Piece::Nothing => {}
             }
-            self.rest.set(sleep(POLL));
-            if self.rest.as_mut().poll(context).is_pending() {
+            let rest = self.rest.insert(Box::pin(sleep(POLL)));
+            if rest.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
         }

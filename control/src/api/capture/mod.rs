@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/capture?port=&filter=&count=` | pcapng, as frames come ([`crate::capture::pcapng`]) |
+//! | `GET /v1/networks/NAME/capture?port=&filter=&count=` | pcapng, as frames come ([`crate::capture::pcapng`]) |
 //!
 //! All parts of the query may be left out: then it is every port, every frame, without end. The answer
 //! ends when `count` frames were sent or the network goes; it is ended when the client goes, or does not
@@ -16,6 +16,3 @@ pub mod serve;
 mod tests;
 
 pub use query::{CaptureQuery, QueryError};
-
-/// Where frames are watched.
-pub const CAPTURE_PATH: &str = "/v1/capture";

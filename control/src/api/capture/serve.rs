@@ -9,18 +9,16 @@
 //! Frames are taken out of the rings only when the client takes the ones before: who reads slowly misses
 //! frames, and is told how many. Who has gone drops the answer, and with it the capture.
 
+use super::CaptureQuery;
 use super::body::{Piece, Pieces, Stream};
-use super::{CAPTURE_PATH, CaptureQuery};
 use crate::api::flow::serve::find;
 use crate::api::protocol::Problem;
-use crate::api::server::{Network, problem};
+use crate::api::server::Network;
+use crate::api::server::networks::{Named, beside};
 use crate::capture::{Names, pcapng};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::CaptureError;
 use dataplane::outcome::PortId;
@@ -32,19 +30,13 @@ pub const PIECE: usize = 128 << 10;
 /// What the answer is.
 const PCAPNG: &str = "application/x-pcapng";
 
-/// The requests about captures.
-pub(in crate::api) fn routes() -> Router<Arc<dyn Network>> {
-    Router::new().route(CAPTURE_PATH, get(capture))
-}
-
-async fn capture(State(network): State<Arc<dyn Network>>, uri: Uri) -> Result<Response, Problem> {
-    let asked: CaptureQuery =
-        uri.query().unwrap_or_default().parse().map_err(|error: super::QueryError| {
-            problem(StatusCode::BAD_REQUEST, &error.to_string())
-        })?;
+pub(in crate::api) async fn capture(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
+    let bad = |error: super::QueryError| Problem::new(StatusCode::BAD_REQUEST, &error.to_string());
+    let asked: CaptureQuery = uri.query().unwrap_or_default().parse().map_err(bad)?;
     let (spec, names) = choose(network.as_ref(), &asked)?;
-    let catch = network.capture(spec).map_err(|error| refused(&error))?;
-    let body = Body::new(Stream::new(Frames::new(catch, network, names, asked)));
+    let watched = network.clone();
+    let catch = beside(move || watched.capture(spec)).await?.map_err(|error| refused(&error))?;
+    let body = Body::new(Stream::of(Frames::new(catch, network, names, asked)));
     Ok(([(header::CONTENT_TYPE, PCAPNG)], body).into_response())
 }
 
@@ -53,7 +45,7 @@ pub(in crate::api) fn choose(
     network: &dyn Network,
     asked: &CaptureQuery,
 ) -> Result<(Spec, Names), Problem> {
-    let bad = |detail: String| problem(StatusCode::BAD_REQUEST, &detail);
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, &detail);
     let names = network.names();
     let port = asked.port.as_ref().map(|wanted| {
         find(&names.ports, wanted)
@@ -66,8 +58,10 @@ pub(in crate::api) fn choose(
 /// Why nothing is captured: too many at once is the client's to mend.
 pub(in crate::api) fn refused(error: &CaptureError) -> Problem {
     match error {
-        CaptureError::Full(_) => problem(StatusCode::TOO_MANY_REQUESTS, &error.to_string()),
-        CaptureError::Stopped(_) => problem(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        CaptureError::Full(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, &error.to_string()),
+        CaptureError::Stopped(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn read(
     mut each: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> Result<(Vec<Vec<u8>>, u64), ClientError> {
     let (mut rest, mut frames, mut missed) = (Vec::new(), Vec::new(), 0);
-    served.client().capture(asked, &mut |bytes| {
+    served.network().capture(asked, &mut |bytes| {
         rest.extend_from_slice(bytes);
         while let Ok(Some(length)) = pcapng::length(&rest)
             && rest.len() >= length
@@ -117,7 +117,7 @@ fn a_client_that_goes_ends_its_capture_though_no_frame_comes() {
     // The head comes at once.
     read(&served, &CaptureQuery::default(), |_| ControlFlow::Break(())).unwrap();
     until("the capture ends", || capture.lock().unwrap().as_ref().unwrap().is_over(Time::START));
-    assert_eq!(served.client().network().unwrap().name, "ub0", "and nothing else");
+    assert_eq!(served.network().info().unwrap().name, "ub0", "and nothing else");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/flows?FILTER` | a [`FlowInfo`] a line |
-//! | `GET /v1/flows/count?FILTER` | [`FlowCount`] |
-//! | `DELETE /v1/flows?FILTER` | those that were removed, a [`FlowInfo`] a line |
-//! | `POST /v1/flows/flush` | [`FlowCount`]: how many there were |
+//! | `GET …/flows?FILTER` | a [`FlowInfo`] a line |
+//! | `GET …/flows/count?FILTER` | [`FlowCount`] |
+//! | `DELETE …/flows?FILTER` | those that were removed, a [`FlowInfo`] a line |
+//! | `POST …/flows/flush` | [`FlowCount`]: how many there were |
 //!
 //! A table may have millions of flows, so they are neither asked for nor sent in one piece: [`serve`]
 //! takes a page from the engine when the last one has gone out. What begins or ends meanwhile may be
@@ -29,13 +29,6 @@ use dataplane::wire::icmp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
-
-/// Where flows are listed and removed.
-pub const FLOWS_PATH: &str = "/v1/flows";
-/// Where they are counted.
-pub const FLOW_COUNT_PATH: &str = "/v1/flows/count";
-/// Where all of them are removed.
-pub const FLOW_FLUSH_PATH: &str = "/v1/flows/flush";
 
 /// The family of a flow's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

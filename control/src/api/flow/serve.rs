@@ -9,15 +9,14 @@
 //! One page is in memory at a time, and between two pages the rest of the process has its turn, also
 //! where none of a page's flows is meant.
 
-use super::{FLOW_COUNT_PATH, FLOW_FLUSH_PATH, FLOWS_PATH, Flow, FlowCount, FlowFilter, FlowInfo};
+use super::{Flow, FlowCount, FlowFilter, FlowInfo};
 use crate::api::protocol::Problem;
-use crate::api::server::{Network, problem};
+use crate::api::server::Network;
+use crate::api::server::networks::{Named, beside};
+use axum::Json;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use dataplane::engine::EngineStopped;
 use dataplane::outcome::PortId;
 use hyper::body::Frame;
@@ -32,16 +31,6 @@ pub type FlowPages = Box<dyn Iterator<Item = Result<Vec<Flow>, EngineStopped>> +
 /// What the lines of flows are.
 const LINES: &str = "application/x-ndjson";
 
-type Asked = State<Arc<dyn Network>>;
-
-/// The requests about flows.
-pub(in crate::api) fn routes() -> Router<Arc<dyn Network>> {
-    Router::new()
-        .route(FLOWS_PATH, get(list).delete(remove))
-        .route(FLOW_COUNT_PATH, get(count))
-        .route(FLOW_FLUSH_PATH, post(flush))
-}
-
 /// Which flows a request means.
 struct Choice {
     filter: FlowFilter,
@@ -53,7 +42,7 @@ struct Choice {
 impl Choice {
     /// Reads the request's query.
     fn read(network: &dyn Network, uri: &Uri) -> Result<Self, Problem> {
-        let bad = |detail: &str| problem(StatusCode::BAD_REQUEST, detail);
+        let bad = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, detail);
         let filter: FlowFilter = uri
             .query()
             .unwrap_or_default()
@@ -76,6 +65,17 @@ impl Choice {
         self.owner.is_none_or(|owner| owner == flow.owner) && self.filter.matches(flow)
     }
 
+    fn count(&self, network: &dyn Network) -> Result<u64, EngineStopped> {
+        if self.filter.is_all() {
+            return Ok(network.flow_count()? as u64);
+        }
+        let mut flows = 0;
+        for page in network.flows() {
+            flows += page?.iter().filter(|flow| self.matches(flow)).count() as u64;
+        }
+        Ok(flows)
+    }
+
     /// The flow as a line of JSON.
     fn write(&self, flow: &Flow, lines: &mut Vec<u8>) -> serde_json::Result<()> {
         let info = FlowInfo::new(flow, self.names.get(flow.owner.index()).cloned());
@@ -92,37 +92,33 @@ pub(in crate::api) fn find(names: &[String], wanted: &str) -> Option<PortId> {
     u16::try_from(index).ok().map(PortId)
 }
 
-async fn list(State(network): Asked, uri: Uri) -> Result<Response, Problem> {
+pub(in crate::api) async fn list(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
     Lines::answer(network, &uri, false)
 }
 
-async fn remove(State(network): Asked, uri: Uri) -> Result<Response, Problem> {
+pub(in crate::api) async fn remove(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
     Lines::answer(network, &uri, true)
 }
 
-async fn count(State(network): Asked, uri: Uri) -> Result<Json<FlowCount>, Problem> {
+pub(in crate::api) async fn count(
+    Named(network): Named,
+    uri: Uri,
+) -> Result<Json<FlowCount>, Problem> {
     let choice = Choice::read(network.as_ref(), &uri)?;
-    if choice.filter.is_all() {
-        let flows = network.flow_count().map_err(|stopped| gone(&stopped))?;
-        return Ok(Json(FlowCount { flows: flows as u64 }));
-    }
-    let mut flows = 0;
-    for page in network.flows() {
-        let page = page.map_err(|stopped| gone(&stopped))?;
-        flows += page.iter().filter(|flow| choice.matches(flow)).count() as u64;
-        tokio::task::yield_now().await;
-    }
+    let counted = beside(move || choice.count(network.as_ref())).await?;
+    let flows = counted.map_err(|stopped| gone(&stopped))?;
     Ok(Json(FlowCount { flows }))
 }
 
-async fn flush(State(network): Asked) -> Result<Json<FlowCount>, Problem> {
-    let flows = network.flush_flows().map_err(|stopped| gone(&stopped))?;
+pub(in crate::api) async fn flush(Named(network): Named) -> Result<Json<FlowCount>, Problem> {
+    let flushed = beside(move || network.flush_flows()).await?;
+    let flows = flushed.map_err(|stopped| gone(&stopped))?;
     Ok(Json(FlowCount { flows: flows as u64 }))
 }
 
 fn gone(stopped: &EngineStopped) -> Problem {
     let detail = format!("{stopped}, and its flows with it; see the network's log");
-    problem(StatusCode::SERVICE_UNAVAILABLE, &detail)
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, &detail)
 }
 
 /// The lines of an answer, made as they go out.

@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/trace?port=&protocol=&to=&from=` | an [`Explanation`](crate::trace::Explanation) of what would be decided |
+//! | `GET /v1/networks/NAME/trace?port=&protocol=&to=&from=` | an [`Explanation`](crate::trace::Explanation) of what would be decided |
 //! | the same with `&follow=true` | one in each line, of packets of the flow as they come, without end |
 //!
 //! `port` is a port's name or number, `host` or `outside`; `protocol` is `tcp`, `udp` or `icmp`; `to` and
@@ -12,8 +12,5 @@
 mod ask;
 mod query;
 pub mod serve;
-
-/// Where packets are explained.
-pub const TRACE_PATH: &str = "/v1/trace";
 
 pub use query::{TraceQuery, TraceQueryError};

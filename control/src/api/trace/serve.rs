@@ -1,19 +1,18 @@
 //! How is it answered what becomes of a packet?
 
-use super::{TRACE_PATH, TraceQuery, TraceQueryError};
+use super::{TraceQuery, TraceQueryError};
 use crate::api::capture::body::{Piece, Pieces, Stream};
 use crate::api::capture::serve::{PIECE, refused};
 use crate::api::protocol::Problem;
-use crate::api::server::{Network, problem};
+use crate::api::server::Network;
+use crate::api::server::networks::{Named, beside};
 use crate::capture::Names;
 use crate::trace::described::Built;
 use crate::trace::{Described, Explanation};
+use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use dataplane::capture::{Catch, Filter, Protocol, Seen, Side, Spec};
 use dataplane::frame::with_plain_header;
 use dataplane::outcome::{DropReason, PortId};
@@ -21,43 +20,40 @@ use dataplane::pipeline::Story;
 use dataplane::pipeline::story::Ends;
 use dataplane::wire::{icmp, tcp, udp};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// What the lines of followed packets are.
 const LINES: &str = "application/x-ndjson";
 
-/// The requests about packets.
-pub(in crate::api) fn routes() -> Router<Arc<dyn Network>> {
-    Router::new().route(TRACE_PATH, get(trace))
+pub(in crate::api) async fn trace(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
+    let bad = |error: TraceQueryError| Problem::new(StatusCode::BAD_REQUEST, &error.to_string());
+    let asked: TraceQuery = uri.query().unwrap_or_default().parse().map_err(bad)?;
+    beside(move || answer(network.as_ref(), &asked)).await?
 }
 
-async fn trace(State(network): State<Arc<dyn Network>>, uri: Uri) -> Result<Response, Problem> {
-    let bad = |detail: String| problem(StatusCode::BAD_REQUEST, &detail);
-    let TraceQuery { described, follow } = uri
-        .query()
-        .unwrap_or_default()
-        .parse()
-        .map_err(|error: TraceQueryError| bad(error.to_string()))?;
+fn answer(
+    network: &dyn Network,
+    TraceQuery { described, follow }: &TraceQuery,
+) -> Result<Response, Problem> {
     let built = described
         .build(&network.ports(), network.next_hop())
-        .map_err(|error| bad(error.to_string()))?;
-    let story = explain(network.as_ref(), &built)?;
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, &error.to_string()))?;
+    let story = explain(network, &built)?;
     let names = network.names();
     if !follow {
         return Ok(Json(Explanation::of(&story, None, &names)).into_response());
     }
-    let wanted = Wanted::new(&described, &built, &story);
+    let wanted = Wanted::new(described, &built, &story);
     let spec = Spec { port: None, filter: wanted.filter() };
     let catch = network.capture(spec).map_err(|error| refused(&error))?;
     let packets = Packets { catch, names, wanted, frame: Vec::new(), is_done: false };
-    Ok(([(header::CONTENT_TYPE, LINES)], Body::new(Stream::new(packets))).into_response())
+    Ok(([(header::CONTENT_TYPE, LINES)], Body::new(Stream::of(packets))).into_response())
 }
 
 fn explain(network: &dyn Network, built: &Built) -> Result<Story, Problem> {
     let told = network.explain(built.ingress, with_plain_header(&built.frame));
-    let told =
-        told.map_err(|stopped| problem(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()))?;
-    told.map_err(|reason: DropReason| problem(StatusCode::BAD_REQUEST, reason.explain()))
+    let told = told
+        .map_err(|stopped| Problem::new(StatusCode::SERVICE_UNAVAILABLE, &stopped.to_string()))?;
+    told.map_err(|reason: DropReason| Problem::new(StatusCode::BAD_REQUEST, reason.explain()))
 }
 
 /// Which packets belong to what was described.

@@ -15,7 +15,7 @@ pub(super) use options::Options;
 use super::exit::CliError;
 use super::known::Known;
 use super::output::{print, print_json};
-use crate::api::client::Client;
+use crate::api::client::NetworkClient;
 use crate::api::flow::FlowFilter;
 use options::Deed;
 use shown::Shown;
@@ -38,7 +38,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     }
 }
 
-fn list(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
+fn list(client: &NetworkClient, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
     let mut shown = Shown::new(io::stdout().lock(), json);
     let asked = client.flows(filter, &mut |line| shown.take(line));
     let flows = shown.finish(asked)?;
@@ -47,7 +47,7 @@ fn list(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliError
 }
 
 /// As conntrack(8) does, it fails if there was nothing to delete.
-fn delete(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
+fn delete(client: &NetworkClient, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
     let mut shown = Shown::new(io::stdout().lock(), json).despite_no_reader();
     let asked = client.remove_flows(filter, &mut |line| shown.take(line));
     let flows = shown.finish(asked)?;
@@ -55,7 +55,7 @@ fn delete(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliErr
     if flows == 0 { Err(CliError::NothingDeleted) } else { Ok(()) }
 }
 
-fn count(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
+fn count(client: &NetworkClient, filter: &FlowFilter, json: bool) -> Result<(), CliError> {
     let count = client.flow_count(filter)?;
     if json {
         return Ok(print_json(&count)?);
@@ -63,7 +63,7 @@ fn count(client: &Client, filter: &FlowFilter, json: bool) -> Result<(), CliErro
     Ok(print(&format!("{}\n", count.flows))?)
 }
 
-fn flush(client: &Client, json: bool) -> Result<(), CliError> {
+fn flush(client: &NetworkClient, json: bool) -> Result<(), CliError> {
     let count = client.flush_flows()?;
     if json {
         print_json(&count)?;

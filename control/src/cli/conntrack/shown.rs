@@ -5,7 +5,8 @@
 
 use super::line;
 use crate::api::client::ClientError;
-use crate::api::flow::{FLOWS_PATH, FlowInfo};
+use crate::api::flow::FlowInfo;
+use crate::api::paths;
 use crate::cli::exit::CliError;
 use crate::cli::output::OutputError;
 use std::io::{self, BufWriter, Write};
@@ -46,7 +47,7 @@ impl<W: Write> Shown<W> {
             match serde_json::from_slice::<FlowInfo>(flow) {
                 Ok(info) => writeln!(self.to, "{}", line::text(&info)),
                 Err(source) => {
-                    let path = FLOWS_PATH;
+                    let path = paths::FLOWS.to_owned();
                     self.failure = Some(ClientError::Malformed { path, source }.into());
                     return ControlFlow::Break(());
                 }

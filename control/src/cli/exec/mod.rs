@@ -6,10 +6,9 @@
 mod view;
 
 use super::exit::CliError;
-use super::known::Known;
+use super::known::{Known, is_changing};
 use super::logs;
 use super::status::LineShown;
-use crate::api::client::ClientError;
 use crate::api::protocol::{NetworkInfo, PortInfo};
 use crate::netns::{self, NetnsError, rootless};
 use crate::topology::KnownNetwork;
@@ -88,10 +87,10 @@ fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
     let mut networks = Asked::new();
     for network in chosen {
         let client = known.client(&network.name);
-        match client.network().and_then(|info| Ok((info, client.ports()?))) {
+        match client.info().and_then(|info| Ok((info, client.ports()?))) {
             Ok(asked) => networks.push(asked),
             // It ends or begins just now; its ports cannot be entered.
-            Err(ClientError::NotRunning { .. } | ClientError::Exchange { .. }) => {}
+            Err(error) if is_changing(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,5 +1,6 @@
-//! `udp-bridge up`: makes a network, in the foreground or in the background.
+//! `udp-bridge up`: makes a network, in the foreground or in the background, or asks the daemon for it.
 
+mod asked;
 mod background;
 mod options;
 mod router_options;
@@ -13,11 +14,12 @@ use super::logs;
 use super::output::print;
 use super::status::{LineShown, StatusLine};
 use super::{down, port_list};
+use crate::api::creation::Created;
 use crate::daemon::{Daemon, Totals};
 use crate::doctor::{self, Way};
 use crate::model::NetworkRequest;
 use crate::netns::rootless;
-use crate::topology::Site;
+use crate::topology::{Keeper, Site};
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -26,6 +28,11 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let request = NetworkRequest { rules: options.rules()?, ..options.request() };
     // The name is part of paths below; all else is judged with the machine in sight.
     let name = request.name()?;
+    let site = Site::here(rootless::is_privileged());
+    let kept = if options.is_background() { None } else { Keeper::of(&site) };
+    if let Some(kept) = kept {
+        return asked::run(request, options.is_for_background(), &site, kept);
+    }
     let way = doctor::preflight()?;
     if options.is_for_background() {
         return background::launch(name.as_str());
@@ -37,12 +44,12 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let shown = LineShown::default();
     logs::start(watched, shown.clone());
 
-    let site = Site::here(way == Way::Root);
     if way == Way::Rootless {
         rootless::enter()?;
     }
-    let daemon = Daemon::start(&request, &site, way == Way::Rootless)?;
-    if let Err(error) = announce(&daemon, options, &site) {
+    let mut daemon = Daemon::alone(&site, way == Way::Rootless)?;
+    let created = daemon.start(&request)?.created();
+    if let Err(error) = announce(&created, options, &site) {
         daemon.abandon()?;
         return Err(error);
     }
@@ -59,20 +66,25 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
 }
 
 /// Shows what was made, to whoever waits for it.
-fn announce(daemon: &Daemon, options: &Options, site: &Site) -> Result<(), CliError> {
-    let network = daemon.network();
-    let mut text = String::new();
-    if let Some(cleared) = daemon.cleared() {
-        text += &format!("{}: {}\n", network.name, down::in_words(cleared));
-    }
-    for warning in daemon.warnings() {
-        text += &format!("warning: {warning}\n");
-    }
-    text += &port_list::announcement(&network, &daemon.ports());
+fn announce(created: &Created, options: &Options, site: &Site) -> Result<(), CliError> {
+    let mut text = describe(created);
     if options.is_background() {
-        let log = site.state_dir.join(&network.name).join("log");
+        let log = site.state_dir.join(&created.network.name).join("log");
         text += &format!("Log:  {}\n", log.display());
         return background::ready(&text, &log);
     }
     Ok(print(&text)?)
+}
+
+/// What was made, in words.
+fn describe(created: &Created) -> String {
+    let Created { network, ports, cleared, warnings } = created;
+    let mut text = String::new();
+    if let Some(cleared) = cleared {
+        text += &format!("{}: {}\n", network.name, down::words(cleared));
+    }
+    for warning in warnings {
+        text += &format!("warning: {warning}\n");
+    }
+    text + &port_list::announcement(network, ports)
 }

@@ -1,0 +1,361 @@
+//! How is a network asked for?
+//!
+//! A [`NewNetwork`] says what the options of `up` say, and its defaults are theirs. As on the command
+//! line only the form is checked when it is read; whether it makes sense is [`crate::model`]'s to say.
+
+use super::protocol::{NetworkInfo, PortInfo};
+use crate::model::rules::RulesFile;
+use crate::model::{NetworkRequest, Profile, RouterRequest, UplinkKind};
+use dataplane::config::{Filtering, StormLimit};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A network that is to be made. What is left out has the default of the option of `up`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NewNetwork {
+    /// Its name.
+    pub name: String,
+    /// How many ports, each with a namespace of its own.
+    pub ports: u32,
+    /// The IPv4 subnet; absent for the first that is free.
+    pub subnet: Option<String>,
+    /// The IPv6 subnet, or `none`; absent for one that is derived from the name.
+    pub subnet6: Option<String>,
+    /// The MTU of all interfaces, in bytes.
+    pub mtu: u32,
+    /// The host's interface; absent for the network's name.
+    pub host_if: Option<String>,
+    /// Ports that do not reach each other.
+    pub isolate: PortSet,
+    /// Ports that get complete frames only; 0 is the host's.
+    pub no_offloads: PortSet,
+    /// Published ports, each as `--publish` has it.
+    pub publish: Vec<String>,
+    /// Are frames with a source MAC that is not the port's dropped?
+    pub source_check: bool,
+    /// Seconds after which a learned MAC is forgotten.
+    pub fdb_ageing: u64,
+    /// Most MACs that the switch knows.
+    pub fdb_max: usize,
+    /// Most MACs that are learned at one port.
+    pub fdb_port_max: usize,
+    /// How much one port may flood; null for as much as it likes.
+    pub storm: Option<Storm>,
+    /// The rules that say what may pass.
+    pub rules: Option<RulesText>,
+    /// May namespaces begin flows to each other?
+    pub icc: bool,
+    /// Is there no way to the outside and back?
+    pub internal: bool,
+    /// The way out; absent for what is possible.
+    pub uplink: Option<Uplink>,
+    /// Addresses of the host to go out under.
+    pub snat: Vec<IpAddr>,
+    /// Ports to translate to, like `61000-65534`.
+    pub nat_ports: Option<String>,
+    /// Who outside may send to a port that was translated to.
+    pub nat_filtering: Who,
+    /// Most flows that are tracked.
+    pub conntrack_max: usize,
+    /// Most of them that one port may have begun; absent for a quarter.
+    pub conntrack_port_max: Option<usize>,
+    /// Which timeouts connection tracking begins with.
+    pub conntrack_profile: TimeoutProfile,
+    /// Timeouts of its own, each like `udp=30`.
+    pub conntrack_timeouts: Vec<String>,
+    /// Are TCP connections picked up in their middle?
+    pub conntrack_loose: bool,
+    /// Do TCP segments outside of the window pass?
+    pub conntrack_liberal: bool,
+    /// Are FTP's control connections read?
+    pub ftp: bool,
+}
+
+/// Some ports by number, or all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PortSet {
+    /// These.
+    Some(Vec<u32>),
+    /// All of them.
+    All(All),
+}
+
+/// The word for all ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum All {
+    /// `all`.
+    All,
+}
+
+/// How much one port may flood per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storm {
+    /// Frames.
+    pub packets: u64,
+    /// Bytes that are written because of them.
+    pub bytes: u64,
+}
+
+/// A file of rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RulesText {
+    /// What errors and `rules` call it.
+    pub path: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// How a network reaches the outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Uplink {
+    /// By the host's routing table.
+    Route,
+    /// Not at all.
+    None,
+}
+
+/// Who outside may send to a port that was translated to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// Everybody.
+    EndpointIndependent,
+    /// The addresses that were sent to.
+    Address,
+    /// The addresses and ports that were sent to.
+    AddressAndPort,
+}
+
+/// Which timeouts connection tracking begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeoutProfile {
+    /// The kernel's.
+    Linux,
+    /// What the RFCs ask of a NAT.
+    Rfc,
+}
+
+/// A network that was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// The network as a whole.
+    pub network: NetworkInfo,
+    /// Its ports, the host port first.
+    pub ports: Vec<PortInfo>,
+    /// What a killed process had left of it, and was cleared before; absent if there was nothing.
+    pub cleared: Option<ClearedInfo>,
+    /// What is not as it should be, though the network works without.
+    pub warnings: Vec<String>,
+}
+
+/// What was cleared of a killed process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClearedInfo {
+    /// The namespaces that were removed.
+    pub namespaces: Vec<String>,
+    /// Namespaces of such names that somebody else made since, and that were left alone.
+    pub left: Vec<String>,
+}
+
+impl Default for NewNetwork {
+    /// Of no ports: that is what has to be said.
+    fn default() -> Self {
+        Self::from(NetworkRequest::new("ub0", 0))
+    }
+}
+
+impl PortSet {
+    fn new(all: bool, some: Vec<u32>) -> Self {
+        if all { Self::All(All::All) } else { Self::Some(some) }
+    }
+
+    fn split(self) -> (bool, Vec<u32>) {
+        match self {
+            Self::Some(some) => (false, some),
+            Self::All(All::All) => (true, Vec::new()),
+        }
+    }
+}
+
+impl From<NetworkRequest> for NewNetwork {
+    fn from(request: NetworkRequest) -> Self {
+        let router = request.router;
+        Self {
+            name: request.name,
+            ports: request.ports,
+            subnet: request.subnet,
+            subnet6: request.subnet6,
+            mtu: request.mtu,
+            host_if: request.host_if,
+            isolate: PortSet::new(request.isolate_all, request.isolate),
+            no_offloads: PortSet::new(request.no_offloads_all, request.no_offloads),
+            publish: request.publish,
+            source_check: request.check_source,
+            fdb_ageing: request.ageing.as_secs(),
+            fdb_max: request.fdb_capacity,
+            fdb_port_max: request.fdb_port_limit,
+            storm: request.storm.map(|limit| Storm {
+                packets: limit.frames_per_second,
+                bytes: limit.bytes_per_second,
+            }),
+            rules: request.rules.map(|RulesFile { path, text }| RulesText { path, text }),
+            icc: request.icc,
+            internal: request.internal,
+            uplink: router.uplink.map(|kind| match kind {
+                UplinkKind::Route => Uplink::Route,
+                UplinkKind::None => Uplink::None,
+            }),
+            snat: router.snat,
+            nat_ports: router.nat_ports,
+            nat_filtering: match router.filtering {
+                Filtering::EndpointIndependent => Who::EndpointIndependent,
+                Filtering::Address => Who::Address,
+                Filtering::AddressAndPort => Who::AddressAndPort,
+            },
+            conntrack_max: router.conntrack_max,
+            conntrack_port_max: router.conntrack_port_max,
+            conntrack_profile: match router.profile {
+                Profile::Linux => TimeoutProfile::Linux,
+                Profile::Rfc => TimeoutProfile::Rfc,
+            },
+            conntrack_timeouts: router.timeouts,
+            conntrack_loose: router.loose,
+            conntrack_liberal: router.liberal,
+            ftp: router.ftp,
+        }
+    }
+}
+
+impl From<NewNetwork> for NetworkRequest {
+    fn from(new: NewNetwork) -> Self {
+        let router = router(&new);
+        let (isolate_all, isolate) = new.isolate.split();
+        let (no_offloads_all, no_offloads) = new.no_offloads.split();
+        Self {
+            name: new.name,
+            ports: new.ports,
+            subnet: new.subnet,
+            subnet6: new.subnet6,
+            mtu: new.mtu,
+            host_if: new.host_if,
+            isolate,
+            isolate_all,
+            no_offloads,
+            no_offloads_all,
+            publish: new.publish,
+            check_source: new.source_check,
+            ageing: Duration::from_secs(new.fdb_ageing),
+            fdb_capacity: new.fdb_max,
+            fdb_port_limit: new.fdb_port_max,
+            storm: new.storm.map(|storm| StormLimit {
+                frames_per_second: storm.packets,
+                bytes_per_second: storm.bytes,
+            }),
+            rules: new.rules.map(|RulesText { path, text }| RulesFile { path, text }),
+            icc: new.icc,
+            internal: new.internal,
+            router,
+        }
+    }
+}
+
+fn router(new: &NewNetwork) -> RouterRequest {
+    RouterRequest {
+        uplink: new.uplink.map(|kind| match kind {
+            Uplink::Route => UplinkKind::Route,
+            Uplink::None => UplinkKind::None,
+        }),
+        snat: new.snat.clone(),
+        nat_ports: new.nat_ports.clone(),
+        filtering: match new.nat_filtering {
+            Who::EndpointIndependent => Filtering::EndpointIndependent,
+            Who::Address => Filtering::Address,
+            Who::AddressAndPort => Filtering::AddressAndPort,
+        },
+        conntrack_max: new.conntrack_max,
+        conntrack_port_max: new.conntrack_port_max,
+        profile: match new.conntrack_profile {
+            TimeoutProfile::Linux => Profile::Linux,
+            TimeoutProfile::Rfc => Profile::Rfc,
+        },
+        timeouts: new.conntrack_timeouts.clone(),
+        loose: new.conntrack_loose,
+        liberal: new.conntrack_liberal,
+        ftp: new.ftp,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(request: &NetworkRequest) -> NetworkRequest {
+        let text = serde_json::to_string(&NewNetwork::from(request.clone())).unwrap();
+        serde_json::from_str::<NewNetwork>(&text).unwrap().into()
+    }
+
+    #[test]
+    fn a_request_survives_the_way_to_the_daemon() {
+        let plain = NetworkRequest::new("web", 3);
+        let rules = RulesFile { path: "r.toml".to_owned(), text: "version = 1\n\"".to_owned() };
+        let full = NetworkRequest {
+            subnet: Some("10.1.0.0/24".to_owned()),
+            subnet6: Some("none".to_owned()),
+            host_if: Some("br0".to_owned()),
+            isolate: vec![1, 3],
+            no_offloads_all: true,
+            publish: vec!["8080:web-1:80".to_owned()],
+            check_source: false,
+            storm: None,
+            rules: Some(rules),
+            icc: false,
+            internal: true,
+            router: RouterRequest {
+                uplink: Some(UplinkKind::Route),
+                snat: vec!["192.0.2.1".parse().unwrap()],
+                nat_ports: Some("5000-6000".to_owned()),
+                filtering: Filtering::EndpointIndependent,
+                conntrack_port_max: Some(7),
+                profile: Profile::Rfc,
+                timeouts: vec!["udp=30".to_owned()],
+                loose: false,
+                liberal: true,
+                ftp: true,
+                ..RouterRequest::default()
+            },
+            ..plain.clone()
+        };
+        for request in [plain, full] {
+            assert_eq!(format!("{:?}", through(&request)), format!("{request:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_the_defaults_of_up() {
+        let new: NewNetwork = serde_json::from_str(r#"{"name": "web", "ports": 3}"#).unwrap();
+        let request = NetworkRequest::from(new);
+        assert_eq!(format!("{request:?}"), format!("{:?}", NetworkRequest::new("web", 3)));
+    }
+
+    #[test]
+    fn what_no_option_says_is_refused() {
+        for wrong in [
+            r#"{"ports": 1, "colour": 1}"#,
+            r#"{"ports": -1}"#,
+            r#"{"isolate": "some"}"#,
+            r#"{"storm": {"packets": 1}}"#,
+            r#"{"uplink": "bridge"}"#,
+            r#"{"snat": ["x"]}"#,
+        ] {
+            assert!(serde_json::from_str::<NewNetwork>(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Which paths are there?
+//!
+//! Those of one network begin with [`NETWORK`]; `{network}` stands for its name.
+
+/// The networks: listed and made.
+pub const NETWORKS: &str = "/v1/networks";
+/// One network: described and ended.
+pub const NETWORK: &str = "/v1/networks/{network}";
+/// Its ports.
+pub const PORTS: &str = "/v1/networks/{network}/ports";
+/// Its MAC table.
+pub const FDB: &str = "/v1/networks/{network}/fdb";
+/// Its published ports.
+pub const PUBLISHED: &str = "/v1/networks/{network}/published";
+/// Its rules.
+pub const RULES: &str = "/v1/networks/{network}/rules";
+/// Its flows: listed and removed.
+pub const FLOWS: &str = "/v1/networks/{network}/flows";
+/// How many flows it has.
+pub const FLOW_COUNT: &str = "/v1/networks/{network}/flows/count";
+/// Where all of them are removed.
+pub const FLOW_FLUSH: &str = "/v1/networks/{network}/flows/flush";
+/// Its frames, as they come and go.
+pub const CAPTURE: &str = "/v1/networks/{network}/capture";
+/// What becomes of a packet.
+pub const TRACE: &str = "/v1/networks/{network}/trace";
+/// The process that holds the networks.
+pub const DAEMON: &str = "/v1/daemon";
+/// Where it is asked to end.
+pub const STOP: &str = "/v1/stop";
+/// All of this for programs.
+pub const OPENAPI: &str = "/v1/openapi.json";
+
+/// The path for a network of this name. A network's name needs no encoding.
+pub fn of(path: &str, network: &str) -> String {
+    path.replace("{network}", network)
+}

@@ -1,0 +1,98 @@
+//! What does the process answer over the api?
+
+use super::StartError;
+use super::networks::{Networks, Started};
+use super::running::Door;
+use crate::api::creation::{ClearedInfo, Created, NewNetwork};
+use crate::api::protocol::{ClientsInfo, DaemonInfo, Problem};
+use crate::api::server::{self, Network, Pending};
+use crate::topology::Cleared;
+use axum::http::StatusCode;
+use std::process;
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// The networks as the api sees them.
+pub(super) struct Answers(pub(super) Arc<Networks>);
+
+impl server::Daemon for Answers {
+    fn describe(&self) -> DaemonInfo {
+        let circumstances = self.0.circumstances();
+        let networks = self.0.living();
+        let alone = networks.first().filter(|_| circumstances.door == Door::Own);
+        DaemonInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: process::id(),
+            rootless: circumstances.rootless,
+            uptime_seconds: self.0.since().elapsed().as_secs(),
+            alone: alone.map(|living| living.network().name),
+            networks: networks.len(),
+            clients: ClientsInfo::default(),
+        }
+    }
+
+    fn networks(&self) -> Vec<Arc<dyn Network>> {
+        self.0.living().into_iter().map(|living| living as Arc<dyn Network>).collect()
+    }
+
+    fn network(&self, name: &str) -> Option<Arc<dyn Network>> {
+        let living = self.0.member(name)?.living;
+        (!living.is_ending()).then_some(living as Arc<dyn Network>)
+    }
+
+    fn create(&self, new: NewNetwork) -> Pending<Created> {
+        let networks = self.0.clone();
+        // A task of its own: a client that goes away leaves no network half made.
+        let made = tokio::spawn(async move {
+            let started = networks.start(new.into()).await;
+            let started = started.map_err(|error| refusal(&error))?;
+            spawn_blocking(move || started.created()).await.map_err(|panic| broken(&panic))
+        });
+        Box::pin(async { made.await.unwrap_or_else(|panic| Err(broken(&panic))) })
+    }
+
+    fn delete(&self, name: &str) -> Option<Pending<()>> {
+        let member = self.0.member(name)?;
+        member.living.stop("request");
+        Some(Box::pin(async {
+            member.ended().await.map_err(|error| {
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
+            })
+        }))
+    }
+
+    fn stop(&self) {
+        self.0.stop("request");
+    }
+}
+
+impl Started {
+    /// What is told of a network that was just made.
+    pub fn created(&self) -> Created {
+        let cleared = self.cleared.as_ref();
+        Created {
+            network: self.living.network(),
+            ports: self.living.ports(),
+            cleared: cleared.map(|Cleared { namespaces, left, .. }| ClearedInfo {
+                namespaces: namespaces.clone(),
+                left: left.clone(),
+            }),
+            warnings: self.living.warnings(),
+        }
+    }
+}
+
+fn refusal(error: &StartError) -> Problem {
+    let status = match error {
+        StartError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        _ if error.is_conflict() => StatusCode::CONFLICT,
+        _ if error.is_bad_input() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    Problem::new(status, &error.to_string())
+}
+
+fn broken(panic: &tokio::task::JoinError) -> Problem {
+    let detail = format!("the network cannot be told of: {panic}; please report this");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, &detail)
+}

@@ -1,0 +1,215 @@
+//! How is one network made, and how does it end?
+//!
+//! Both take their time and wait for others, so they are for threads that nobody else needs.
+
+use super::forwarding::Forwarding;
+use super::living::Living;
+use super::{EndError, StartError};
+use crate::api::SOCKET_NAME;
+use crate::api::server;
+use crate::model::{NetworkRequest, UplinkKind};
+use crate::publish::{Relay, Reserved};
+use crate::topology::{self, ApplyError, Cleared, Plan, Site, Topology, Warning};
+use crate::uplink::Refusal;
+use dataplane::config::RouterConfig;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::UnixListener;
+
+/// Most plans that are made for a network while others overtake it, each once: as many as the default
+/// subnets are.
+const MAX_PLANS: usize = 254;
+
+/// Where the clients of a network find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// At a socket in its folder.
+    Own,
+    /// At the daemon's, to which a link in its folder leads.
+    Daemons,
+}
+
+/// Under which circumstances networks are made.
+#[derive(Clone, Debug)]
+pub(super) struct Circumstances {
+    pub(super) site: Site,
+    /// Is the process in a user namespace of its own?
+    pub(super) rootless: bool,
+    pub(super) door: Door,
+}
+
+/// A network that was just made.
+pub(super) struct Made {
+    pub(super) running: Running,
+    /// What a killed process had left of it.
+    pub(super) cleared: Option<Cleared>,
+    /// Its own socket, if it has one.
+    pub(super) listener: Option<UnixListener>,
+}
+
+/// A network that stands and forwards.
+pub(super) struct Running {
+    pub(super) living: Arc<Living>,
+    pub(super) forwarding: Forwarding,
+}
+
+/// Why a network ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Somebody wants it: a signal of this name, or a request.
+    Wanted(&'static str),
+    /// The engine's thread is at its end.
+    Engine,
+}
+
+impl Made {
+    /// Makes a network; leftovers of a dead process of its name are cleared first. The calling thread
+    /// must be in the host's namespace and inside of a runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] says which step failed; whatever had been made is removed again.
+    pub(super) fn new(
+        request: &NetworkRequest,
+        circumstances: &Circumstances,
+    ) -> Result<Self, StartError> {
+        let Circumstances { site, rootless, door } = circumstances;
+        let request = &fit_for(request, *rootless)?;
+        let cleared = clear_leftovers(request, site)?;
+        let (plan, reserved, mut topology) = make(request, site, *rootless)?;
+        match Parts::new(&mut topology, &plan, site, *door, reserved) {
+            Ok(Parts { listener, relay, forwarding, router }) => {
+                let handle = forwarding.handle();
+                let living = Living::new(topology, handle, relay, *rootless, site, router);
+                let running = Running { living: Arc::new(living), forwarding };
+                Ok(Self { running, cleared, listener })
+            }
+            Err(error) => {
+                report(&topology.teardown(Vec::new()));
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Takes everything down. The relay has ended before.
+    ///
+    /// # Errors
+    /// [`EndError`] if the engine ended by itself or something could not be removed.
+    pub(super) fn end(self, why: End) -> Result<(), EndError> {
+        let Self { living, forwarding } = self;
+        let (forwarded, ports) = match forwarding.stop() {
+            Ok(ports) => (Ok(()), ports),
+            // The ports of an engine that failed are closed already.
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let topology = living.take_topology();
+        let failures = topology.map(|topology| topology.teardown(ports)).unwrap_or_default();
+        report(&failures);
+        match (why, forwarded) {
+            (_, Err(error)) => Err(error),
+            (End::Engine, Ok(())) => Err(EndError::EngineReturned),
+            (End::Wanted(_), Ok(())) if failures.is_empty() => Ok(()),
+            (End::Wanted(_), Ok(())) => Err(EndError::Teardown(failures.len())),
+        }
+    }
+}
+
+/// The parts that exist beside the topology.
+struct Parts {
+    listener: Option<UnixListener>,
+    relay: Relay,
+    forwarding: Forwarding,
+    router: Option<RouterConfig>,
+}
+
+impl Parts {
+    fn new(
+        topology: &mut Topology,
+        plan: &Plan,
+        site: &Site,
+        door: Door,
+        reserved: Reserved,
+    ) -> Result<Self, StartError> {
+        let mut config = topology.dataplane_config()?;
+        let mut router = None;
+        if let Some((told, caveats)) = topology.follow(site)? {
+            topology.warnings.extend(caveats.into_iter().map(Warning::from));
+            config = config.with_router(told.clone())?;
+            router = Some(told);
+        }
+        let folder = site.state_dir.join(plan.network().name().as_str());
+        let listener = open(door, &folder)?;
+        let relay = Relay::start(plan.network(), reserved)?;
+        let forwarding = Forwarding::start(config, topology.take_ports())?;
+        Ok(Self { listener, relay, forwarding, router })
+    }
+}
+
+fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
+    let path = folder.join(SOCKET_NAME);
+    if door == Door::Own {
+        return Ok(Some(server::bind(&path)?));
+    }
+    symlink(Path::new("..").join(SOCKET_NAME), &path)
+        .map_err(|source| StartError::Link { path, source })?;
+    Ok(None)
+}
+
+/// Makes the topology. Others that start at the same time may take what was free when the plan was
+/// made; then there is another plan, in which a default subnet is another one.
+fn make(
+    request: &NetworkRequest,
+    site: &Site,
+    rootless: bool,
+) -> Result<(Plan, Reserved, Topology), StartError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let plan = topology::plan(request, &topology::observe(site)?)?;
+        // Before anything is made: a port that is not free shall leave no trace.
+        let reserved = Reserved::bind(plan.network(), site, rootless)?;
+        match topology::apply(&plan, site) {
+            Ok(topology) => return Ok((plan, reserved, topology)),
+            Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The request as it can be carried out with these privileges.
+fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
+    let mut request = request.clone();
+    if rootless {
+        if let Some(option) = request.router.asks_for_uplink() {
+            return Err(Refusal::Rootless(option));
+        }
+        request.router.uplink = Some(UplinkKind::None);
+    }
+    Ok(request)
+}
+
+/// A dead process of this name may have left things; a living one is the plan's matter.
+fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
+    let name = request.name()?;
+    let known = known(site)?;
+    if known.iter().any(|network| network.name == name && !network.alive) {
+        return Ok(Some(topology::clear(site, &name)?));
+    }
+    Ok(None)
+}
+
+/// The networks on record.
+pub(super) fn known(site: &Site) -> Result<Vec<topology::KnownNetwork>, StartError> {
+    let unreadable =
+        |source: io::Error| StartError::Networks { path: site.state_dir.clone(), source };
+    topology::networks(site).map_err(unreadable)
+}
+
+fn report(failures: &[topology::TeardownError]) {
+    for failure in failures {
+        tracing::error!("{failure}");
+    }
+}
