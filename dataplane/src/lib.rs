@@ -58,15 +58,15 @@
 //! 1. [`outcome`], [`frame`], [`port`], [`switch`]: a frame comes, is bridged, goes.
 //! 2. [`flow`], [`conntrack`], [`nat`], [`filter`], [`gateway`]: what is known and done above layer 2;
 //!    each room by itself.
-//! 3. [`pipeline`]: all of them in order; its `path` first.
+//! 3. [`limits`], [`pipeline`]: all of them in order; its `path` first.
 //! 4. [`fragments`], [`ftp`], [`routes`], [`outbox`]: what helps on the way.
 //! 5. [`config`], [`engine`]: what it runs with, and when.
 //!
 //! What each room may import stands to its left:
 //!
 //! ```text
-//!  wire <- { frame  config } <- { switch  conntrack  nat  ftp  filter  gateway  fragments  routes
-//!                                 port } <- pipeline <- capture <- engine
+//!  wire <- { frame  config } <- { switch  limits  conntrack  nat  ftp  filter  gateway  fragments
+//!                                 routes  port } <- pipeline <- capture <- engine
 //!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!

@@ -105,6 +105,8 @@ impl Limits {
         if self.limited == 0 { Ok(()) } else { self.enter_limited(port, frame, now) }
     }
 
+    // Apart from the way of a frame in a network without limits.
+    #[cold]
     fn leave_limited(&mut self, frame: &Frame<'_>, now: Time) -> Result<(), DropReason> {
         let Some(gauges) = self.gauges(frame.ingress()) else { return Ok(()) };
         gauges.outward.take(frame, now).map_err(|excess| match excess {
@@ -113,6 +115,7 @@ impl Limits {
         })
     }
 
+    #[cold]
     fn enter_limited(
         &mut self,
         port: PortId,

@@ -237,9 +237,9 @@ impl World {
         self.purge();
     }
 
-    /// Ends the flows that the last change concerns, in small steps.
+    /// Ends the flows that the last change concerns.
     fn purge(&mut self) {
-        while self.forwarder.pipeline_mut().purge(self.now, 3) {}
+        while self.forwarder.pipeline_mut().purge(self.now) {}
     }
 
     /// The forwarder, to be changed.

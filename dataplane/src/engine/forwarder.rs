@@ -6,18 +6,16 @@ use super::slots::{Slot, Slots};
 use super::witness::{Captures, CapturesFull, Witness};
 use crate::capture::Capture;
 use crate::clock::Time;
-use crate::config::{Config, ConfigError, MAX_PORTS, PortConfig, RouterConfig};
+use crate::config::{Config, MAX_PORTS};
 use crate::counters::PortCounters;
 use crate::frame::{Frame, FrameBuffer};
 use crate::gateway::HOST;
 use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
-use crate::pipeline::{Pipeline, Prepared, Router};
+use crate::pipeline::Pipeline;
 use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
-use crate::switch::{FdbError, FdbFull};
-use crate::wire::ethernet::MacAddr;
 use crate::wire::vnet;
 use crossbeam_utils::CachePadded;
 use std::ops::RangeInclusive;
@@ -40,29 +38,18 @@ pub enum Served {
 /// The counters of all ports, each on cache lines of its own.
 pub type Counters = Arc<[CachePadded<PortCounters>]>;
 
-/// Why a port is not added.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddError {
-    /// It contradicts itself or another port, or there are [`MAX_PORTS`].
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Its own MAC does not fit the FDB.
-    #[error(transparent)]
-    Fdb(#[from] FdbFull),
-}
-
 /// The ports, the pipeline between them, and one buffer.
 pub struct Forwarder {
-    desk: Desk,
+    pub(super) desk: Desk,
     buffer: FrameBuffer,
 }
 
 /// All that a frame needs once it is read.
-struct Desk {
-    slots: Slots,
-    pipeline: Pipeline,
+pub(super) struct Desk {
+    pub(super) slots: Slots,
+    pub(super) pipeline: Pipeline,
     /// Of the ports of the switch, and of some that may come.
-    counters: Counters,
+    pub(super) counters: Counters,
     scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
     captures: Option<Box<Captures>>,
@@ -103,68 +90,6 @@ impl Forwarder {
             frames += 1;
         }
         Served::More
-    }
-
-    /// Puts a port in. It counts from zero; the other ports go on.
-    ///
-    /// # Errors
-    /// [`AddError`]; then nothing has changed, and the port is closed.
-    pub fn add(&mut self, config: &PortConfig, port: Box<dyn Port>) -> Result<PortId, AddError> {
-        let desk = &mut self.desk;
-        config.check()?;
-        let id = desk.slots.vacancy(config)?;
-        let evicted = desk.pipeline.add_port(id, config)?;
-        match desk.counters.get(id.index()) {
-            Some(counters) => counters.clear(),
-            None => desk.counters = more(&desk.counters, id),
-        }
-        desk.count_eviction(evicted);
-        desk.slots.put(id, config, port);
-        Ok(id)
-    }
-
-    /// Takes a port of the switch out and hands it back; `None` if it is not there. What was of it goes
-    /// with it; its flows end with [`Pipeline::purge`], before its id is used again.
-    pub fn remove(&mut self, id: PortId, now: Time) -> Option<Box<dyn Port>> {
-        let port = self.desk.slots.take(id)?;
-        self.desk.pipeline.remove_port(id);
-        self.desk.send_parcels(now);
-        Some(port)
-    }
-
-    /// Puts other listeners in the place of those there are, which are handed back.
-    pub fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> Vec<Box<dyn Port>> {
-        self.desk.slots.listen(listeners)
-    }
-
-    /// From now on `mac` lives behind `port`.
-    ///
-    /// # Errors
-    /// [`FdbError`]; then nothing has changed.
-    pub fn add_fdb_entry(&mut self, mac: MacAddr, port: PortId) -> Result<(), FdbError> {
-        let evicted = self.desk.pipeline.switch.add_entry(mac, port)?;
-        self.desk.count_eviction(evicted);
-        Ok(())
-    }
-
-    /// Puts another configuration of the router in force, with `spare` in its place if there is none.
-    /// Returns what is to be dropped.
-    ///
-    /// # Errors
-    /// `HostPort`: it is for a switch of more ports; then nothing has changed.
-    pub fn route(
-        &mut self,
-        prepared: Prepared,
-        spare: Option<Box<Router>>,
-    ) -> Result<RouterConfig, ConfigError> {
-        self.desk.pipeline.route(prepared, spare)
-    }
-
-    /// Takes the router out. What waited in it is dropped.
-    pub fn unroute(&mut self, now: Time) -> Option<Box<Router>> {
-        let router = self.desk.pipeline.unroute();
-        self.desk.send_parcels(now);
-        router
     }
 
     /// Is the port there?
@@ -323,7 +248,7 @@ impl Desk {
 
     /// Sends what the stages have left to be sent.
     #[cold]
-    fn send_parcels(&mut self, now: Time) {
+    pub(super) fn send_parcels(&mut self, now: Time) {
         while let Some(Parcel { errand, mut bytes }) = self.pipeline.outbox.take() {
             match errand {
                 Errand::Walk(ingress) => {
@@ -388,12 +313,6 @@ impl Desk {
         }
     }
 
-    fn count_eviction(&self, loser: Option<PortId>) {
-        if let Some(loser) = loser {
-            self.counters[loser.index()].fdb_evictions.add(1);
-        }
-    }
-
     /// A frame that came without its bytes.
     #[cold]
     fn lose(&self, ingress: PortId) {
@@ -401,18 +320,6 @@ impl Desk {
         counted.received.add(1);
         counted.dropped(DropReason::UnreadableFrame).add(1);
     }
-}
-
-/// Counters for more ports, this one included. Those that there are go on in other memory: a frame finds
-/// its counters without a detour, at the price of this copy.
-fn more(counters: &Counters, id: PortId) -> Counters {
-    // Twice as many each time, so that ports that come one by one are not copied each time.
-    let room = (id.index() + 1).next_power_of_two().min(MAX_PORTS);
-    let going_on = |index: usize| match counters.get(index) {
-        Some(counted) => CachePadded::new(PortCounters::going_on(&counted.snapshot())),
-        None => CachePadded::default(),
-    };
-    (0..room).map(going_on).collect()
 }
 
 /// Writes a frame to one port, if it is there and may get it. Returns what became of it, which is counted.

@@ -5,19 +5,16 @@
 //! the call returns, the flows that the change concerns have ended; they were not used since it took
 //! effect. All other flows go on.
 
-use super::forwarder::AddError;
+use super::forwarder::Forwarder;
 use super::handle::{EngineStopped, Handle, Request};
+use super::refit::AddError;
 use crate::config::{ConfigError, PortConfig, PortLimits, RouterConfig};
 use crate::outcome::PortId;
-use crate::pipeline::{Prepared, Router};
+use crate::pipeline::{Pipeline, Prepared, Router};
 use crate::port::Port;
 use crate::switch::FdbError;
 use crate::wire::ethernet::MacAddr;
 use std::io;
-
-/// Slots of each flow table that one step of a purge looks at: some tens of microseconds, which a TAP's
-/// ring has room for.
-const PURGE_SLOTS: usize = 4096;
 
 /// Why a port is not added.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +148,7 @@ impl Handle {
     ) -> Result<(), ReconfigureError> {
         let Some(config) = router.into() else {
             // Its tables are given back here, not on the way of a frame.
-            drop(self.forwarder(|forwarder, now| forwarder.unroute(now))?);
+            drop(self.forwarder(Forwarder::unroute)?);
             return Ok(());
         };
         let prepared = Prepared::new(config)?;
@@ -171,16 +168,15 @@ impl Handle {
 
     /// A router to be put in, if there is none.
     fn spare(&self, prepared: &Prepared) -> Result<Option<Box<Router>>, EngineStopped> {
-        let missing = |pipeline: &mut crate::pipeline::Pipeline, _| {
-            pipeline.router.is_none().then(|| pipeline.router_base())
-        };
+        let missing =
+            |pipeline: &mut Pipeline, _| pipeline.router.is_none().then(|| pipeline.router_base());
         let base = self.stages(missing)?;
         Ok(base.map(|(mac, ports)| Box::new(Router::new(prepared.config(), mac, ports))))
     }
 
     /// Ends the flows that the last change concerns, a part of the tables between two passes.
     fn purge(&self) -> Result<(), EngineStopped> {
-        while self.stages(|pipeline, now| pipeline.purge(now, PURGE_SLOTS))? {}
+        while self.stages(Pipeline::purge)? {}
         Ok(())
     }
 }

@@ -20,15 +20,17 @@
 mod forwarder;
 mod handle;
 mod live;
+mod refit;
 mod roster;
 mod slots;
 mod watching;
 mod witness;
 
 pub use crate::switch::{FdbEntry, FdbKind};
-pub use forwarder::{AddError, Counters, Forwarder, Served};
+pub use forwarder::{Counters, Forwarder, Served};
 pub use handle::{EngineStopped, FlowKey, FlowPage, Handle};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
+pub use refit::AddError;
 pub use roster::PortStatus;
 pub use watching::CaptureError;
 pub use witness::CapturesFull;

@@ -8,6 +8,7 @@
 //! census, are not used from that step on, and are gone before the port's id is used again.
 
 use super::{Pipeline, Prepared, Router};
+use crate::clock::Time;
 use crate::config::{ConfigError, PortConfig, PortLimits, RouterConfig};
 use crate::gateway::HOST;
 use crate::outcome::PortId;
@@ -83,10 +84,9 @@ impl Pipeline {
         Some(router)
     }
 
-    /// Looks at up to `budget` slots of each flow table for flows that the last change ended. True if
-    /// there are more to be looked at.
-    pub fn purge(&mut self, now: crate::clock::Time, budget: usize) -> bool {
-        self.router.as_mut().is_some_and(|router| router.purge(now, budget))
+    /// Takes a step in looking for flows that the last change ended. True if there are more to be taken.
+    pub fn purge(&mut self, now: Time) -> bool {
+        self.router.as_mut().is_some_and(|router| router.purge(now))
     }
 
     /// The rest of that, at once.

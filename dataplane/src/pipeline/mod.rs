@@ -14,8 +14,8 @@
 //! The stages above layer 2:
 //!
 //! * `router`: which there are; `family`: those of IPv4 or IPv6 alone.
-//! * `live`: what can change while frames flow; `change` and `renewal`: which flows outlive that;
-//!   `inspect`: what is asked beside packets.
+//! * `live`: what can change while frames flow; `reconfigure`: how; `change` and `renewal`: which flows
+//!   outlive that; `inspect`: what is asked beside packets.
 //!
 //! [`story`]: what was decided, and by what, for people to read.
 //!
@@ -39,12 +39,13 @@ mod known;
 mod leave;
 mod live;
 mod path;
+mod reconfigure;
 mod renewal;
 mod router;
 pub mod story;
 
-pub use change::Prepared;
 pub use inspect::Cursor;
+pub use reconfigure::{PURGE_FLOWS, PURGE_SLOTS, Prepared};
 pub use router::Router;
 pub use story::Story;
 

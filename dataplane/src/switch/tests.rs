@@ -174,7 +174,9 @@ proptest! {
                 Step::Remove(n, port) => {
                     let known = model.position(mac(n));
                     let at = known.filter(|&at| model.0[at].port == PortId(port));
-                    at.into_iter().for_each(|at| drop(model.0.remove(at)));
+                    if let Some(at) = at {
+                        model.0.remove(at);
+                    }
                     prop_assert_eq!(fdb.remove_entry(mac(n), PortId(port)), at.is_some());
                 }
             }

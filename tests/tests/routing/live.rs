@@ -1,8 +1,10 @@
 //! What a change of the running network takes away: which flows end with it, and what goes on?
 
+use dataplane::clock::Time;
 use dataplane::config::{Action, PortLimits, Publish, RouterConfig, Rule};
 use dataplane::flow::FlowState;
 use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::PURGE_FLOWS;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -341,7 +343,11 @@ fn a_switch_gets_a_router_and_is_a_switch_again() {
         let question = question(family, 1, 5000);
         let plain = || [received(1, [question.len()]), sent(0, [question.len()])];
         world.moves(|world| world.send(1, &question), plain());
-        assert_eq!(world.received_by(0), [question.clone()], "nobody has translated it");
+        assert_eq!(
+            world.received_by(0),
+            std::slice::from_ref(&question),
+            "nobody has translated it"
+        );
         world.reconfigure(Some(config()));
         let out = hear(&through(&mut world, 1, &question, 0));
         assert_eq!(out.from.ip(), family.host);
@@ -434,6 +440,52 @@ fn more_new_flows_in_a_second_than_the_limit_are_refused_and_old_ones_go_on() {
         for from in 1..50 {
             through(&mut world, 2, &question(family, 2, from), 0);
         }
+    }
+}
+
+#[test]
+fn between_the_steps_of_a_purge_frames_flow_and_no_ended_flow_is_used() {
+    for family in FAMILIES {
+        let mut world = network(4, |router| {
+            *router = config();
+            router.filter.rules = vec![accepting(53)];
+            router.filter.policy = Action::Drop;
+        })
+        .start();
+        let flows = 2 * PURGE_FLOWS as u16 + 100;
+        let ended = (1000..1000 + flows).map(|from| question(family, 1, from));
+        let ended: Vec<_> =
+            ended.map(|frame| hear(&through(&mut world, 1, &frame, 0)).from).collect();
+        let stays = through(&mut world, 2, &question(family, 2, 5000), 0);
+        assert!(world.forwarder().remove(PortId(1), Time::START).is_some());
+        let mut steps = 0;
+        loop {
+            let more = world.forwarder().pipeline_mut().purge(Time::START);
+            // One that has not been looked at yet is none, the other one goes on.
+            let answer = udp(down(), at(family.outside, 53), ended[ended.len() - 1], b"answer");
+            assert_eq!(hear(&through(&mut world, 0, &answer, 0)).to, ended[ended.len() - 1]);
+            assert_eq!(through(&mut world, 2, &question(family, 2, 5000), 0), stays);
+            steps += 1;
+            if !more {
+                break;
+            }
+        }
+        assert_eq!((steps, world.flows().len()), (3, 1));
+    }
+}
+
+#[test]
+fn a_change_ends_the_purge_of_the_one_before_it() {
+    for family in FAMILIES {
+        let mut world = world();
+        for from in 1000..1000 + 2 * PURGE_FLOWS as u16 {
+            through(&mut world, 1, &question(family, 1, from), 0);
+        }
+        through(&mut world, 2, &question(family, 2, 5000), 0);
+        assert!(world.forwarder().remove(PortId(1), Time::START).is_some());
+        assert!(world.flows().len() > 1, "nobody has looked yet");
+        assert_eq!(world.add(1, checked()), Ok(1));
+        assert_eq!(flows(&mut world), [(family.inside(2), 5000)]);
     }
 }
 
