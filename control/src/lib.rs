@@ -13,8 +13,9 @@
 //!      └──> api::client ────────────────────────┘
 //! ```
 //!
-//! `udp-bridge up` goes the way down; `ps`, `fdb`, `exec` and `down` ask the process that `up` left
-//! running, over its socket. Nothing is parsed from text, and no other program is run.
+//! `udp-bridge up` goes the way down, or asks the process that `udp-bridge daemon` left running to go it;
+//! `ps`, `fdb`, `exec` and `down` ask whoever holds the network, over its socket. Nothing is parsed from
+//! text, and no other program is run.
 //!
 //! Reading order:
 //!
@@ -23,7 +24,7 @@
 //! 3. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
 //! 4. [`uplink`]: how it reaches the outside;
 //! 5. [`compile`]: what the dataplane is told of all that;
-//! 6. [`daemon`]: who keeps it alive;
+//! 6. [`daemon`]: who keeps networks alive, one or many;
 //! 7. [`publish`]: how the host's ports are kept and relayed;
 //! 8. [`api`]: how it is asked;
 //! 9. [`cli`] and [`doctor`]: what people see;

@@ -55,8 +55,8 @@ pub struct NewNetwork {
     pub snat: Vec<IpAddr>,
     /// Ports to translate to, like `61000-65534`.
     pub nat_ports: Option<String>,
-    /// Who outside may send to a port that was translated to.
-    pub nat_filtering: Who,
+    /// Who outside may send to a port that was translated to; absent for `address-and-port`.
+    pub nat_filtering: Option<Who>,
     /// Most flows that are tracked.
     pub conntrack_max: usize,
     /// Most of them that one port may have begun; absent for a quarter.
@@ -215,11 +215,11 @@ impl From<NetworkRequest> for NewNetwork {
             }),
             snat: router.snat,
             nat_ports: router.nat_ports,
-            nat_filtering: match router.filtering {
+            nat_filtering: router.filtering.map(|who| match who {
                 Filtering::EndpointIndependent => Who::EndpointIndependent,
                 Filtering::Address => Who::Address,
                 Filtering::AddressAndPort => Who::AddressAndPort,
-            },
+            }),
             conntrack_max: router.conntrack_max,
             conntrack_port_max: router.conntrack_port_max,
             conntrack_profile: match router.profile {
@@ -275,11 +275,11 @@ fn router(new: &NewNetwork) -> RouterRequest {
         }),
         snat: new.snat.clone(),
         nat_ports: new.nat_ports.clone(),
-        filtering: match new.nat_filtering {
+        filtering: new.nat_filtering.map(|who| match who {
             Who::EndpointIndependent => Filtering::EndpointIndependent,
             Who::Address => Filtering::Address,
             Who::AddressAndPort => Filtering::AddressAndPort,
-        },
+        }),
         conntrack_max: new.conntrack_max,
         conntrack_port_max: new.conntrack_port_max,
         profile: match new.conntrack_profile {
@@ -322,7 +322,7 @@ mod tests {
                 uplink: Some(UplinkKind::Route),
                 snat: vec!["192.0.2.1".parse().unwrap()],
                 nat_ports: Some("5000-6000".to_owned()),
-                filtering: Filtering::EndpointIndependent,
+                filtering: Some(Filtering::EndpointIndependent),
                 conntrack_port_max: Some(7),
                 profile: Profile::Rfc,
                 timeouts: vec!["udp=30".to_owned()],

@@ -1,7 +1,6 @@
 //! Why does a network not start, or not end in order?
 
 use crate::api::server::BindError;
-use crate::model::ModelError;
 use crate::netlink::NetlinkError;
 use crate::publish::PublishError;
 use crate::topology::{
@@ -32,9 +31,6 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
-    /// The request's name is wrong.
-    #[error(transparent)]
-    Name(#[from] ModelError),
     /// Leftovers of a dead process cannot be cleared.
     #[error(transparent)]
     Clear(#[from] ClearError),
@@ -103,9 +99,7 @@ impl StartError {
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
         match self {
-            Self::Name(_) | Self::Plan(_) | Self::Config(_) | Self::Uplink(_) | Self::Group(_) => {
-                true
-            }
+            Self::Plan(_) | Self::Config(_) | Self::Uplink(_) | Self::Group(_) => true,
             Self::Publish(error) => error.is_bad_input(),
             _ => false,
         }

@@ -6,6 +6,7 @@
 //! flock; and a host whose routes never rest takes at most a fifth of a thread's time.
 
 use super::networks::Networks;
+use crate::api::server::Network as _;
 use crate::netlink::Monitor;
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,10 +14,13 @@ use std::io;
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// How long one waits for the rest of a flock of changes.
 const SETTLE: Duration = Duration::from_millis(50);
+
+/// How long one waits when a change could not be followed, until it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// How many times as long as it took to look one rests.
 const REST: u32 = 4;
@@ -34,21 +38,48 @@ async fn listen(networks: &Networks, monitor: Monitor) -> io::Result<Infallible>
         reason = "its successor is unsafe: the descriptor must stay open, as that of a monitor does"
     )]
     let monitor = AsyncFd::new(monitor)?;
+    let mut failed = false;
     loop {
-        tokio::select! {
-            ready = monitor.readable() => ready?.clear_ready(),
-            // What changed since it looked first was heard before it could be told.
-            () = networks.newcomer() => {}
+        let changed = async {
+            tokio::select! {
+                ready = monitor.readable() => ready.map(|mut ready| ready.clear_ready()),
+                // What changed since it looked first was heard before it could be told.
+                () = networks.newcomer() => Ok(()),
+            }
+        };
+        if failed {
+            // Nothing may change any more that would wake us.
+            timeout(RETRY, changed).await.unwrap_or(Ok(()))?;
+        } else {
+            changed.await?;
         }
         sleep(SETTLE).await;
         // What comes from here on wakes us again.
         monitor.get_ref().drain()?;
         let begun = Instant::now();
-        for living in networks.living() {
-            if let Err(panic) = spawn_blocking(move || living.follow()).await {
-                tracing::error!("a network did not follow its host: {panic}; please report this");
-            }
-        }
+        failed = !follow_all(networks, failed).await;
         sleep(begun.elapsed() * REST).await;
     }
+}
+
+/// Lets each network follow; did all of them? Failures are told but when it is `tried` again.
+async fn follow_all(networks: &Networks, tried: bool) -> bool {
+    let mut all = true;
+    for living in networks.living() {
+        let name = living.network().name;
+        match spawn_blocking(move || living.follow()).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(_)) if tried => {}
+            Ok(Err(error)) => {
+                tracing::warn!("network {name} cannot follow a change of the host yet: {error}");
+            }
+            Err(panic) => {
+                tracing::error!(
+                    "network {name} cannot follow its host: {panic}; please report this"
+                );
+            }
+        }
+        all = false;
+    }
+    all
 }

@@ -13,7 +13,7 @@ use crate::api::protocol::{
 use crate::api::server;
 use crate::capture::Names;
 use crate::publish::Relay;
-use crate::topology::{Endpoint, Site, Topology, ring_drops};
+use crate::topology::{Endpoint, FollowError, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
 use dataplane::capture::{Catch, Spec};
 use dataplane::config::RouterConfig;
@@ -167,13 +167,15 @@ impl Living {
     }
 
     /// Looks at the host, which has changed, and tells the router if that concerns it.
-    pub(super) fn follow(&self) {
+    ///
+    /// # Errors
+    /// The rules or settings could not be changed, or not all; the next call makes the others.
+    pub(super) fn follow(&self) -> Result<(), FollowError> {
         let followed = lock(&self.topology).as_mut().map(|topology| topology.follow(&self.site));
-        match followed {
-            Some(Ok(Some((router, caveats)))) => self.tell_router(router, &caveats),
-            Some(Err(error)) => tracing::warn!("cannot follow a change of the host: {error}"),
-            Some(Ok(None)) | None => {}
+        if let Some((router, caveats)) = followed.transpose()?.flatten() {
+            self.tell_router(router, &caveats);
         }
+        Ok(())
     }
 
     fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {

@@ -6,9 +6,11 @@ use crate::model::{Network, NetworkName};
 use dataplane::config::Rule;
 use dataplane::filter;
 
-/// The rules of a network as they run, with what the engine counted, if it did.
+/// The rules of a network as they run, with what the engine counted, if it did: it asks nobody where
+/// nothing can be dropped.
 pub(super) fn describe(network: &Network, hits: Option<&filter::Hits>) -> RulesInfo {
     let config = network.filter();
+    let hits = hits.filter(|_| config.decides());
     let mut rules: Vec<_> =
         config.rules.iter().map(|rule| describe_rule(rule, network.name())).collect();
     for (rule, count) in rules.iter_mut().zip(hits.iter().flat_map(|hits| &hits.rules)) {
@@ -82,5 +84,13 @@ mod tests {
         let told = describe(&network, Some(&hits));
         let all = [told.rules[0].hits, told.flow_hits, told.icc_hits, told.policy_hits];
         assert_eq!(all, [1, 2, 3, 4].map(|packets| Some(Hits { packets, bytes: packets * 60 })));
+    }
+
+    #[test]
+    fn where_nothing_can_be_dropped_nothing_is_said_to_be_counted() {
+        let subnets = Subnets { v4: "172.16.1.0/24".parse().unwrap(), v6: None };
+        let network = Network::new(&NetworkRequest::new("ub0", 1), subnets).unwrap();
+        let told = describe(&network, Some(&filter::Hits::default()));
+        assert_eq!((told.flow_hits, told.policy_hits), (None, None));
     }
 }

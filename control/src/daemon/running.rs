@@ -9,7 +9,7 @@ use crate::api::SOCKET_NAME;
 use crate::api::server;
 use crate::model::{NetworkRequest, UplinkKind};
 use crate::publish::{Relay, Reserved};
-use crate::topology::{self, ApplyError, Cleared, Plan, Site, Topology, Warning};
+use crate::topology::{self, ApplyError, Cleared, Plan, PlanError, Site, Topology, Warning};
 use crate::uplink::Refusal;
 use dataplane::config::RouterConfig;
 use std::io;
@@ -76,8 +76,7 @@ impl Made {
     ) -> Result<Self, StartError> {
         let Circumstances { site, rootless, door } = circumstances;
         let request = &fit_for(request, *rootless)?;
-        let cleared = clear_leftovers(request, site)?;
-        let (plan, reserved, mut topology) = make(request, site, *rootless)?;
+        let Standing { plan, reserved, mut topology, cleared } = make(request, site, *rootless)?;
         match Parts::new(&mut topology, &plan, site, *door, reserved) {
             Ok(Parts { listener, relay, forwarding, router }) => {
                 let handle = forwarding.handle();
@@ -158,21 +157,34 @@ fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
     Ok(None)
 }
 
+/// A network that stands, and does not forward yet.
+struct Standing {
+    plan: Plan,
+    reserved: Reserved,
+    topology: Topology,
+    cleared: Option<Cleared>,
+}
+
 /// Makes the topology. Others that start at the same time may take what was free when the plan was
 /// made; then there is another plan, in which a default subnet is another one.
-fn make(
-    request: &NetworkRequest,
-    site: &Site,
-    rootless: bool,
-) -> Result<(Plan, Reserved, Topology), StartError> {
+fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Standing, StartError> {
+    let mut cleared = None;
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let plan = topology::plan(request, &topology::observe(site)?)?;
+        let plan = match topology::plan(request, &topology::observe(site)?) {
+            Ok(plan) => plan,
+            // A dead process of this name left things, and nothing is wrong with the request.
+            Err(PlanError::Leftovers(name)) if attempts < MAX_PLANS => {
+                cleared = Some(topology::clear(site, &name)?);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         // Before anything is made: a port that is not free shall leave no trace.
         let reserved = Reserved::bind(plan.network(), site, rootless)?;
         match topology::apply(&plan, site) {
-            Ok(topology) => return Ok((plan, reserved, topology)),
+            Ok(topology) => return Ok(Standing { plan, reserved, topology, cleared }),
             Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}
             Err(error) => return Err(error.into()),
         }
@@ -182,23 +194,13 @@ fn make(
 /// The request as it can be carried out with these privileges.
 fn fit_for(request: &NetworkRequest, rootless: bool) -> Result<NetworkRequest, Refusal> {
     let mut request = request.clone();
-    if rootless {
+    if rootless && request.router.uplink != Some(UplinkKind::None) {
         if let Some(option) = request.router.asks_for_uplink() {
             return Err(Refusal::Rootless(option));
         }
         request.router.uplink = Some(UplinkKind::None);
     }
     Ok(request)
-}
-
-/// A dead process of this name may have left things; a living one is the plan's matter.
-fn clear_leftovers(request: &NetworkRequest, site: &Site) -> Result<Option<Cleared>, StartError> {
-    let name = request.name()?;
-    let known = known(site)?;
-    if known.iter().any(|network| network.name == name && !network.alive) {
-        return Ok(Some(topology::clear(site, &name)?));
-    }
-    Ok(None)
 }
 
 /// The networks on record.

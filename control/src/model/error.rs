@@ -171,7 +171,7 @@ pub enum ModelError {
     #[error(transparent)]
     Rules(#[from] Box<RulesError>),
     /// The ports to translate to cannot be read.
-    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65535")]
+    #[error("--nat-ports {0:?} is no range of ports: write it like 61000-65534")]
     NatPortsMalformed(String),
     /// A timeout cannot be read.
     #[error("--conntrack-timeout {0:?} is no timeout: write it like udp=30, in whole seconds")]

@@ -203,10 +203,7 @@ fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
 }
 
 fn router(request: &NetworkRequest, subnets: &Subnets) -> Result<RouterOptions, ModelError> {
-    let options = RouterOptions::new(&request.router)?;
-    if let Some(option) = options.asks_for_uplink().filter(|_| request.internal) {
-        return Err(ModelError::NeedsUplink { option, without: "--internal" });
-    }
+    let options = RouterOptions::new(&request.router, request.internal)?;
     match options.snat.iter().find(|address| address.is_ipv6()) {
         Some(&address) if subnets.v6.is_none() => Err(ModelError::SnatNoIpv6(address)),
         _ => Ok(options),

@@ -33,10 +33,10 @@ pub struct RouterRequest {
     pub uplink: Option<UplinkKind>,
     /// `--snat`.
     pub snat: Vec<IpAddr>,
-    /// `--nat-ports`, like `61000-65535`; `None` for the first that are free.
+    /// `--nat-ports`, like `61000-65534`; `None` for the first that are free.
     pub nat_ports: Option<String>,
-    /// `--nat-filtering`.
-    pub filtering: Filtering,
+    /// `--nat-filtering`; `None` for the default.
+    pub filtering: Option<Filtering>,
     /// `--conntrack-max`.
     pub conntrack_max: usize,
     /// `--conntrack-port-max`; `None` for a quarter of all.
@@ -60,7 +60,7 @@ impl Default for RouterRequest {
             uplink: None,
             snat: Vec::new(),
             nat_ports: None,
-            filtering: Filtering::default(),
+            filtering: None,
             conntrack_max: conntrack.limit,
             conntrack_port_max: None,
             profile: Profile::default(),
@@ -75,7 +75,8 @@ impl Default for RouterRequest {
 impl RouterRequest {
     /// The option that asks for a way to the outside, if one does.
     pub fn asks_for_uplink(&self) -> Option<&'static str> {
-        asking(self.uplink, &self.snat, self.nat_ports.is_some())
+        let filtering = self.filtering.map(|_| "--nat-filtering");
+        asking(self.uplink, &self.snat, self.nat_ports.is_some()).or(filtering)
     }
 }
 
@@ -95,24 +96,19 @@ pub struct RouterOptions {
 }
 
 impl RouterOptions {
-    /// Proves a request valid.
+    /// Proves a request valid, for a network that is `internal` or not.
     ///
     /// # Errors
     /// The first thing wrong with it.
-    pub fn new(request: &RouterRequest) -> Result<Self, ModelError> {
-        let options = Self {
+    pub fn new(request: &RouterRequest, internal: bool) -> Result<Self, ModelError> {
+        refuse_needless(request, internal)?;
+        Ok(Self {
             uplink: request.uplink,
             snat: request.snat.clone(),
             nat_ports: request.nat_ports.as_deref().map(ports).transpose()?,
-            filtering: request.filtering,
+            filtering: request.filtering.unwrap_or_default(),
             conntrack: conntrack(request)?,
-        };
-        match options.asks_for_uplink() {
-            Some(option) if options.uplink == Some(UplinkKind::None) => {
-                Err(ModelError::NeedsUplink { option, without: "--uplink none" })
-            }
-            _ => Ok(options),
-        }
+        })
     }
 
     /// The option that asks for a way to the outside, if one does.
@@ -123,6 +119,19 @@ impl RouterOptions {
     /// The translation, with the ports that were found.
     pub fn nat(&self, ports: RangeInclusive<u16>) -> NatConfig {
         NatConfig { ports, filtering: self.filtering, addresses: self.snat.clone() }
+    }
+}
+
+/// Refuses what is said of a way to the outside where there is to be none.
+fn refuse_needless(request: &RouterRequest, internal: bool) -> Result<(), ModelError> {
+    let without = match request.uplink {
+        _ if internal => "--internal",
+        Some(UplinkKind::None) => "--uplink none",
+        _ => return Ok(()),
+    };
+    match request.asks_for_uplink() {
+        Some(option) => Err(ModelError::NeedsUplink { option, without }),
+        None => Ok(()),
     }
 }
 
@@ -196,12 +205,12 @@ mod tests {
     fn refusal(change: impl Fn(&mut RouterRequest)) -> String {
         let mut request = RouterRequest::default();
         change(&mut request);
-        RouterOptions::new(&request).unwrap_err().to_string()
+        RouterOptions::new(&request, false).unwrap_err().to_string()
     }
 
     #[test]
     fn the_defaults_are_the_dataplanes() {
-        let options = RouterOptions::new(&RouterRequest::default()).unwrap();
+        let options = RouterOptions::new(&RouterRequest::default(), false).unwrap();
         assert_eq!(options.conntrack, ConntrackConfig::default());
         assert_eq!(options.nat(NatConfig::DEFAULT_PORTS), NatConfig::default());
     }
@@ -226,7 +235,7 @@ mod tests {
             timeouts: vec!["udp=42".into()],
             ..RouterRequest::default()
         };
-        let timeouts = RouterOptions::new(&request).unwrap().conntrack.timeouts;
+        let timeouts = RouterOptions::new(&request, false).unwrap().conntrack.timeouts;
         assert_eq!(timeouts.udp, Duration::from_secs(42));
         assert_eq!(timeouts.icmp, Timeouts::RFC.icmp);
     }
@@ -239,11 +248,24 @@ mod tests {
     }
 
     #[test]
-    fn translation_without_a_way_out_is_refused() {
-        let text = refusal(|request| {
-            request.uplink = Some(UplinkKind::None);
-            request.snat = vec!["192.0.2.1".parse().unwrap()];
-        });
-        assert!(text.starts_with("--snat"), "{text}");
+    fn what_is_said_of_a_way_out_is_refused_where_there_is_none() {
+        let silent = RouterRequest::default;
+        let said = [
+            ("--uplink route", RouterRequest { uplink: Some(UplinkKind::Route), ..silent() }),
+            ("--snat", RouterRequest { snat: vec![[192, 0, 2, 1].into()], ..silent() }),
+            ("--nat-ports", RouterRequest { nat_ports: Some("5000-6000".to_owned()), ..silent() }),
+            ("--nat-filtering", RouterRequest { filtering: Some(Filtering::Address), ..silent() }),
+        ];
+        for (option, mut request) in said {
+            assert!(RouterOptions::new(&request, false).is_ok(), "{option}");
+            let refused = |without| Err(ModelError::NeedsUplink { option, without });
+            assert_eq!(RouterOptions::new(&request, true), refused("--internal"));
+            if request.uplink.is_none() {
+                request.uplink = Some(UplinkKind::None);
+                assert_eq!(RouterOptions::new(&request, false), refused("--uplink none"));
+            }
+        }
+        let none = RouterRequest { uplink: Some(UplinkKind::None), ..RouterRequest::default() };
+        assert!(RouterOptions::new(&none, true).is_ok(), "both say the same");
     }
 }

@@ -139,6 +139,18 @@ impl Identity {
         // What is no process has no such file; what ends meanwhile is no process any more.
         Ok(fs::read_dir("/proc")?.flatten().any(|entry| self.is_at(&entry.path().join("ns/net"))))
     }
+
+    /// Has the namespace a name, as by `ip netns add`, so that it lives on without processes? Names in
+    /// other mount namespaces do not count.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn has_name(&self) -> io::Result<bool> {
+        // The fourth field is what is mounted (`man 5 proc_pid_mountinfo`).
+        let namespace = format!("net:[{}]", self.inode);
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo")?;
+        Ok(mounts.lines().any(|line| line.split(' ').nth(3) == Some(namespace.as_str())))
+    }
 }
 
 /// Enters the namespace at `path` with the calling thread, for good.

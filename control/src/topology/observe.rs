@@ -47,7 +47,7 @@ pub enum ObserveError {
     #[error(transparent)]
     Uplink(#[from] UplinkError),
     /// A directory cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; is it yours, and a folder?", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,

@@ -14,6 +14,7 @@ use crate::netns::{self, Identity};
 use crate::sysctl;
 use dataplane::config::{HostView, NextHop};
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Something that an uplink does without.
@@ -211,7 +212,7 @@ pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError>
     match netns::own() {
         Ok(own) if own == entry.home => {}
         // With its namespace everything in it went.
-        Ok(_) if entry.home.has_process().is_ok_and(|some| !some) => return Vec::new(),
+        Ok(_) if is_gone(entry.home).unwrap_or(false) => return forget(folder, entry.home),
         Ok(_) => return vec![UplinkError::Elsewhere],
         Err(error) => return vec![error.into()],
     }
@@ -221,6 +222,16 @@ pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError>
     errors.extend(restore_settings(folder, entry.home, &others));
     errors.extend(unreserve(entry).err());
     errors
+}
+
+fn is_gone(home: Identity) -> io::Result<bool> {
+    Ok(!home.has_process()? && !home.has_name()?)
+}
+
+/// The number of a namespace that is gone is given to another one some day.
+fn forget(folder: &Path, home: Identity) -> Vec<UplinkError> {
+    let forgotten = Ledger::open(folder).and_then(|mut ledger| ledger.forget(home));
+    forgotten.err().into_iter().collect()
 }
 
 fn remove_rules(entry: &Entry, others: &[&Entry]) -> Result<(), UplinkError> {

@@ -65,12 +65,13 @@ pub enum Refusal {
         "--nat-ports: port 65535 alone is not enough, for the kernel's rules end at 65534; give others"
     )]
     LastPortAlone,
-    /// The one port that no rule can be made for is published.
+    /// The one port that no rule can be made for is published to the outside.
     #[error(
-        "--publish: port 65535 cannot be called from outside, for the kernel's rules end at 65534; \
-         choose another, or do without the outside with --uplink none"
+        "--publish: {}: the kernel's rules end at 65534, so nobody outside would reach port 65535; \
+         choose another, or publish it on a loopback address",
+        format(&[*.0])
     )]
-    PublishLastPort,
+    PublishLastPort(Range),
     /// A port is published by this network and belongs to another.
     #[error(
         "--publish: port {port} is taken by the network behind {interface}, which publishes it or \
@@ -133,7 +134,7 @@ pub enum UplinkError {
     /// The rules are in a namespace that is not this one.
     #[error(
         "the rules of its uplink are in another network namespace; run `udp-bridge down` in the one \
-         that it was started in"
+         that it was started in, as with `ip netns exec`"
     )]
     Elsewhere,
 }

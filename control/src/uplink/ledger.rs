@@ -96,6 +96,12 @@ impl Ledger {
         errors
     }
 
+    /// Forgets all settings of a namespace that is gone.
+    pub(super) fn forget(&mut self, home: Identity) -> Result<(), UplinkError> {
+        self.changes.retain(|change| change.home != home);
+        self.save()
+    }
+
     fn save(&self) -> Result<(), UplinkError> {
         let failed = |source| UplinkError::Ledger { path: self.path.clone(), source };
         if self.changes.is_empty() { self.remove() } else { self.replace() }.map_err(failed)

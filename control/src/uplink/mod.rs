@@ -19,7 +19,7 @@
 //! the old one goes, and the other way round at the end. There is no moment without one.
 //!
 //! What is on the host is derived from the host: our rules and routes wear a protocol number of our
-//! own. What was there before and is changed, the settings of other interfaces, is in a [`ledger`] from
+//! own. What was there before and is changed, the settings of other interfaces, is in a `ledger` from
 //! before it is written until the last network that needs it is gone. Every network's journal holds an
 //! [`Entry`] from before its first rule is made. Whoever clears up after a killed process does the same
 //! as one that ends in order.

@@ -87,6 +87,11 @@ impl Claim {
         };
         addresses && self.protocol == other.protocol && meet(self.ports, other.ports)
     }
+
+    /// Is it for callers from outside? What is published on a loopback address is for the host alone.
+    fn needs_rules(&self) -> bool {
+        self.address.is_none_or(|address| !address.is_loopback())
+    }
 }
 
 /// Does a claim to `bound` cover `address`? The unspecified address stands for all of its family.
@@ -119,9 +124,9 @@ pub fn choose(
     host: &Host,
     others: &[Entry],
 ) -> Result<Entry, Refusal> {
-    let beyond = |ports: Range| ports.1 > LAST_PORT;
-    if wanted.published.iter().any(|claim| beyond(claim.ports)) {
-        return Err(Refusal::PublishLastPort);
+    let beyond = |claim: &&Claim| claim.ports.1 > LAST_PORT && claim.needs_rules();
+    if let Some(claim) = wanted.published.iter().find(beyond) {
+        return Err(Refusal::PublishLastPort(claim.ports));
     }
     let own: BTreeSet<IpAddr> = host.addresses().filter(is_usable).collect();
     if let Some(&foreign) = wanted.snat.iter().find(|address| !own.contains(address)) {

@@ -177,7 +177,9 @@ fn what_belongs_to_another_network_or_is_not_the_hosts_is_refused() {
     let taken = chosen(&published, &host, others).unwrap_err();
     assert!(matches!(taken, Refusal::PublishTaken { port: 65_534, .. }), "{taken}");
     let published = Wanted { published: vec![claim((65_000, 65_535))], ..wanted(None) };
-    assert_eq!(chosen(&published, &host, &[]), Err(Refusal::PublishLastPort));
+    let refused = chosen(&published, &host, &[]).unwrap_err();
+    assert_eq!(refused, Refusal::PublishLastPort((65_000, 65_535)));
+    assert!(refused.to_string().starts_with("--publish: 65000-65535: "), "{refused}");
     let alone = chosen(&wanted(Some((65_535, 65_535))), &host, &[]);
     assert_eq!(alone, Err(Refusal::LastPortAlone));
     for foreign in ["192.0.2.9", "127.0.0.1", "fe80::1"] {
@@ -185,6 +187,16 @@ fn what_belongs_to_another_network_or_is_not_the_hosts_is_refused() {
         let wanted = Wanted { snat: vec![foreign], ..wanted(None) };
         assert_eq!(chosen(&wanted, &host, &[]), Err(Refusal::SnatAddress(foreign)));
     }
+}
+
+#[test]
+fn the_last_port_is_published_for_the_host_alone() {
+    let address = Some(IpAddr::from([127, 0, 0, 1]));
+    let claim = Claim { protocol: tcp::PROTOCOL, address, ports: (65_535, 65_535) };
+    let published = Wanted { published: vec![claim], ..wanted(None) };
+    let entry = chosen(&published, &usual(), &[]).unwrap();
+    let desired = desired(&entry, &usual(), &taps());
+    assert!(desired.rules.iter().all(|rule| rule.ports == Some(entry.ports)), "{desired:?}");
 }
 
 #[test]

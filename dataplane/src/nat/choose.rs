@@ -69,7 +69,8 @@ impl<A: Address> Nat<A> {
     ///
     /// # Errors
     /// `NatPortsFull` if no port of the range is free towards the destination, as far as
-    /// [`CANDIDATES`] show, or there are [`MAX_POOLS`](super::MAX_POOLS).
+    /// [`CANDIDATES`] show, or there are [`MAX_POOLS`](super::MAX_POOLS); `CtClash` if the protocol has
+    /// no ports and another flow is known to the destination by the external address.
     pub fn lease(
         &mut self,
         sent: &Tuple<A>,
@@ -79,7 +80,7 @@ impl<A: Address> Nat<A> {
         let mut reply = Tuple { destination: external, ..sent.inverted() };
         if !has_ports::<A>(sent.protocol) {
             if taken(&reply) {
-                return Err(DropReason::NatPortsFull);
+                return Err(DropReason::CtClash);
             }
             self.leases += 1;
             let lease = Lease::new(0, Kind::Portless);

@@ -21,7 +21,8 @@
 //! says what is taken. A port whose mapping has ended, but which has guests, may be mapped anew.
 //!
 //! Limits: [`MAX_POOLS`] pairs of external address and protocol in use at once; [`CANDIDATES`] ports
-//! looked at for a guest. Beyond either the packet dies of `NatPortsFull`.
+//! looked at for a guest. Beyond either the packet dies of `NatPortsFull`. Of a protocol without ports
+//! one flow at a time fits between an external address and a destination; the next is a `CtClash`.
 //!
 //! Sources: RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP), RFC 7857 (updates to all three),
 //! RFC 6056 (choosing ports), RFC 1624 (checksums); `net/netfilter/nf_nat_core.c`.

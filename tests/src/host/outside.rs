@@ -149,9 +149,9 @@ impl Host {
         bring_up(name);
         self.visit(namespace, || {
             bring_up(peer);
-            wait_for_route("fe80", peer);
+            wait_for_link_local(peer);
         });
-        wait_for_route("fe80", name);
+        wait_for_link_local(name);
     }
 }
 
@@ -170,9 +170,21 @@ fn give(interface: &str, addresses: &[IpAddr]) {
     addresses.iter().for_each(|one| rtnl.add_address(interface, *one, prefix(*one)));
     for address in addresses {
         if let IpAddr::V6(address) = address {
-            wait_for_route(&format!("{:032x}", address.to_bits()), interface);
+            wait_for_local_route(*address, interface);
         }
     }
+}
+
+/// Waits until the kernel has made the local route of an address that the interface was given; it does
+/// so a moment later.
+pub fn wait_for_local_route(address: Ipv6Addr, interface: &str) {
+    wait_for_route(&format!("{:032x}", address.to_bits()), interface);
+}
+
+/// Waits until the interface has the local route of its link-local address, which the kernel gives it
+/// when the other end is up; routes to other addresses wait for that too.
+pub fn wait_for_link_local(interface: &str) {
+    wait_for_route("fe80", interface);
 }
 
 /// Waits until the interface has the local route of an IPv6 address that begins so.

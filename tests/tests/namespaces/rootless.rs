@@ -18,6 +18,8 @@ use udp_bridge_tests::host::traffic::pings;
 pub(super) fn add_to(suite: &mut Suite) {
     let needs = &[Need::UserNamespaces, Need::Ipv6];
     suite.add_needing(needs, "without_root_a_network_comes_up_works_and_goes", comes_and_goes);
+    suite
+        .add("without_root_a_way_to_the_outside_is_refused_by_the_option_that_was_given", stays_in);
     suite.add_needing(needs, "without_root_kill_9_leaves_nothing_that_down_cannot_clear", killed);
 }
 
@@ -88,6 +90,21 @@ fn comes_and_goes(host: &Host) {
     before.assert_same(&host.snapshot());
     assert!(host.processes().is_empty(), "{:?}", host.processes());
     assert_eq!(user.udp_bridge("ps --json").ok().stdout.trim(), "[]");
+}
+
+fn stays_in(host: &Host) {
+    let user = User::on(host);
+    let before = host.snapshot();
+    for option in ["--uplink route", "--snat 192.0.2.1", "--nat-ports 5000-6000"] {
+        let refused = user.udp_bridge(&format!("up --ports 1 {option}"));
+        assert_eq!(refused.code(), Some(2), "{option}: {refused:?}");
+        let (name, _) = option.split_once(' ').unwrap();
+        assert!(
+            refused.stderr.contains(name) && refused.stderr.contains("run as root"),
+            "{refused:?}"
+        );
+    }
+    before.assert_same(&host.snapshot());
 }
 
 fn killed(host: &Host) {

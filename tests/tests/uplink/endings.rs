@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::rtnl::Rtnl;
 use udp_bridge_tests::host::traffic::End;
 use udp_bridge_tests::host::{Host, wait};
 
@@ -19,6 +20,11 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("up_repairs_what_kill_9_left", up_after_kill);
     suite.add("of_two_networks_one_killed_the_other_undoes_the_rest", killed_beside);
     suite.add("kill_9_at_any_step_of_the_uplink_leaves_nothing_that_down_cannot_undo", kill_early);
+    suite.add("bad_input_does_not_even_clear_what_kill_9_left", kept_for_bad_input);
+    suite.add(
+        "a_namespace_with_a_name_and_no_process_keeps_its_rules_until_down_comes_there",
+        killed_elsewhere,
+    );
     suite.add("settings_that_were_as_they_should_be_stay", stays_forwarding);
     suite.add("what_the_host_forwards_by_all_interfaces_meanwhile_it_goes_on_to", all_forward);
     suite.add_needing(
@@ -75,6 +81,53 @@ fn killed_beside(host: &Host) {
     assert_eq!(setting("ipv4/conf/u0/forwarding"), "0");
     host.udp_bridge("down ub0").ok();
     before.assert_same(&host.snapshot());
+}
+
+fn kept_for_bad_input(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    killed(host);
+    let left = host.snapshot();
+    assert_eq!(host.udp_bridge("up --ports 1 --mtu 7").code(), Some(2));
+    left.assert_same(&host.snapshot());
+    host.udp_bridge("down").ok();
+    before.assert_same(&host.snapshot());
+}
+
+/// In a namespace that outlives its processes; then the namespace goes too.
+fn killed_elsewhere(host: &Host) {
+    let ledger = Path::new("/run/udp-bridge/.uplink.json");
+    // The first network makes the directory of names a mount, and names from before are in it twice.
+    host.udp_bridge("up --ports 1 --uplink none --detach").ok();
+    host.udp_bridge("down").ok();
+    for gone in [false, true] {
+        host.add_netns("elsewhere");
+        let network = host.visit("elsewhere", || {
+            Rtnl::open().up("lo");
+            let starting = host.start(&mut host.command("up --ports 1 --uplink route"));
+            wait::for_yes("its local rule is moved", || {
+                rules().iter().any(|rule| rule == "v4 2 lookup local")
+            });
+            starting
+        });
+        network.signal(Signal::SIGKILL);
+        network.wait();
+        if gone {
+            host.remove_netns("elsewhere");
+            wait::for_yes("nothing is left to undo", || host.udp_bridge("down").code() == Some(0));
+        } else {
+            let refused = host.udp_bridge("down");
+            assert_eq!(refused.code(), Some(1), "{refused:?}");
+            assert!(refused.stderr.contains("another network namespace"), "{refused:?}");
+            assert!(ledger.exists());
+            host.visit("elsewhere", || {
+                host.udp_bridge("down").ok();
+                assert_eq!(rules(), ["v4 0 lookup local", "v6 0 lookup local"]);
+            });
+            host.remove_netns("elsewhere");
+        }
+        assert!(!ledger.exists());
+    }
 }
 
 /// Killed at the first sight of one step after the other.

@@ -16,12 +16,16 @@ fn refused(host: &Host) {
     let before = host.snapshot();
     for (arguments, words) in [
         ("--snat 192.0.2.77", vec!["--snat 192.0.2.77", "no address of this host"]),
-        ("--nat-ports 7", vec!["--nat-ports \"7\"", "61000-65535"]),
+        ("--nat-ports 7", vec!["--nat-ports \"7\"", "61000-65534"]),
+        ("--nat-ports 65535-65535", vec!["--nat-ports", "65534"]),
         ("--nat-ports 9-7", vec!["--nat-ports", "9-7"]),
         ("--uplink none --nat-ports 5000-6000", vec!["--nat-ports", "--uplink none"]),
+        ("--uplink none --nat-filtering address", vec!["--nat-filtering", "--uplink none"]),
         ("--internal --snat 192.0.2.1", vec!["--snat", "--internal"]),
-        ("--publish 65535:ub0-1:80", vec!["--publish", "65535", "--uplink none"]),
+        ("--snat somewhere", vec!["--snat", "somewhere", "like 192.0.2.1"]),
+        ("--publish 65535:ub0-1:80", vec!["--publish: 65535", "choose another"]),
         ("--nat-ports 80-90 --publish 85:ub0-1:80", vec!["--nat-ports 80-90", "85"]),
+        ("--conntrack-max -1", vec!["--conntrack-max", "'-1'"]),
         ("--conntrack-max 0", vec!["--conntrack-max", "not 0"]),
         ("--conntrack-timeout tpc=5", vec!["tpc", "tcp-established"]),
         ("--conntrack-timeout udp=0", vec!["--conntrack-timeout", "udp"]),

@@ -14,6 +14,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(ipv6, "a_second_network_has_ports_and_a_table_of_its_own", second);
     suite.add("networks_that_start_at_once_all_find_a_subnet_and_ports", at_once);
     suite.add("rules_follow_addresses_and_interfaces_that_come_and_go", follows);
+    suite.add("what_could_not_be_followed_is_tried_again", follows_later);
     suite.add_needing(
         &[Need::IpCommand],
         "a_local_rule_that_others_move_or_remove_comes_back",
@@ -134,6 +135,29 @@ fn follows(host: &Host) {
     host.udp_bridge("down").ok();
     drop(network);
     assert_eq!(rules(), ["v4 0 lookup local", "v6 0 lookup local"]);
+}
+
+/// What is in the way is a folder of the name that the ledger has until it is whole.
+fn follows_later(host: &Host) {
+    add_outside(host);
+    add_veth(host, "u1", "o1");
+    // Where there is IPv6 the kernel has something to tell time and again.
+    super::world::set("ipv6/conf/all/disable_ipv6", "1");
+    let before = host.snapshot();
+    let network = host.start(&mut host.command("up --ports 1 --subnet6 none"));
+    wait::for_yes("it stands", || network.stdout().contains("Try:"));
+    let way = std::path::Path::new("/run/udp-bridge/.uplink.json.new");
+    std::fs::create_dir(way).unwrap();
+    let address = Ipv4Addr::new(203, 0, 113, 7);
+    Rtnl::open().add_address("u1", address, 24);
+    wait::for_yes("it says that it cannot", || network.stderr().contains("cannot follow"));
+    assert_eq!(setting("ipv4/conf/u1/forwarding"), "0");
+    std::fs::remove_dir(way).unwrap();
+    wait::for_yes("it forwards", || setting("ipv4/conf/u1/forwarding") == "1");
+    Rtnl::open().remove_address("u1", address, 24);
+    network.signal(Signal::SIGINT);
+    network.wait().ok();
+    before.assert_same(&host.snapshot());
 }
 
 /// Somebody puts the `local` rule back where it was, then somebody takes it away.

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
+use udp_bridge_tests::host::Host;
+use udp_bridge_tests::host::outside::{wait_for_link_local, wait_for_local_route};
 use udp_bridge_tests::host::rtnl::Rtnl;
-use udp_bridge_tests::host::{Host, wait};
 
 /// The host's address towards the outside.
 pub(super) const HOST4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -27,6 +28,7 @@ pub(super) fn add_outside(host: &Host) {
     let rtnl = Rtnl::open();
     rtnl.add_address("u0", HOST4, 24);
     rtnl.add_address("u0", HOST6, 64);
+    wait_for_local_route(HOST6, "u0");
     rtnl.add_default_route(OUTSIDE4);
     host.visit("outside", || Rtnl::open().add_address("o0", OUTSIDE4, 24));
 }
@@ -52,15 +54,7 @@ pub(super) fn add_veth(host: &Host, name: &str, peer: &str) {
     }
     rtnl.up(name);
     host.visit("outside", || Rtnl::open().up(peer));
-    let settled = || has_link_local(name);
-    wait::for_yes("the interface is up with all its addresses", settled);
-}
-
-/// Has the kernel given the interface its own IPv6 address? It does so when the other end is up, and
-/// routes to other addresses wait for that too.
-fn has_link_local(name: &str) -> bool {
-    let Ok(all) = std::fs::read_to_string("/proc/thread-self/net/if_inet6") else { return true };
-    all.lines().any(|line| line.starts_with("fe80") && line.ends_with(name))
+    wait_for_link_local(name);
 }
 
 /// All rules of the host in short, those of the kernel's `main` and `default` tables left out.

@@ -8,7 +8,7 @@
 //!
 //! A bridge as `ip link add br0 type bridge` makes it, with nothing changed but the MTU. It stands in
 //! a namespace of its own, so that nothing meant for the bridge under test passes it. The one that
-//! routes too is another of the same kind, see [`routed`].
+//! routes too is another of the same kind, see `routed`.
 
 pub(super) mod nft;
 pub(super) mod routed;

@@ -30,6 +30,7 @@ pub(in crate::cli) struct Options {
     subnet6: Option<String>,
     /// MTU of all interfaces, in bytes
     #[arg(long, default_value_t = 1500, value_name = "BYTES", value_parser = whole::<u32>)]
+    #[arg(allow_negative_numbers = true)]
     mtu: u32,
     /// Name of the network; its ports and their namespaces are NAME-1, NAME-2, …
     #[arg(long, default_value = DEFAULT_NAME)]
@@ -54,21 +55,23 @@ pub(in crate::cli) struct Options {
     no_source_check: bool,
     /// Forget a learned MAC after this many seconds without a frame
     #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>)]
-    #[arg(default_value_t = SwitchConfig::DEFAULT_AGEING.as_secs())]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_AGEING.as_secs(), allow_negative_numbers = true)]
     fdb_ageing: u64,
     /// Most MACs that the switch knows
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
-    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_CAPACITY)]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_CAPACITY, allow_negative_numbers = true)]
     fdb_max: usize,
     /// Most MACs that are learned at one port
     #[arg(long, value_name = "N", value_parser = whole::<usize>)]
-    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_PORT_LIMIT)]
+    #[arg(default_value_t = SwitchConfig::DEFAULT_FDB_PORT_LIMIT, allow_negative_numbers = true)]
     fdb_port_max: usize,
     /// Most frames per second of one port that are flooded, or `none`
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_FRAMES_PER_SECOND))]
+    #[arg(allow_negative_numbers = true)]
     storm_packets: Rate,
     /// Most bytes per second that are written because of one port's floods, or `none`
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
+    #[arg(allow_negative_numbers = true)]
     storm_bytes: Rate,
     /// File of rules that say what may pass
     #[arg(long, value_name = "FILE")]
@@ -253,8 +256,11 @@ mod tests {
             let text = refusal(&[wrong]);
             assert!(text.contains("no whole number"), "{text}");
         }
-        let text = Alone::try_parse_from(["up", "--ports", "-1"]).unwrap_err().to_string();
-        assert!(text.contains("'-1'") && text.contains("no whole number"), "{text}");
+        for option in ["--ports", "--mtu", "--fdb-max", "--conntrack-max", "--conntrack-port-max"] {
+            let text = Alone::try_parse_from(["up", option, "-1"]).unwrap_err().to_string();
+            let right = [option, "'-1'", "no whole number"].iter().all(|word| text.contains(word));
+            assert!(right, "{text}");
+        }
     }
 
     #[test]

@@ -15,20 +15,21 @@ pub(super) struct RouterOptions {
     uplink: Option<Uplink>,
     /// Address of this host to go out under; can be given several times [default: the one that the
     /// host would choose]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
     snat: Vec<IpAddr>,
     /// Ports to translate to [default: 61000-65534, or others if a network has those]
-    #[arg(long, value_name = "A-B")]
+    #[arg(long, value_name = "A-B", allow_negative_numbers = true)]
     nat_ports: Option<String>,
-    /// Who outside may send to a port that was translated to
-    #[arg(long, value_name = "WHO", value_enum, default_value_t = Who::AddressAndPort)]
-    nat_filtering: Who,
+    /// Who outside may send to a port that was translated to [default: address-and-port]
+    #[arg(long, value_name = "WHO", value_enum)]
+    nat_filtering: Option<Who>,
     /// Most connections that are tracked
     #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
-    #[arg(default_value_t = ConntrackConfig::DEFAULT_LIMIT)]
+    #[arg(default_value_t = ConntrackConfig::DEFAULT_LIMIT, allow_negative_numbers = true)]
     conntrack_max: usize,
     /// Most of them that one port may have begun [default: a quarter]
     #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
+    #[arg(allow_negative_numbers = true)]
     conntrack_port_max: Option<usize>,
     /// Timeouts as the kernel has them, or as the RFCs ask
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t = Timeouts::Linux)]
@@ -66,6 +67,15 @@ enum Timeouts {
     Rfc,
 }
 
+/// The text is no IP address.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no IP address; write it like 192.0.2.1 or 2001:db8::1")]
+struct AddressError;
+
+fn address(text: &str) -> Result<IpAddr, AddressError> {
+    text.parse().map_err(|_| AddressError)
+}
+
 impl RouterOptions {
     /// The same for the model.
     pub(super) fn request(&self) -> RouterRequest {
@@ -76,11 +86,11 @@ impl RouterOptions {
             }),
             snat: self.snat.clone(),
             nat_ports: self.nat_ports.clone(),
-            filtering: match self.nat_filtering {
+            filtering: self.nat_filtering.map(|who| match who {
                 Who::EndpointIndependent => Filtering::EndpointIndependent,
                 Who::Address => Filtering::Address,
                 Who::AddressAndPort => Filtering::AddressAndPort,
-            },
+            }),
             conntrack_max: self.conntrack_max,
             conntrack_port_max: self.conntrack_port_max,
             profile: match self.conntrack_profile {

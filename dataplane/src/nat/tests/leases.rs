@@ -108,7 +108,8 @@ impl Model {
         let own = self.own_port(&sent, external);
         let got = self.nat.lease(&sent, external, is_taken);
         let Ok((lease, address, port)) = got else {
-            prop_assert_eq!(got.unwrap_err(), DropReason::NatPortsFull);
+            let reason = if ported { DropReason::NatPortsFull } else { DropReason::CtClash };
+            prop_assert_eq!(got.unwrap_err(), reason);
             prop_assert!(!any_free, "a port was free");
             return Ok(());
         };
