@@ -197,11 +197,11 @@ impl Scene {
                 let served = forwarder.serve(self.measured, black_box(BATCH), Time::START);
                 assert_eq!(served, Served::More);
             });
-            drop(forwarder);
-            if let Some(reader) = reader {
-                reader.join().unwrap();
-            }
         });
+        drop(forwarder);
+        if let Some(reader) = reader {
+            reader.join().unwrap();
+        }
     }
 }
 
@@ -242,7 +242,10 @@ fn router(published: u16) -> Config {
         uplink: Some(UplinkConfig { next_hop, internal: false }),
         published: PublishedPorts::new(ports.collect()),
         filter: FilterConfig { icc: true, ..FilterConfig::default() },
-        conntrack: ConntrackConfig::default(),
+        conntrack: ConntrackConfig {
+            port_limit: ConntrackConfig::DEFAULT_LIMIT,
+            ..ConntrackConfig::default()
+        },
         nat: flows::nat_config(),
         host: HostView { addresses: [own, BRIDGE.into()].into(), routes: vec![outside] },
     };
@@ -272,5 +275,34 @@ fn forward(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, forward);
+/// How long the path waits while a packet is explained, with so many flows.
+fn explain(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("explain, with so many flows");
+    group.sample_size(10);
+    for flows in [1_000_u32, 262_144] {
+        let tuple = |n: u32| Tuple {
+            destination: Ipv4Addr::from(u32::from(SERVER) + n / 60_000),
+            // Below 60,000.
+            source_port: 1024 + (n % 60_000) as u16,
+            ..original(0)
+        };
+        let opening = |n| flows::frame(&tuple(n), Segment::Syn, own_mac(0), 0);
+        let frames = [VecDeque::new(), (0..flows).map(opening).collect(), VecDeque::new()];
+        let ports =
+            frames.map(|frames| Box::new(Script { frames, newest: Weak::new() }) as Box<dyn Port>);
+        let mut forwarder = Forwarder::new(&router(1), ports.into());
+        forwarder.serve(NAMESPACE, flows as usize, Time::START);
+        let known = forwarder.pipeline().router.as_ref().map(|router| router.flows());
+        assert_eq!(known, Some(flows as usize));
+        let mut packet = opening(0);
+        group.bench_function(BenchmarkId::from_parameter(flows), |bencher| {
+            bencher.iter(|| {
+                let told = forwarder.pipeline().explain(NAMESPACE, &mut packet, Time::START);
+                black_box(told).unwrap()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, forward, explain);
 criterion_main!(benches);

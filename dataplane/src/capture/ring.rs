@@ -56,9 +56,10 @@ pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) ->
 
 impl Capture {
     /// Takes the bytes of a frame, an Ethernet header and what follows, that comes in at a port, if it
-    /// is wanted. Whether or not, [`Self::came`] is next. `view` is `None` if it does not parse.
-    pub fn comes(&mut self, port: PortId, view: Option<&View>, frame: &[u8], now: Time) {
+    /// is wanted; then it returns true, and [`Self::came`] is next. `view` is `None` if it does not parse.
+    pub fn comes(&mut self, port: PortId, view: Option<&View>, frame: &[u8], now: Time) -> bool {
         self.pending = self.wants(port, view) && self.copy(port, frame, now);
+        self.pending
     }
 
     /// Says what became of the frame that came in last.
@@ -82,7 +83,8 @@ impl Capture {
         stalled || self.sightings.is_abandoned()
     }
 
-    fn wants(&self, port: PortId, view: Option<&View>) -> bool {
+    /// Is a frame at this port wanted? `view` is `None` if it does not parse.
+    pub fn wants(&self, port: PortId, view: Option<&View>) -> bool {
         let here = self.spec.port.is_none_or(|wanted| wanted == port);
         here && match view {
             Some(view) => self.spec.filter.matches(view),

@@ -55,6 +55,12 @@ impl Captures {
         Ok(())
     }
 
+    /// Lets each that wants a frame have its bytes; true if any did.
+    fn take(&mut self, port: PortId, view: Option<&View>, frame: &[u8], now: Time) -> bool {
+        let took = |took, capture: &mut Capture| capture.comes(port, view, frame, now) || took;
+        self.list.iter_mut().fold(false, took)
+    }
+
     /// Lets go of those that are over; true if none is left.
     pub(super) fn clear(&mut self, now: Time) -> bool {
         self.list.retain(|capture| !capture.is_over(now));
@@ -65,26 +71,24 @@ impl Captures {
 impl Witness for Captures {
     fn refused(&mut self, ingress: PortId, bytes: &[u8], reason: DropReason, now: Time) {
         let frame = bytes.get(vnet::HEADER_LEN..).unwrap_or_default();
+        if !self.take(ingress, None, frame, now) {
+            return;
+        }
         let (stamp, seen) = (self.clock.now(), Seen::Refused(reason));
         let sighting = Sighting::new(stamp, ingress, frame.len(), VnetHeader::default(), seen);
-        for capture in &mut self.list {
-            capture.comes(ingress, None, frame, now);
-            capture.came(sighting);
-        }
+        self.list.iter_mut().for_each(|capture| capture.came(sighting));
     }
 
     fn comes(&mut self, frame: &Frame<'_>, pipeline: &mut Pipeline, now: Time) {
-        let view = View::of(frame);
-        for capture in &mut self.list {
-            capture.comes(frame.ingress(), Some(&view), frame.ethernet(), now);
-        }
-        self.story = Some(Story::begin(pipeline, frame, now));
+        self.origin = (Some(frame.ingress()), About::of(frame).ends());
+        let is_wanted = self.take(frame.ingress(), Some(&View::of(frame)), frame.ethernet(), now);
+        // Where nobody is to be told, nothing is looked up.
+        self.story = is_wanted.then(|| Story::begin(pipeline, frame, now));
     }
 
     fn ends(&mut self, frame: &Frame<'_>, pipeline: &Pipeline, outcome: Outcome, now: Time) {
         let Some(mut story) = self.story.take() else { return };
         story.finish(pipeline, frame, outcome, now);
-        self.origin = (Some(story.ingress), story.came.ends());
         let (stamp, length, offload) = (self.clock.now(), frame.len(), *frame.offload());
         let seen = Seen::Came(story);
         let sighting = Sighting::new(stamp, frame.ingress(), length, offload, seen);
@@ -102,11 +106,14 @@ impl Witness for Captures {
         taken: Result<(), DropReason>,
         now: Time,
     ) {
+        let view = View::of(frame);
+        if !self.list.iter().any(|capture| capture.wants(egress, Some(&view))) {
+            return;
+        }
         let ((from, came), goes) = (self.origin, About::of(frame).ends());
         let (stamp, length, offload) = (self.clock.now(), frame.len(), *frame.offload());
         let seen = Seen::Left { from, came, goes, taken };
         let sighting = Sighting::new(stamp, egress, length, offload, seen);
-        let view = View::of(frame);
         for capture in &mut self.list {
             capture.left(sighting, &view, frame.ethernet(), now);
         }
