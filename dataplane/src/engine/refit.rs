@@ -45,7 +45,7 @@ impl Forwarder {
     }
 
     /// Takes a port of the switch out and hands it back; `None` if it is not there. What was of it goes
-    /// with it; its flows end with [`Pipeline::purge`], before its id is used again.
+    /// with it; its flows end with [`Pipeline::purge`](crate::pipeline::Pipeline::purge), before its id is used again.
     pub fn remove(&mut self, id: PortId, now: Time) -> Option<Box<dyn Port>> {
         let port = self.desk.slots.take(id)?;
         self.desk.pipeline.remove_port(id);

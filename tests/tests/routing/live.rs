@@ -1,51 +1,48 @@
 //! What a change of the running network takes away: which flows end with it, and what goes on?
 
 use dataplane::clock::Time;
-use dataplane::config::{Action, PortLimits, Publish, RouterConfig, Rule};
+use dataplane::config::{Publish, RouterConfig, Rule};
 use dataplane::flow::FlowState;
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::pipeline::PURGE_FLOWS;
-use proptest::prelude::*;
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::time::Duration;
 use udp_bridge_tests::counts::{dropped, held, received, sent};
+use udp_bridge_tests::errors::tell;
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::pieces::fragments;
 use udp_bridge_tests::talk::*;
-use udp_bridge_tests::world::{PortSetup, World, own_mac};
+use udp_bridge_tests::world::{PortSetup, Setup, World, own_mac};
 
-fn checked() -> PortSetup {
+pub(crate) fn checked() -> PortSetup {
     PortSetup { check_source: true, ..PortSetup::default() }
 }
 
 /// Three namespaces, of which the first has published ports.
-fn config() -> RouterConfig {
+pub(crate) fn config() -> RouterConfig {
     RouterConfig { published: publishing([published(17)]), ..router(4) }
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     network(4, |router| *router = config()).start()
 }
 
 /// From a namespace to the outside.
-fn question(family: Family, port: u16, from: u16) -> Vec<u8> {
+pub(crate) fn question(family: Family, port: u16, from: u16) -> Vec<u8> {
     udp(up(port), at(family.inside(port), from), at(family.outside, 53), b"question")
 }
 
 /// From the outside to what is published.
-fn call(family: Family, to: u16) -> Vec<u8> {
+pub(crate) fn call(family: Family, to: u16) -> Vec<u8> {
     udp(down(), at(family.outside, 4000), at(family.host, to), b"call")
 }
 
 /// From a namespace to what its sibling has published.
-fn hairpin(family: Family, port: u16, to: u16) -> Vec<u8> {
+pub(crate) fn hairpin(family: Family, port: u16, to: u16) -> Vec<u8> {
     udp(up(port), at(family.inside(port), 6000), at(family.host, to), b"hairpin")
 }
 
 /// The flows as their first packets were addressed, sorted.
-fn flows(world: &mut World) -> Vec<(IpAddr, u16)> {
+pub(crate) fn flows(world: &mut World) -> Vec<(IpAddr, u16)> {
     let mut all: Vec<_> =
         world.flows().iter().map(|flow| (flow.original.0, flow.original.2)).collect();
     all.sort_unstable();
@@ -162,8 +159,7 @@ fn frames_that_wait_of_a_port_are_dropped_with_it() {
         assert_eq!(world.counters()[1].dropped(DropReason::Unresolved), 1);
         assert_eq!(world.counters()[1].dropped(DropReason::FragmentLost), 1);
         // The other one goes on when the neighbour is there.
-        let told =
-            udp_bridge_tests::errors::tell((own_mac(3), nobody.ip()), (own_mac(0), family.bridge));
+        let told = tell((own_mac(3), nobody.ip()), (own_mac(0), family.bridge));
         world.send(3, &told);
         world.run();
         let came = world.received_by(3);
@@ -238,108 +234,10 @@ fn an_address_that_moves_to_another_port_leaves_its_flows_behind() {
     }
 }
 
-fn accepting(to: u16) -> Rule {
-    Rule { protocol: Some(17), destination_ports: vec![to..=to], ..Rule::default() }
-}
-
-fn ruled(rules: Vec<Rule>) -> RouterConfig {
-    let mut config = router(4);
-    config.filter.policy = Action::Drop;
-    config.filter.rules = rules;
-    config
-}
-
-fn asks(family: Family, port: u16, to: u16) -> Vec<u8> {
-    udp(up(port), at(family.inside(port), 5000), at(family.outside, to), b"question")
-}
-
-fn replied(world: &mut World, family: Family, port: u16, to: u16) -> Vec<u8> {
-    let out = through(world, port, &asks(family, port, to), 0);
-    let answer = udp(down(), at(family.outside, to), hear(&out).from, b"answer");
-    through(world, 0, &answer, port);
-    out
-}
-
-#[test]
-fn flows_end_with_the_rule_that_let_them_begin_though_they_are_established() {
-    for family in FAMILIES {
-        let mut world =
-            network(4, |router| *router = ruled(vec![accepting(53), accepting(54)])).start();
-        replied(&mut world, family, 1, 53);
-        let stays = replied(&mut world, family, 1, 54);
-        // What it is called by does not matter; neither does another one before it.
-        let renamed = Rule { place: "elsewhere".to_owned(), ..accepting(54) };
-        world.reconfigure(Some(ruled(vec![accepting(99), renamed])));
-        assert_eq!(world.flows().len(), 1);
-        assert_eq!(through(&mut world, 1, &asks(family, 1, 54), 0), stays);
-        let hits = world.routed().hits().clone();
-        assert_eq!(hits.rules[0].packets, 0);
-        assert_eq!(hits.rules[1].packets, 2, "it goes on counting");
-        let question = asks(family, 1, 53);
-        world.moves(
-            |world| world.send(1, &question),
-            [received(1, [question.len()]), dropped(1, DropReason::FilterDrop, 1)],
-        );
-    }
-}
-
-#[test]
-fn a_flow_goes_on_where_another_rule_would_let_it_begin() {
-    for family in FAMILIES {
-        let mut world =
-            network(4, |router| *router = ruled(vec![accepting(53), accepting(54)])).start();
-        let before = replied(&mut world, family, 1, 53);
-        let wide = Rule { destination_ports: Vec::new(), ..accepting(53) };
-        world.reconfigure(Some(ruled(vec![wide])));
-        assert_eq!(through(&mut world, 1, &asks(family, 1, 53), 0), before);
-    }
-}
-
-#[test]
-fn flows_end_with_the_policy_and_with_icc_that_let_them_begin() {
-    for family in FAMILIES {
-        let mut world = network(4, |_| {}).start();
-        replied(&mut world, family, 1, 53);
-        world.reconfigure(Some(ruled(vec![accepting(54)])));
-        assert_eq!(world.flows().len(), 0);
-
-        let tracked = |icc| {
-            let mut config = router(4);
-            let states = vec![FlowState::Established];
-            config.filter.rules = vec![Rule { states, ..Rule::default() }];
-            config.filter.icc = icc;
-            config
-        };
-        let mut world = network(4, |router| *router = tracked(true)).start();
-        let ends = (at(family.inside(1), 7000), at(family.inside(2), 7001));
-        through(&mut world, 1, &udp(across(1, 2), ends.0, ends.1, b"hi"), 2);
-        through(&mut world, 2, &udp(across(2, 1), ends.1, ends.0, b"hi"), 1);
-        replied(&mut world, family, 1, 53);
-        world.reconfigure(Some(tracked(false)));
-        assert_eq!(flows(&mut world), [(family.inside(1), 5000)]);
-    }
-}
-
-#[test]
-fn a_rule_that_only_forbids_more_leaves_flows_to_be_judged_by_it() {
-    for family in FAMILIES {
-        let mut world = network(4, |router| *router = ruled(vec![accepting(53)])).start();
-        let before = replied(&mut world, family, 1, 53);
-        let new = Rule { states: vec![FlowState::New], action: Action::Drop, ..Rule::default() };
-        world.reconfigure(Some(ruled(vec![new, accepting(53)])));
-        assert_eq!(through(&mut world, 1, &asks(family, 1, 53), 0), before);
-        let other = asks(family, 2, 53);
-        world.moves(
-            |world| world.send(2, &other),
-            [received(2, [other.len()]), dropped(2, DropReason::FilterDrop, 1)],
-        );
-    }
-}
-
 #[test]
 fn a_switch_gets_a_router_and_is_a_switch_again() {
     for family in FAMILIES {
-        let mut world = udp_bridge_tests::world::Setup::of(4).start();
+        let mut world = Setup::of(4).start();
         let question = question(family, 1, 5000);
         let plain = || [received(1, [question.len()]), sent(0, [question.len()])];
         world.moves(|world| world.send(1, &question), plain());
@@ -366,90 +264,10 @@ fn a_switch_gets_a_router_and_is_a_switch_again() {
 }
 
 #[test]
-fn a_router_that_is_put_in_keeps_to_the_limits_that_were_set_before() {
-    for family in FAMILIES {
-        let one = PortLimits { flows: NonZeroUsize::new(1), ..PortLimits::NONE };
-        let setup = udp_bridge_tests::world::Setup::of(4).port(1, |port| port.limits = one);
-        let mut world = setup.start();
-        world.reconfigure(Some(config()));
-        flows_are_limited_to_one(&mut world, family);
-    }
-}
-
-fn flows_are_limited_to_one(world: &mut World, family: Family) {
-    let [first, second] = [5000, 5001].map(|from| question(family, 1, from));
-    through(world, 1, &first, 0);
-    world.moves(
-        |world| world.send(1, &second),
-        [received(1, [second.len()]), dropped(1, DropReason::CtPortFull, 1)],
-    );
-    through(world, 1, &first, 0);
-    through(world, 2, &question(family, 2, 5000), 0);
-    through(world, 2, &question(family, 2, 5001), 0);
-}
-
-#[test]
-fn a_share_of_flows_is_set_while_they_go_on() {
-    for family in FAMILIES {
-        let mut world = world();
-        let limit = |world: &mut World, flows| {
-            let limits = PortLimits { flows: NonZeroUsize::new(flows), ..PortLimits::NONE };
-            world.forwarder().pipeline_mut().limit(PortId(1), limits);
-        };
-        limit(&mut world, 1);
-        flows_are_limited_to_one(&mut world, family);
-        limit(&mut world, 3);
-        through(&mut world, 1, &question(family, 1, 5001), 0);
-        through(&mut world, 1, &question(family, 1, 5002), 0);
-        limit(&mut world, 1);
-        assert_eq!(world.flows().len(), 5, "nobody is turned out");
-        let next = question(family, 1, 5003);
-        world.moves(
-            |world| world.send(1, &next),
-            [received(1, [next.len()]), dropped(1, DropReason::CtPortFull, 1)],
-        );
-        limit(&mut world, 0);
-        through(&mut world, 1, &next, 0);
-    }
-}
-
-#[test]
-fn more_new_flows_in_a_second_than_the_limit_are_refused_and_old_ones_go_on() {
-    for family in FAMILIES {
-        let three = PortLimits { new_flows: NonZeroU64::new(3), ..PortLimits::NONE };
-        let setup = network(4, |router| *router = config()).port(1, |port| port.limits = three);
-        let mut world = setup.start();
-        let begin = |world: &mut World, from: std::ops::Range<u16>| {
-            let before = world.counters()[1].dropped(DropReason::LimitNewFlows);
-            from.for_each(|from| world.send(1, &question(family, 1, from)));
-            world.run();
-            world.received_by(0);
-            world.counters()[1].dropped(DropReason::LimitNewFlows) - before
-        };
-        assert_eq!(begin(&mut world, 5000..5005), 2);
-        assert_eq!(begin(&mut world, 5000..5003), 0, "they are known");
-        // A flow that leads to the namespace is its own as well; the frame is its sender's.
-        let call = call(family, 8000);
-        world.moves(
-            |world| world.send(0, &call),
-            [received(0, [call.len()]), dropped(0, DropReason::LimitNewFlows, 1)],
-        );
-        world.wait(Duration::from_secs(1));
-        assert_eq!(begin(&mut world, 6000..6005), 2);
-        assert_eq!((world.flows().len(), world.routed().leases()), (6, 6));
-        for from in 1..50 {
-            through(&mut world, 2, &question(family, 2, from), 0);
-        }
-    }
-}
-
-#[test]
 fn between_the_steps_of_a_purge_frames_flow_and_no_ended_flow_is_used() {
     for family in FAMILIES {
         let mut world = network(4, |router| {
             *router = config();
-            router.filter.rules = vec![accepting(53)];
-            router.filter.policy = Action::Drop;
         })
         .start();
         let flows = 2 * PURGE_FLOWS as u16 + 100;
@@ -486,72 +304,5 @@ fn a_change_ends_the_purge_of_the_one_before_it() {
         assert!(world.flows().len() > 1, "nobody has looked yet");
         assert_eq!(world.add(1, checked()), Ok(1));
         assert_eq!(flows(&mut world), [(family.inside(2), 5000)]);
-    }
-}
-
-/// Flows of all kinds between the ends of a network of four ports, in random order.
-#[derive(Clone, Copy, Debug)]
-enum Begun {
-    Out(u16, u16),
-    In(u16),
-    Hairpin(u16, u16),
-}
-
-fn begun() -> impl Strategy<Value = Begun> {
-    prop_oneof![
-        (1u16..4, 5000u16..5020).prop_map(|(port, from)| Begun::Out(port, from)),
-        (8000u16..8010).prop_map(Begun::In),
-        (1u16..4, 8000u16..8010).prop_map(|(port, to)| Begun::Hairpin(port, to)),
-    ]
-}
-
-impl Begun {
-    fn frame(self, family: Family) -> (u16, Vec<u8>) {
-        match self {
-            Self::Out(port, from) => (port, question(family, port, from)),
-            Self::In(to) => (0, call(family, to)),
-            Self::Hairpin(port, to) => (port, hairpin(family, port, to)),
-        }
-    }
-
-    /// Has the flow to do with the port? What is published is behind port 1.
-    fn concerns(self, port: u16) -> bool {
-        match self {
-            Self::Out(of, _) => of == port,
-            Self::In(_) => port == 1,
-            Self::Hairpin(of, _) => of == port || port == 1,
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn just_the_flows_of_a_port_end_with_it_and_all_that_they_held_is_back(
-        all in proptest::collection::vec(begun(), 1..60), gone in 1u16..4, v6 in any::<bool>(),
-    ) {
-        let family = if v6 { V6 } else { V4 };
-        let mut world = world();
-        let send = |world: &mut World, begun: Begun| {
-            let (port, frame) = begun.frame(family);
-            world.send(port, &frame);
-            world.run();
-            world.ports().flat_map(|port| world.received_by(port)).collect::<Vec<_>>()
-        };
-        let before: Vec<_> = all.iter().map(|&begun| (begun, send(&mut world, begun))).collect();
-        let stay: Vec<_> = before.into_iter().filter(|(begun, _)| !begun.concerns(gone)).collect();
-        world.remove(gone);
-        let originals: HashSet<_> = stay.iter().map(|(begun, _)| begun.frame(family)).collect();
-        prop_assert_eq!(world.flows().len(), originals.len());
-        // All others go on as they did.
-        for (begun, came) in stay {
-            prop_assert_eq!(send(&mut world, begun), came);
-        }
-        prop_assert_eq!(world.flows().len(), originals.len());
-        for port in 1..4 {
-            world.remove(port);
-        }
-        let router = world.routed();
-        prop_assert_eq!((router.flows(), router.leases(), router.ports_in_use()), (0, 0, 0));
     }
 }

@@ -2,6 +2,7 @@
 
 mod capture;
 mod conservation;
+mod departure;
 mod endings;
 mod errors;
 mod explain;
@@ -14,7 +15,9 @@ mod live;
 mod masquerade;
 mod model;
 mod neighbours;
+mod port_limits;
 mod published;
 mod reconfigure;
 mod rules;
 mod segments;
+mod withdrawn;
