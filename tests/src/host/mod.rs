@@ -20,6 +20,7 @@
 //! | [`process`] | how does a child end whatever the test does? |
 //! | [`product`] | how is the real command run? |
 //! | [`api`] | how is it asked without the command? |
+//! | [`programs`] | which programs of the machine are there? |
 //! | [`outside`] | what is behind the host? |
 //! | [`icmp_errors`] | what did ICMP tell a socket? |
 //! | [`traffic`] | do two ends hear each other: ping, TCP, UDP? |
@@ -30,6 +31,7 @@ pub mod needs;
 pub mod outside;
 pub mod process;
 pub mod product;
+pub mod programs;
 pub mod rtnl;
 pub mod snapshot;
 pub mod traffic;
@@ -61,6 +63,7 @@ impl Host {
     pub fn run<T: Send>(test: impl FnOnce(&Self) -> T + Send) -> T {
         on_own_thread("host", || {
             make_private().expect("a private host needs CAP_SYS_ADMIN");
+            programs::hide_netfilter().unwrap();
             rtnl::Rtnl::open().up("lo");
             test(&Self { mark: process::new_mark() })
         })
@@ -112,23 +115,6 @@ impl Host {
     /// Takes `/dev/net/tun` away: an empty directory lies over `/dev/net`.
     pub fn hide_tun(&self) {
         mount(Some("none"), "/dev/net", Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-    }
-}
-
-/// Where programs lie; some of them lead to others of them.
-const PROGRAMS: [&str; 6] =
-    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-
-impl Host {
-    /// Takes all programs of the machine away: an empty directory lies over each place where they
-    /// are, on this host alone. What this host starts by the path of its own still runs.
-    pub fn hide_programs(&self) {
-        for place in PROGRAMS {
-            let path = Path::new(place);
-            if path.is_dir() {
-                mount(Some("none"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-            }
-        }
     }
 }
 

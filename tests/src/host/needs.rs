@@ -4,6 +4,7 @@
 //! Needs are looked at once per process, before the tests are listed, so that `cargo nextest` sees the
 //! same.
 
+use super::programs::{COTURN, find_program};
 use super::rtnl::Rtnl;
 use super::{Host, make_private, on_own_thread};
 use dataplane::port::Offloads;
@@ -39,6 +40,8 @@ pub enum Need {
     Curl,
     /// The program `systemd-analyze`.
     Systemd,
+    /// The programs of coturn: a STUN server, and a client that asks it what NAT is on the way.
+    Coturn,
 }
 
 impl Need {
@@ -47,7 +50,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 11] = [const { OnceLock::new() }; 11];
+        static SEEN: [OnceLock<bool>; 12] = [const { OnceLock::new() }; 12];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -61,11 +64,12 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
-            Self::Tshark => runs("tshark", &["--version"]),
-            Self::Tcpdump => runs("tcpdump", &["--version"]),
-            Self::IpCommand => runs("ip", &["-V"]),
+            Self::Tshark => find_program("tshark").is_some(),
+            Self::Tcpdump => find_program("tcpdump").is_some(),
+            Self::IpCommand => find_program("ip").is_some(),
             Self::Curl => runs("curl", &["--json", "", "--version"]),
             Self::Systemd => runs("systemd-analyze", &["--version"]),
+            Self::Coturn => COTURN.iter().all(|program| find_program(program).is_some()),
         }
     }
 
@@ -82,6 +86,7 @@ impl Need {
             Self::Tcpdump => "the program tcpdump",
             Self::Curl => "the program curl",
             Self::Systemd => "the program systemd-analyze",
+            Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",
         }
     }
 }

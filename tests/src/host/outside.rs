@@ -165,7 +165,7 @@ fn bring_up(name: &str) {
 
 /// Gives the interface its addresses, and waits for all that the kernel makes of them on the side: a
 /// snapshot before that is another than one after it.
-fn give(interface: &str, addresses: &[IpAddr]) {
+pub fn give(interface: &str, addresses: &[IpAddr]) {
     let rtnl = Rtnl::open();
     addresses.iter().for_each(|one| rtnl.add_address(interface, *one, prefix(*one)));
     for address in addresses {
@@ -177,7 +177,7 @@ fn give(interface: &str, addresses: &[IpAddr]) {
 
 /// Waits until the kernel has made the local route of an address that the interface was given; it does
 /// so a moment later.
-pub fn wait_for_local_route(address: Ipv6Addr, interface: &str) {
+fn wait_for_local_route(address: Ipv6Addr, interface: &str) {
     wait_for_route(&format!("{:032x}", address.to_bits()), interface);
 }
 

@@ -79,11 +79,16 @@ pub fn pings_with(to: IpAddr, length: usize, deadline: Duration) -> bool {
     let mut sequence = 0;
     while Instant::now() < end {
         sequence += 1;
-        if echo(&socket, to, &echo_request(to.is_ipv4(), sequence, length)).is_ok() {
+        if echo(&socket, to, &echo_request(to.is_ipv4(), sequence, length), ECHO_TIMEOUT).is_ok() {
             return true;
         }
     }
     false
+}
+
+/// Does `to` answer one echo request, which is sent once, before the deadline?
+pub fn pings_once(to: IpAddr, deadline: Duration) -> bool {
+    echo(&raw_icmp(to).unwrap(), to, &echo_request(to.is_ipv4(), 1, 0), deadline).is_ok()
 }
 
 /// A raw socket for the ICMP or ICMPv6 that comes from `to`.
@@ -92,7 +97,6 @@ fn raw_icmp(to: IpAddr) -> io::Result<Socket> {
         IpAddr::V4(_) => Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4)),
         IpAddr::V6(_) => Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)),
     }?;
-    socket.set_read_timeout(Some(ECHO_TIMEOUT))?;
     socket.connect(&SockAddr::from(SocketAddr::new(to, 0)))?;
     Ok(socket)
 }
@@ -111,10 +115,11 @@ pub fn echo_request(ipv4: bool, sequence: u16, length: usize) -> Vec<u8> {
 }
 
 /// Sends one echo request and waits for its reply.
-fn echo(mut socket: &Socket, to: IpAddr, request: &[u8]) -> io::Result<()> {
+fn echo(mut socket: &Socket, to: IpAddr, request: &[u8], timeout: Duration) -> io::Result<()> {
     let (reply, ip_header) = if to.is_ipv4() { (0, 20) } else { (129, 0) };
+    socket.set_read_timeout(Some(timeout))?;
     socket.send(request)?;
-    let end = Instant::now() + ECHO_TIMEOUT;
+    let end = Instant::now() + timeout;
     let mut buffer = vec![0; 65_536];
     while Instant::now() < end {
         let length = socket.read(&mut buffer)?;

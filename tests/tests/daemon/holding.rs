@@ -5,7 +5,8 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::outside::Family;
 use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
@@ -19,6 +20,8 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("of_four_that_ask_for_one_name_one_gets_it", race);
     suite.add("networks_that_are_made_at_once_do_not_meet", at_once);
     suite.add("a_published_port_is_given_back_with_its_network", published);
+    let needs = &[Need::Ipv6];
+    suite.add_needing(needs, "networks_of_a_daemon_go_out_side_by_side", outside);
     suite.add("a_network_that_cannot_be_made_leaves_nothing_behind", undone);
 }
 
@@ -213,6 +216,28 @@ fn published(host: &Host) {
     let broken = client.read(&mut [0]).unwrap_err();
     assert_eq!(broken.kind(), ErrorKind::ConnectionReset);
     assert_eq!(ask("blue").status, 201);
+}
+
+fn outside(host: &Host) {
+    let outside = host.add_outside(1500);
+    let before = host.snapshot();
+    let house = House::start(host, "");
+    for name in ["red", "blue"] {
+        house.make(name);
+    }
+    let assert_goes_out = |name: &str| {
+        for family in Family::BOTH {
+            host.ends(name)[1].ping(host, family.of(&outside));
+        }
+    };
+    assert_goes_out("red");
+    assert_goes_out("blue");
+    assert_eq!(host.ask("DELETE", "/v1/networks/red", "").status, 204);
+    assert_goes_out("blue");
+    house.make("green");
+    assert_goes_out("green");
+    assert_eq!(house.end_by(Signal::SIGTERM).code(), Some(0));
+    before.assert_same(&host.snapshot());
 }
 
 fn undone(host: &Host) {

@@ -1,9 +1,13 @@
 //! `rp_filter`, addresses that come and go.
 
-use super::call::{Call, Protocol};
+use super::call::{Call, Protocol, connected, udp};
 use super::world::{MTU, NEEDS, World, outside};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::outside::{Family, UPLINK, set_sysctl};
 use udp_bridge_tests::host::rtnl::Rtnl;
@@ -17,6 +21,7 @@ pub(super) fn add_to(suite: &mut Suite) {
         suite.add_needing(NEEDS, &name, move |host| rp_filter(host, &["u0", "all"], value));
     }
     suite.add_needing(NEEDS, "an_address_that_goes_takes_its_flows_and_the_next_one_serves", moves);
+    suite.add_needing(NEEDS, "a_socket_speaks_on_while_the_address_changes", speaks_on);
 }
 
 /// Reverse path filtering is of IPv4 alone; that IPv6 works beside it is tested on the way.
@@ -42,6 +47,9 @@ fn rp_filter(host: &Host, interfaces: &[&str], value: &str) {
     before.assert_same(&host.snapshot());
 }
 
+/// The time between two datagrams.
+const INTERVAL: Duration = Duration::from_millis(5);
+
 /// The host's next addresses.
 const NEXT: [IpAddr; 2] = [
     IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
@@ -52,17 +60,10 @@ fn moves(host: &Host) {
     let world = World::up(host, "--ports 1 --publish 8080:ub0-1:80");
     let end = &world.ends[0];
     for (family, next) in Family::BOTH.into_iter().zip(NEXT) {
-        let prefix = if family == Family::V4 { 24 } else { 64 };
         let there = (family.of(&world.outside), 7000).into();
         let (mut old, _peer, seen) = Call::direct(end, &world.outside, there).connect(host);
         assert_eq!(seen.source.ip(), family.host());
-        let rtnl = Rtnl::open();
-        rtnl.remove_address(UPLINK, family.host(), prefix);
-        rtnl.add_address(UPLINK, next, prefix);
-        // The last address of IPv4 took the route with it.
-        if family == Family::V4 {
-            rtnl.add_default_route(family.router());
-        }
+        renumber(family, next);
         assert_ends(&mut old);
         // The rules follow a moment later than the address.
         wait::for_yes("new flows have the new address", || {
@@ -72,6 +73,64 @@ fn moves(host: &Host) {
         let (to, at) = ((next, 8080).into(), (family.of(end), 80).into());
         Call { client: &world.outside, to, server: end, at }.make(host, Protocol::Tcp);
     }
+}
+
+/// Gives the host its next address instead of the first one.
+fn renumber(family: Family, next: IpAddr) {
+    let prefix = if family == Family::V4 { 24 } else { 64 };
+    let rtnl = Rtnl::open();
+    rtnl.remove_address(UPLINK, family.host(), prefix);
+    rtnl.add_address(UPLINK, next, prefix);
+    // The last address of IPv4 took the route with it.
+    if family == Family::V4 {
+        rtnl.add_default_route(family.router());
+    }
+}
+
+/// Datagrams go out without a pause, so that the flow would never expire by itself.
+fn speaks_on(host: &Host) {
+    let world = World::up(host, "--ports 1");
+    for (family, next) in Family::BOTH.into_iter().zip(NEXT) {
+        let at = (family.of(&world.outside), 7000).into();
+        let server = udp(host, &world.outside, at);
+        let client = connected(host, &world.ends[0], at);
+        client.set_read_timeout(Some(INTERVAL)).unwrap();
+        let (stop, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    // For a moment no route leads out, and the host says so.
+                    let _ = client.send(b"still there?");
+                    let heard = client.recv(&mut [0; 100]).is_ok();
+                    answers.fetch_add(heard.into(), Ordering::Relaxed);
+                }
+            });
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                let old = heard_from(&server, family.host());
+                renumber(family, next);
+                let new = heard_from(&server, next);
+                let before = answers.load(Ordering::Relaxed);
+                wait::for_yes("the socket hears an answer", || {
+                    server.send_to(b"yes", new).unwrap();
+                    answers.load(Ordering::Relaxed) > before
+                });
+                wait::for_yes("the flow of the old address is gone", || {
+                    let listed = host.udp_bridge("conntrack -L").ok().stdout;
+                    !listed.contains(&format!("dst={} ", old.ip()))
+                });
+            }));
+            stop.store(true, Ordering::Relaxed);
+            done.unwrap_or_else(|panic| resume_unwind(panic));
+        });
+    }
+}
+
+/// The source of a datagram, once it is of this address.
+fn heard_from(server: &UdpSocket, address: IpAddr) -> SocketAddr {
+    wait::for_some(&format!("a datagram from {address}"), || {
+        let (_, source) = server.recv_from(&mut [0; 100]).ok()?;
+        (source.ip() == address).then_some(source)
+    })
 }
 
 /// Nobody knows the flow by its next address: the outside says so.

@@ -4,8 +4,8 @@ use super::call::{Call, assert_refused, assert_udp_refused, connect, udp};
 use super::world::{MTU, NEEDS, World, outside};
 use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use udp_bridge_tests::host::icmp_errors::{self, Report};
 use udp_bridge_tests::host::needs::Suite;
@@ -24,6 +24,7 @@ pub(super) fn add_to(suite: &mut Suite) {
         closed_inside,
     );
     suite.add_needing(NEEDS, "a_host_that_is_not_there_is_told_to_the_socket", nobody_there);
+    suite.add_needing(NEEDS, "an_error_reaches_the_socket_it_is_about_and_no_other", no_other);
     suite.add_needing(NEEDS, "tcp_passes_an_uplink_that_is_narrower_than_the_network", narrow_tcp);
     suite.add_needing(NEEDS, "a_socket_learns_the_mtu_of_the_uplink", narrow_uplink);
     suite.add_needing(NEEDS, "a_socket_learns_the_mtu_of_a_link_behind_it", narrow_path);
@@ -68,6 +69,53 @@ fn nobody_there(host: &Host) {
         let tcp = connect(host, &world.ends[0], (nobody, 7000).into());
         assert_eq!(tcp.map(drop).map_err(|e| e.kind()), Err(ErrorKind::HostUnreachable));
     }
+}
+
+/// The others are a sibling's socket of the same port, another one of the same namespace, and the host's.
+fn no_other(host: &Host) {
+    let world = World::up(host, "--ports 2");
+    let [first, second] = &world.ends[..] else { panic!("two ports") };
+    for family in Family::BOTH {
+        let at = |port| SocketAddr::new(family.of(&world.outside), port);
+        let server = udp(host, &world.outside, at(7001));
+        let socket = |end: &End, port, to: SocketAddr| {
+            let socket = udp(host, end, (family.any(), port).into());
+            end.visit(host, || socket.connect(to)).unwrap();
+            icmp_errors::ask(&socket, to.is_ipv4());
+            socket
+        };
+        let others = [(second, 5000), (first, 5001), (&world.bridge, 5000)]
+            .map(|(end, port)| socket(end, port, at(7001)));
+        others.iter().for_each(|other| assert_answered(other, &server));
+        for (end, port) in [(first, 5000), (&world.bridge, 5001)] {
+            let asker = socket(end, port, at(7000));
+            let report = icmp_errors::provoke(&asker, "a report", |asker| asker.send(b"anybody?"));
+            assert_eq!((report.from, report.errno), (at(7000).ip(), Errno::ECONNREFUSED as i32));
+            for other in &others {
+                // An error would be told to the sender before anything else.
+                assert_answered(other, &server);
+                assert_eq!(icmp_errors::next(other), None, "{other:?}");
+            }
+        }
+    }
+}
+
+/// Sends and hears an answer, and is told of no error.
+#[track_caller]
+fn assert_answered(socket: &UdpSocket, server: &UdpSocket) {
+    let (mut buffer, question) = ([0; 100], socket.local_addr().unwrap().to_string());
+    let waited = |error: io::Error| {
+        assert!(matches!(error.kind(), ErrorKind::WouldBlock), "{socket:?}: {error}");
+    };
+    let source = wait::for_some("a question", || {
+        socket.send(question.as_bytes()).unwrap();
+        let (length, source) = server.recv_from(&mut buffer).map_err(waited).ok()?;
+        (buffer[..length] == *question.as_bytes()).then_some(source)
+    });
+    wait::for_some("an answer", || {
+        server.send_to(b"yes", source).unwrap();
+        socket.recv(&mut buffer).map_err(waited).ok()
+    });
 }
 
 /// Behind the narrow uplink the link is as wide as the network: but for the MSS that is written smaller

@@ -3,6 +3,7 @@
 use super::call::{Call, Protocol, assert_refused, udp};
 use super::world::{MTU, NEEDS, World, outside};
 use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol as IpProtocol, SockAddr, Socket, Type};
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -27,6 +28,9 @@ pub(super) fn add_to(suite: &mut Suite) {
 /// The time between two pings. A host that loses the outside for longer than this is found out.
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// Bytes, by the kernel's count, for answers that wait: more than come in the test's whole time.
+const ANSWERS: usize = 32 << 20;
+
 /// Pings until it is told to stop; returns how many, and which were not answered.
 fn ping_on(to: IpAddr, stop: &AtomicBool) -> (u16, BTreeSet<u16>) {
     let (domain, protocol, header, reply) = match to {
@@ -35,6 +39,8 @@ fn ping_on(to: IpAddr, stop: &AtomicBool) -> (u16, BTreeSet<u16>) {
     };
     let mut socket = Socket::new(domain, Type::RAW, Some(protocol)).unwrap();
     socket.connect(&SockAddr::from(SocketAddr::new(to, 0))).unwrap();
+    // Answers wait here while a busy machine lets nobody read them.
+    setsockopt(&socket, sockopt::RcvBufForce, &ANSWERS).unwrap();
     let (mut count, mut waiting) = (0, BTreeSet::new());
     let (mut next, mut end) = (Instant::now(), None);
     while end.is_none_or(|end| Instant::now() < end && !waiting.is_empty()) {

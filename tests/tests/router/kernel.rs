@@ -11,6 +11,7 @@ use udp_bridge_tests::host::outside::Family;
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "no_netfilter_table_and_no_kernel_conntrack_is_used", no_netfilter);
     suite.add_needing(NEEDS, "no_program_is_to_be_found_where_these_tests_run", no_programs);
+    suite.add_needing(NEEDS, "no_test_has_a_program_of_netfilter", no_netfilter_program);
     suite.add_needing(NEEDS, "conntrack_shows_a_flow_with_both_its_tuples", shown);
 }
 
@@ -18,12 +19,17 @@ pub(super) fn add_to(suite: &mut Suite) {
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 
-/// The tables of nf_tables in the calling thread's namespace, counted; none without nf_tables.
-fn tables() -> usize {
-    // `NFNL_SUBSYS_NFTABLES`, `NFT_MSG_GETTABLE`; request and dump (`nfnetlink.h`, `nf_tables.h`).
-    const GET_TABLE: u16 = (10 << 8) | 1;
+/// `NFNL_SUBSYS_NFTABLES` and `NFT_MSG_GETTABLE` (`nfnetlink.h`, `nf_tables.h`).
+const GET_TABLES: u16 = (10 << 8) | 1;
+
+/// `NFNL_SUBSYS_CTNETLINK` and `IPCTNL_MSG_CT_GET` (`nfnetlink_conntrack.h`).
+const GET_FLOWS: u16 = (1 << 8) | 1;
+
+/// How many the calling thread's namespace has of what is asked for; none without netfilter.
+fn count(what: u16) -> usize {
     let mut request = 20_u32.to_ne_bytes().to_vec();
-    request.extend(GET_TABLE.to_ne_bytes());
+    request.extend(what.to_ne_bytes());
+    // Request and dump.
     request.extend(0x0301_u16.to_ne_bytes());
     request.extend([0; 8]);
     // All families, version 0.
@@ -39,7 +45,7 @@ fn tables() -> usize {
         while rest.len() >= 16 {
             let length = u32::from_ne_bytes(*rest.first_chunk().unwrap()) as usize;
             match u16::from_ne_bytes([rest[4], rest[5]]) {
-                // A kernel without nf_tables says that there is no such thing.
+                // A kernel without netfilter says that there is no such thing.
                 NLMSG_DONE | NLMSG_ERROR => return found,
                 _ => found += 1,
             }
@@ -64,7 +70,8 @@ fn no_netfilter(host: &Host) {
     }
     for place in [&world.bridge, end] {
         place.visit(host, || {
-            assert_eq!(tables(), 0, "nf_tables in {place:?}");
+            assert_eq!(count(GET_TABLES), 0, "nf_tables in {place:?}");
+            assert_eq!(count(GET_FLOWS), 0, "kernel conntrack in {place:?}");
             for file in ["nf_conntrack", "ip_tables_names", "ip6_tables_names"] {
                 assert_eq!(proc_net(file), "", "{file} in {place:?}");
             }
@@ -75,6 +82,14 @@ fn no_netfilter(host: &Host) {
 fn no_programs(host: &Host) {
     host.hide_programs();
     for program in ["ip", "nft", "iptables", "sh", "/bin/sh", "/usr/sbin/nft", "/sbin/ip"] {
+        let started = std::process::Command::new(program).spawn();
+        assert!(started.is_err(), "{program} is there");
+    }
+}
+
+/// Not even those whose host has all other programs.
+fn no_netfilter_program(_: &Host) {
+    for program in ["nft", "iptables", "ip6tables", "ebtables", "conntrack", "/usr/sbin/nft"] {
         let started = std::process::Command::new(program).spawn();
         assert!(started.is_err(), "{program} is there");
     }

@@ -12,6 +12,7 @@
 //! | [`call`] | a conversation, and the addresses that both sides see |
 //! | [`out`] | ping, TCP, UDP, fragments from a namespace to the outside |
 //! | [`mapping`] | under which address and port, and who may answer there |
+//! | [`discovery`] | what a STUN client that was not written here says of the NAT |
 //! | [`hops`] | traceroute |
 //! | [`published`] | published ports from everywhere |
 //! | [`errors`] | ICMP errors reach the socket that they are about; path MTU |
@@ -29,6 +30,7 @@
 
 mod call;
 mod changes;
+mod discovery;
 mod endings;
 mod errors;
 mod hops;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     let mut suite = Suite::with(product::build);
     out::add_to(&mut suite);
     mapping::add_to(&mut suite);
+    discovery::add_to(&mut suite);
     hops::add_to(&mut suite);
     published::add_to(&mut suite);
     errors::add_to(&mut suite);

@@ -5,14 +5,10 @@ use nix::sys::signal::Signal;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 use udp_bridge_tests::host::needs::{Need, Suite};
 use udp_bridge_tests::host::rtnl::Rtnl;
-use udp_bridge_tests::host::traffic::End;
+use udp_bridge_tests::host::traffic::pings_once;
 use udp_bridge_tests::host::{Host, wait};
-
-/// Less than an echo waits for its answer, so that none is sent again.
-const ONE_ECHO: Duration = Duration::from_millis(400);
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("down_leaves_the_host_as_it_was", by_down);
@@ -221,10 +217,9 @@ fn never_missing(host: &Host) {
             looks
         });
         let pinger = scope.spawn(|| {
-            let here = End { namespace: None, ipv4: HOST4, ipv6: None };
             while !done.load(Ordering::Relaxed) {
                 for to in [OUTSIDE4, HOST4] {
-                    assert!(here.reaches(host, to.into(), ONE_ECHO), "a ping to {to} is lost");
+                    assert!(pings_once(to.into(), wait::LONG), "a ping to {to} is lost");
                 }
             }
         });

@@ -2,6 +2,7 @@
 
 use super::world::{HOST4, HOST6, OUTSIDE4, add_outside, add_veth, rules, setting, table_routes};
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 use udp_bridge_tests::host::needs::{Need, Suite};
@@ -14,6 +15,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(ipv6, "a_second_network_has_ports_and_a_table_of_its_own", second);
     suite.add("networks_that_start_at_once_all_find_a_subnet_and_ports", at_once);
     suite.add("rules_follow_addresses_and_interfaces_that_come_and_go", follows);
+    suite.add("all_networks_of_a_daemon_follow_a_new_address", all_follow);
     suite.add("what_could_not_be_followed_is_tried_again", follows_later);
     suite.add_needing(
         &[Need::IpCommand],
@@ -135,6 +137,33 @@ fn follows(host: &Host) {
     host.udp_bridge("down").ok();
     drop(network);
     assert_eq!(rules(), ["v4 0 lookup local", "v6 0 lookup local"]);
+}
+
+fn all_follow(host: &Host) {
+    add_outside(host);
+    let before = host.snapshot();
+    let daemon = host.start(&mut host.command("daemon"));
+    wait::for_yes("it listens", || host.daemon_socket().exists());
+    for name in ["red", "blue"] {
+        let body = format!(r#"{{"name": "{name}", "ports": 1, "subnet6": "none"}}"#);
+        assert_eq!(host.ask("POST", "/v1/networks", &body).status, 201);
+    }
+    let tables = |address: &str| -> BTreeSet<String> {
+        let rules = rules();
+        let of_it = rules.iter().filter(|rule| rule.contains(address));
+        of_it.filter_map(|rule| Some(rule.split_once("lookup ")?.1.to_owned())).collect()
+    };
+    let rtnl = Rtnl::open();
+    let more = Ipv4Addr::new(198, 51, 100, 7);
+    rtnl.add_address("u0", more, 24);
+    wait::for_yes("rules of both for the new address", || tables("198.51.100.7").len() == 2);
+    assert_eq!(host.ask("DELETE", "/v1/networks/red", "").status, 204);
+    assert_eq!(tables("198.51.100.7").len(), 1);
+    rtnl.remove_address("u0", more, 24);
+    wait::for_yes("the rules go with the address", || tables("198.51.100.7").is_empty());
+    daemon.signal(Signal::SIGTERM);
+    daemon.wait().ok();
+    before.assert_same(&host.snapshot());
 }
 
 /// What is in the way is a folder of the name that the ledger has until it is whole.

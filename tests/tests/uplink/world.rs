@@ -11,7 +11,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use udp_bridge_tests::host::Host;
-use udp_bridge_tests::host::outside::{wait_for_link_local, wait_for_local_route};
+use udp_bridge_tests::host::outside::{give, wait_for_link_local};
 use udp_bridge_tests::host::rtnl::Rtnl;
 
 /// The host's address towards the outside.
@@ -25,11 +25,8 @@ pub(super) const HOST6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1
 pub(super) fn add_outside(host: &Host) {
     host.add_netns("outside");
     add_veth(host, "u0", "o0");
-    let rtnl = Rtnl::open();
-    rtnl.add_address("u0", HOST4, 24);
-    rtnl.add_address("u0", HOST6, 64);
-    wait_for_local_route(HOST6, "u0");
-    rtnl.add_default_route(OUTSIDE4);
+    give("u0", &[HOST4.into(), HOST6.into()]);
+    Rtnl::open().add_default_route(OUTSIDE4);
     host.visit("outside", || Rtnl::open().add_address("o0", OUTSIDE4, 24));
 }
 

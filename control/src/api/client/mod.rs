@@ -4,11 +4,13 @@
 //! [`NetworkClient`] asks about one network. They start no thread, so that the caller may still enter a
 //! user namespace afterwards.
 
+mod network;
+
+pub use network::NetworkClient;
+
 use super::creation::{Created, NewNetwork};
 use super::paths;
-use super::protocol::{
-    DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, Stopping,
-};
+use super::protocol::{DaemonInfo, NetworkInfo, Problem, Stopping};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -103,13 +105,6 @@ pub struct Client {
     socket: PathBuf,
 }
 
-/// The way to one network.
-#[derive(Clone, Debug)]
-pub struct NetworkClient {
-    pub(super) client: Client,
-    network: String,
-}
-
 impl Client {
     /// A client of the process that listens on `socket`.
     pub fn new(socket: PathBuf) -> Self {
@@ -118,7 +113,7 @@ impl Client {
 
     /// The way to its network of this name.
     pub fn network(&self, name: &str) -> NetworkClient {
-        NetworkClient { client: self.clone(), network: name.to_owned() }
+        NetworkClient::new(self.clone(), name)
     }
 
     /// The process itself.
@@ -156,7 +151,7 @@ impl Client {
     }
 
     /// Asks for one value.
-    pub(super) fn ask<T: DeserializeOwned>(
+    pub(in crate::api) fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         target: &str,
@@ -186,7 +181,7 @@ impl Client {
     }
 
     /// Asks for lines. [`PATIENCE`] counts anew with each piece of the answer.
-    pub(super) fn ask_lines(
+    pub(in crate::api) fn ask_lines(
         &self,
         method: Method,
         target: &str,
@@ -305,73 +300,6 @@ impl Client {
             }
             _ => ClientError::Connect { socket, source },
         }
-    }
-}
-
-impl NetworkClient {
-    /// The network as a whole.
-    ///
-    /// # Errors
-    /// [`ClientError`] says why there is no answer; so with the others.
-    pub fn info(&self) -> Result<NetworkInfo, ClientError> {
-        self.ask(Method::GET, paths::NETWORK)
-    }
-
-    /// Its ports, the host port first.
-    ///
-    /// # Errors
-    /// As of [`Self::info`].
-    pub fn ports(&self) -> Result<Vec<PortInfo>, ClientError> {
-        self.ask(Method::GET, paths::PORTS)
-    }
-
-    /// Its MAC table.
-    ///
-    /// # Errors
-    /// As of [`Self::info`].
-    pub fn fdb(&self) -> Result<Vec<FdbInfo>, ClientError> {
-        self.ask(Method::GET, paths::FDB)
-    }
-
-    /// Its published ports.
-    ///
-    /// # Errors
-    /// As of [`Self::info`].
-    pub fn published(&self) -> Result<Vec<PublishedInfo>, ClientError> {
-        self.ask(Method::GET, paths::PUBLISHED)
-    }
-
-    /// What may pass.
-    ///
-    /// # Errors
-    /// As of [`Self::info`].
-    pub fn rules(&self) -> Result<RulesInfo, ClientError> {
-        self.ask(Method::GET, paths::RULES)
-    }
-
-    /// Ends it, and waits until it is gone.
-    ///
-    /// # Errors
-    /// As of [`Self::info`]; some of it may be left then.
-    pub fn delete(&self) -> Result<(), ClientError> {
-        let target = self.target(paths::NETWORK, "");
-        let nothing = |_: &str, _: &[u8]| Ok(());
-        self.client.exchange(Method::DELETE, &target, Bytes::new(), LONG_PATIENCE, nothing)
-    }
-
-    /// Asks for one value about it.
-    pub(super) fn ask<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-    ) -> Result<T, ClientError> {
-        self.client.ask(method, &self.target(path, ""))
-    }
-
-    /// What one of the [`paths`] is for it, with a query.
-    pub(super) fn target(&self, path: &str, query: &str) -> String {
-        let path = paths::of(path, &self.network);
-        if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 }
 
