@@ -93,13 +93,22 @@ pub struct Gone<A, X> {
 }
 
 /// The table of one address family.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Conntrack<A, X> {
     slab: Slab<Entry<A, X>>,
     index: Index,
     rules: Rules,
     /// The slot that the next sweep begins with.
     cursor: usize,
+}
+
+/// A copy of what is in the table: it knows what the table knows, and may hold as many.
+impl<A: Address, X: Clone> Clone for Conntrack<A, X> {
+    fn clone(&self) -> Self {
+        let mut slab = self.slab.clone();
+        let index = self.index.copy(&self.slab, &mut slab);
+        Self { slab, index, rules: self.rules.clone(), cursor: self.cursor }
+    }
 }
 
 impl<A: Address, X> Conntrack<A, X> {
