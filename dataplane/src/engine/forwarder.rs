@@ -3,8 +3,7 @@
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
 use super::slots::{Slot, Slots};
-use super::witness::{Captures, CapturesFull, Witness};
-use crate::capture::Capture;
+use super::witness::{Captures, Witness};
 use crate::clock::Time;
 use crate::config::{Config, MAX_PORTS};
 use crate::counters::PortCounters;
@@ -52,7 +51,7 @@ pub(super) struct Desk {
     pub(super) counters: Counters,
     scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
-    captures: Option<Box<Captures>>,
+    pub(super) captures: Option<Box<Captures>>,
 }
 
 impl Forwarder {
@@ -137,29 +136,6 @@ impl Forwarder {
         self.desk.pipeline.switch.expire(now, budget)
     }
 
-    /// Begins a capture with the next frame.
-    ///
-    /// # Errors
-    /// [`CapturesFull`].
-    pub fn capture(&mut self, capture: Capture, now: Time) -> Result<(), CapturesFull> {
-        self.desk.captures.get_or_insert_default().add(capture, now)
-    }
-
-    /// Is anything captured?
-    pub fn is_captured(&self) -> bool {
-        self.desk.captures.is_some()
-    }
-
-    /// Ends the captures that are over.
-    pub fn clear_captures(&mut self, now: Time) {
-        self.desk.captures.take_if(|captures| captures.clear(now));
-    }
-
-    /// Ends all captures.
-    pub fn end_captures(&mut self) {
-        self.desk.captures = None;
-    }
-
     /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
     pub fn give_up(&mut self, now: Time) {
         let Pipeline { router, outbox, .. } = &mut self.desk.pipeline;
@@ -190,15 +166,6 @@ impl Desk {
             self.pass::<WAITED>(ingress, bytes, now, &mut ());
         } else {
             self.with_captures(|desk, captures| desk.pass::<WAITED>(ingress, bytes, now, captures));
-        }
-    }
-
-    /// Does something that the captures, if there are any, are to be told of.
-    #[cold]
-    fn with_captures(&mut self, act: impl FnOnce(&mut Self, &mut Captures)) {
-        if let Some(mut captures) = self.captures.take() {
-            act(self, &mut captures);
-            self.captures = Some(captures);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Nobody, mostly: then [`Witness`] is `()`, all of its calls are nothing, and the path is compiled
 //! without them. While anything is captured it is [`Captures`], and the path is compiled once more.
 
+use super::forwarder::{Desk, Forwarder};
 use crate::capture::filter::View;
 use crate::capture::{Capture, MAX_CAPTURES, Seen, Sighting};
 use crate::clock::{Time, WallClock};
@@ -65,6 +66,42 @@ impl Captures {
     pub(super) fn clear(&mut self, now: Time) -> bool {
         self.list.retain(|capture| !capture.is_over(now));
         self.list.is_empty()
+    }
+}
+
+impl Forwarder {
+    /// Begins a capture with the next frame.
+    ///
+    /// # Errors
+    /// [`CapturesFull`].
+    pub fn capture(&mut self, capture: Capture, now: Time) -> Result<(), CapturesFull> {
+        self.desk.captures.get_or_insert_default().add(capture, now)
+    }
+
+    /// Is anything captured?
+    pub fn is_captured(&self) -> bool {
+        self.desk.captures.is_some()
+    }
+
+    /// Ends the captures that are over.
+    pub fn clear_captures(&mut self, now: Time) {
+        self.desk.captures.take_if(|captures| captures.clear(now));
+    }
+
+    /// Ends all captures.
+    pub fn end_captures(&mut self) {
+        self.desk.captures = None;
+    }
+}
+
+impl Desk {
+    /// Does something that the captures, if there are any, are to be told of.
+    #[cold]
+    pub(super) fn with_captures(&mut self, act: impl FnOnce(&mut Self, &mut Captures)) {
+        if let Some(mut captures) = self.captures.take() {
+            act(self, &mut captures);
+            self.captures = Some(captures);
+        }
     }
 }
 
