@@ -15,6 +15,8 @@
 //! | `GET /v1/networks/NAME/published` | a list of [`protocol::PublishedInfo`] |
 //! | `GET /v1/networks/NAME/rules` | [`protocol::RulesInfo`] |
 //! | `/v1/networks/NAME/flows…` | see [`flow`] |
+//! | `GET /v1/networks/NAME/capture` | see [`capture`] |
+//! | `GET /v1/networks/NAME/trace` | see [`trace`] |
 //! | `GET /v1/daemon` | [`protocol::DaemonInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; all networks are then taken down |
 //! | `GET /v1/openapi.json` | all of this for programs |
@@ -27,12 +29,14 @@
 //! [`server`] answers, [`client`] asks, [`protocol`] and [`creation`] are what both know, [`paths`] is
 //! where.
 
+pub mod capture;
 pub mod client;
 pub mod creation;
 pub mod flow;
 pub mod paths;
 pub mod protocol;
 pub mod server;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;

@@ -30,8 +30,13 @@ use super::flow::serve::FlowPages;
 use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
+use crate::capture::Names;
 use clients::Counts;
-use dataplane::engine::{EngineStopped, FlowKey};
+use dataplane::capture::{Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -89,6 +94,24 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
+    /// The names of its ports, and where its rules were written.
+    fn names(&self) -> Names;
+    /// Begins a capture.
+    ///
+    /// # Errors
+    /// [`CaptureError`].
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError>;
+    /// What would be decided about a virtio header and a frame that came in now.
+    ///
+    /// # Errors
+    /// [`EngineStopped`]; inside, the reason of a frame that does not parse.
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped>;
+    /// The MAC of the host's next hop into the network, if it has one.
+    fn next_hop(&self) -> Option<MacAddr>;
 }
 
 /// What every request is answered with.

@@ -4,9 +4,11 @@
 //! of the api is compared with.
 
 use super::{Served, networks, process};
+use crate::api::capture::serve as captures;
 use crate::api::flow::serve as flows;
 use crate::api::paths;
 use crate::api::protocol::Problem;
+use crate::api::trace::serve as traces;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -66,6 +68,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::at(paths::FLOWS).get(flows::list).delete(flows::remove),
         Route::at(paths::FLOW_COUNT).get(flows::count),
         Route::at(paths::FLOW_FLUSH).post(flows::flush),
+        Route::at(paths::CAPTURE).get(captures::capture),
+        Route::at(paths::TRACE).get(traces::trace),
         Route::at(paths::DAEMON).get(process::describe),
         Route::at(paths::STOP).post(process::stop),
         Route::at(paths::METRICS).get(process::metrics),
