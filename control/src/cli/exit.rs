@@ -8,9 +8,9 @@
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
 
+use super::capture::CaptureFailure;
 use super::daemon::MetricsError;
 use super::man::ManError;
-use super::capture::CaptureFailure;
 use super::output::OutputError;
 use super::top::ScreenError;
 use super::up::RulesFileError;
