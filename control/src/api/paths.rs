@@ -28,6 +28,10 @@ pub const FLOWS: &str = "/v1/networks/{network}/flows";
 pub const FLOW_COUNT: &str = "/v1/networks/{network}/flows/count";
 /// Where all of them are removed.
 pub const FLOW_FLUSH: &str = "/v1/networks/{network}/flows/flush";
+/// Its frames, as they come and go.
+pub const CAPTURE: &str = "/v1/networks/{network}/capture";
+/// What becomes of a packet.
+pub const TRACE: &str = "/v1/networks/{network}/trace";
 /// The process that holds the networks.
 pub const DAEMON: &str = "/v1/daemon";
 /// Where it is asked to end.

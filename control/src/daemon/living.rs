@@ -14,11 +14,18 @@ use crate::api::protocol::{
     TablesInfo,
 };
 use crate::api::server;
+use crate::capture::Names;
 use crate::publish::Relay;
 use crate::topology::{Endpoint, FollowError, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
+use dataplane::capture::{Catch, Spec};
 use dataplane::config::RouterConfig;
-use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
+use dataplane::engine::{
+    CaptureError, EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus,
+};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -104,6 +111,8 @@ impl Living {
 
     /// Asks for the end; the first who does says why.
     pub(super) fn stop(&self, why: &'static str) {
+        // Answers that would go on for ever end in order.
+        self.handle.end_captures();
         self.stop.send_if_modified(|asked| {
             let first = asked.is_none();
             asked.get_or_insert(why);
@@ -283,6 +292,33 @@ impl server::Network for Living {
 
     fn change(&self, edit: Edit) -> Result<Changed, Problem> {
         Ok(self.carry_out(edit)?)
+    }
+
+    fn names(&self) -> Names {
+        let topology = lock(&self.topology);
+        let Some(topology) = &*topology else { return Names::default() };
+        let rules = &topology.network.filter().rules;
+        Names {
+            ports: endpoints(topology).map(|made| made.name.clone()).collect(),
+            rules: rules.iter().map(|rule| rule.place.clone()).collect(),
+        }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        self.handle.capture(spec)
+    }
+
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped> {
+        self.handle.explain(ingress, bytes)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        let router = lock(&self.router);
+        router.as_ref()?.uplink.as_ref().map(|uplink| uplink.next_hop.mac)
     }
 }
 

@@ -21,8 +21,12 @@ use super::protocol::{
     Problem, PublishedInfo, RefusalCount, RuleInfo, RulesInfo, TablesInfo,
 };
 use super::server::{self, Daemon, Network, Patience, Pending};
+use crate::capture::Names;
 use axum::http::StatusCode;
-use dataplane::engine::{EngineStopped, FlowKey};
+use dataplane::capture::{Capture, Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
 use dataplane::wire::ethernet::MacAddr;
 use std::io::{Read, Write};
 use std::num::NonZeroU64;
@@ -34,7 +38,9 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// A network of one port whose dataplane may have stopped.
-struct OnePort {
+pub(super) struct OnePort {
+    /// The engine's end of the last capture.
+    pub(super) capture: Arc<Mutex<Option<Capture>>>,
     running: bool,
     /// Pages of flows; the last may be one that cannot be read.
     pages: Vec<Result<Vec<Flow>, ()>>,
@@ -171,15 +177,41 @@ impl Network for OnePort {
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.flow_count()
     }
+
+    fn names(&self) -> Names {
+        Names { ports: self.port_names(), rules: Vec::new() }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        if !self.running {
+            return Err(EngineStopped.into());
+        }
+        let (capture, catch) = dataplane::capture::begin(spec, 3);
+        *self.capture.lock().unwrap() = Some(capture);
+        Ok(catch)
+    }
+
+    fn explain(&self, _: PortId, _: Vec<u8>) -> Result<Result<Story, DropReason>, EngineStopped> {
+        Err(EngineStopped)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        None
+    }
 }
 
 impl OnePort {
     /// Three flows on three pages, and empty pages among them.
-    fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool) -> Self {
         let [a, b, c] = flows().try_into().unwrap();
         let pages = vec![vec![], vec![a], vec![], vec![], vec![b], vec![c], vec![]];
-        let pages = pages.into_iter().map(Ok).collect();
-        Self { running, pages, removed: Arc::default(), edits: Arc::default() }
+        Self {
+            capture: Arc::default(),
+            running,
+            pages: pages.into_iter().map(Ok).collect(),
+            removed: Arc::default(),
+            edits: Arc::default(),
+        }
     }
 }
 
@@ -251,7 +283,7 @@ impl Daemon for House {
     }
 }
 
-struct Served {
+pub(super) struct Served {
     _folder: TempDir,
     socket: PathBuf,
     end: Arc<Notify>,
@@ -261,11 +293,11 @@ struct Served {
 }
 
 impl Served {
-    fn new(running: bool) -> Self {
+    pub(super) fn new(running: bool) -> Self {
         Self::of(OnePort::new(running))
     }
 
-    fn of(network: OnePort) -> Self {
+    pub(super) fn of(network: OnePort) -> Self {
         Self::with(network, Patience::default())
     }
 
@@ -293,7 +325,7 @@ impl Served {
     }
 
     /// The way to its network.
-    fn network(&self) -> NetworkClient {
+    pub(super) fn network(&self) -> NetworkClient {
         self.client().network("ub0")
     }
 
