@@ -5,6 +5,7 @@
 //!
 //! * `bridged`: from one namespace to the other, by a switch alone and by one with an idle router.
 //! * `masqueraded`: from a namespace to the outside, and replies.
+//! * `captured`: the same while a capture runs, whose filter wants none or all of the frames.
 //! * `published`: from the outside into a published port, of 1 and of 10,000.
 //!
 //! Before anything is measured, the first frame of each way is seen to be addressed as it should.
@@ -20,6 +21,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
+use dataplane::capture::{Filter, Protocol, Spec, begin};
 use dataplane::clock::Time;
 use dataplane::config::{
     Config, ConntrackConfig, FilterConfig, HostView, NextHop, PortConfig, PortLimits, Publish,
@@ -41,6 +43,9 @@ use udp_bridge_tests::world::own_mac;
 
 /// Frames that one call of the forwarder moves.
 const BATCH: usize = 64;
+
+/// How long the reader of a capture rests when there is nothing, as the api's does.
+const READER_RESTS: std::time::Duration = std::time::Duration::from_millis(4);
 
 const HOST: PortId = PortId(0);
 const NAMESPACE: PortId = PortId(1);
@@ -151,6 +156,17 @@ fn bridged(payload: usize) -> Scene {
 impl Scene {
     /// Opens the connection, sees that its data is addressed as it should, and measures that.
     fn measure(self, group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, config: &Config) {
+        self.measure_watched(group, id, config, None);
+    }
+
+    /// The same while frames are captured, and read as fast as another thread can.
+    fn measure_watched(
+        self,
+        group: &mut BenchmarkGroup<'_, WallTime>,
+        id: BenchmarkId,
+        config: &Config,
+        wanted: Option<Filter>,
+    ) {
         let newest = Arc::new(Mutex::new(Vec::new()));
         let [host, inside] = self.frames.map(VecDeque::from);
         let ports = [host, inside, VecDeque::new()].map(|frames| {
@@ -165,12 +181,27 @@ impl Scene {
         let frame = Frame::parse(HOST, &mut sent).unwrap();
         assert_eq!(frame.subject(), Subject::Flow(self.leaves));
         drop(newest);
+        let reader = wanted.map(|filter| {
+            let (capture, mut catch) = begin(Spec { port: None, filter }, config.ports().len());
+            forwarder.capture(capture, Time::START).unwrap();
+            std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                while !catch.is_over() {
+                    while catch.next(&mut bytes).is_some() {}
+                    std::thread::sleep(READER_RESTS);
+                }
+            })
+        });
         group.bench_function(id, |bencher| {
             bencher.iter(|| {
                 let served = forwarder.serve(self.measured, black_box(BATCH), Time::START);
                 assert_eq!(served, Served::More);
             });
         });
+        drop(forwarder);
+        if let Some(reader) = reader {
+            reader.join().unwrap();
+        }
     }
 }
 
@@ -211,7 +242,10 @@ fn router(published: u16) -> Config {
         uplink: Some(UplinkConfig { next_hop, internal: false }),
         published: PublishedPorts::new(ports.collect()),
         filter: FilterConfig { icc: true, ..FilterConfig::default() },
-        conntrack: ConntrackConfig::default(),
+        conntrack: ConntrackConfig {
+            port_limit: ConntrackConfig::DEFAULT_LIMIT,
+            ..ConntrackConfig::default()
+        },
         nat: flows::nat_config(),
         host: HostView { addresses: [own, BRIDGE.into()].into(), routes: vec![outside] },
     };
@@ -228,6 +262,12 @@ fn forward(criterion: &mut Criterion) {
         let out = masqueraded(NAMESPACE, payload);
         out.measure(&mut group, id("masqueraded, out"), &router(1));
         masqueraded(HOST, payload).measure(&mut group, id("masqueraded, in"), &router(1));
+        let arp = Filter::Protocol(Protocol::Arp);
+        for (name, wanted) in [("none of it", arp), ("all of it", Filter::All)] {
+            let id = id(&format!("masqueraded, out, captured: {name}"));
+            let out = masqueraded(NAMESPACE, payload);
+            out.measure_watched(&mut group, id, &router(1), Some(wanted));
+        }
         for count in [1, 10_000] {
             let id = id(&format!("published, one of {count}"));
             published(PUBLISHED + count / 2, payload).measure(&mut group, id, &router(count));
@@ -235,5 +275,34 @@ fn forward(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, forward);
+/// How long the path waits while a packet is explained, with so many flows.
+fn explain(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("explain, with so many flows");
+    group.sample_size(10);
+    for flows in [1_000_u32, 262_144] {
+        let tuple = |n: u32| Tuple {
+            destination: Ipv4Addr::from(u32::from(SERVER) + n / 30_000),
+            // One mapping for each, which serves for all destinations.
+            source_port: 16_000 + (n % 30_000) as u16,
+            ..original(0)
+        };
+        let opening = |n| flows::frame(&tuple(n), Segment::Syn, own_mac(0), 0);
+        let frames = [VecDeque::new(), (0..flows).map(opening).collect(), VecDeque::new()];
+        let ports =
+            frames.map(|frames| Box::new(Script { frames, newest: Weak::new() }) as Box<dyn Port>);
+        let mut forwarder = Forwarder::new(&router(1), ports.into());
+        forwarder.serve(NAMESPACE, flows as usize, Time::START);
+        let known = forwarder.pipeline().router.as_ref().map(|router| router.flows());
+        assert_eq!(known, Some(flows as usize));
+        let mut packet = opening(0);
+        group.bench_function(BenchmarkId::from_parameter(flows), |bencher| {
+            bencher.iter(|| {
+                let told = forwarder.pipeline().explain(NAMESPACE, &mut packet, Time::START);
+                black_box(told).unwrap()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, forward, explain);
 criterion_main!(benches);

@@ -42,6 +42,7 @@
 pub mod addressing;
 pub mod api;
 pub mod bench;
+pub mod capture;
 pub mod cli;
 pub mod compile;
 pub mod daemon;
@@ -56,4 +57,5 @@ pub mod publish;
 pub mod spec;
 pub mod sysctl;
 pub mod topology;
+pub mod trace;
 pub mod uplink;

@@ -2,9 +2,10 @@
 //!
 //! [`Time`] is nanoseconds since the engine started. Everything below the engine takes it as an
 //! argument; [`Clock`] is read by the engine alone, once per pass over the ports and after each wait.
+//! [`WallClock`] is the time of the day, for frames that are captured.
 
 use std::ops::{Add, Sub};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment: nanoseconds since the clock's start. They last 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,27 @@ impl Sub for Time {
     }
 }
 
+/// What the day's clock says, but never less than it said before. Read by the engine alone, and only for
+/// frames that are captured.
+#[derive(Debug, Default)]
+pub struct WallClock {
+    last: u64,
+}
+
+impl WallClock {
+    /// Nanoseconds since 1970.
+    pub fn now(&mut self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.advance(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Somebody may set the day's clock back.
+    fn advance(&mut self, nanos: u64) -> u64 {
+        self.last = self.last.max(nanos);
+        self.last
+    }
+}
+
 /// The engine's clock, monotonic.
 #[derive(Debug)]
 pub struct Clock(Instant);
@@ -60,5 +82,17 @@ impl Clock {
     #[inline]
     pub fn now(&self) -> Time {
         Time::START + self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_stands_still() {
+        let mut clock = WallClock::default();
+        let read = [5, 7, 3, 7, 8].map(|nanos| clock.advance(nanos));
+        assert_eq!(read, [5, 7, 7, 7, 8]);
     }
 }

@@ -66,13 +66,14 @@
 //!
 //! ```text
 //!  wire <- { frame  config } <- { switch  limits  conntrack  nat  ftp  filter  gateway  fragments
-//!                                 routes  port } <- pipeline <- engine
+//!                                 routes  port } <- pipeline <- capture <- engine
 //!  leaves: outcome, outbox, flow, clock, bucket, counters
 //! ```
 //!
 //! There is no async runtime, no serde and no netlink here, and unsafe code in `port/sys/` alone.
 
 pub mod bucket;
+pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod conntrack;

@@ -29,7 +29,7 @@ use std::time::Duration;
 pub const BURST: Duration = Duration::from_millis(100);
 
 /// The limits of all ports.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Limits {
     /// How many ports have buckets.
     limited: usize,

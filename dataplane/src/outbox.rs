@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 pub const CAPACITY: usize = 256;
 
 /// A frame that the dataplane sends of itself, virtio header first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parcel {
     /// What to do with it.
     pub errand: Errand,
@@ -54,7 +54,7 @@ impl Errand {
 }
 
 /// The frames to be sent.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outbox {
     parcels: VecDeque<Parcel>,
 }

@@ -15,7 +15,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// An address that has prefixes.
 pub trait Routed: Address {
     /// A prefix of the family.
-    type Net: Prefix + Debug + Send;
+    type Net: Prefix + Clone + Debug + Send;
 
     /// The prefix, if it is of this family.
     fn net(net: IpNet) -> Option<Self::Net>;
@@ -58,7 +58,7 @@ pub struct Way<A> {
 }
 
 /// The host's addresses and routes of one family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Routes<A: Routed> {
     own: HashSet<A, RandomState>,
     ways: PrefixMap<A::Net, Way<A>>,

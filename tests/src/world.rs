@@ -12,13 +12,14 @@
 #![allow(clippy::expect_used, reason = "a world that cannot be made is a failed test")]
 
 use crate::counts::{Move, Moved, differences, sum};
+use dataplane::capture::{self, Catch, Spec};
 use dataplane::clock::Time;
 use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig};
 use dataplane::conntrack::FlowView;
 use dataplane::counters::CounterSnapshot;
-use dataplane::engine::{AddError, FdbEntry, Forwarder, Served};
-use dataplane::outcome::PortId;
-use dataplane::pipeline::{Cursor, Prepared, Router};
+use dataplane::engine::{AddError, CapturesFull, FdbEntry, Forwarder, Served};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::{Cursor, Prepared, Router, Story};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
 use dataplane::wire::ethernet::MacAddr;
@@ -267,6 +268,41 @@ impl World {
     /// The stages above layer 2. Panics if the world has none.
     pub fn routed(&mut self) -> &mut Router {
         self.forwarder.pipeline_mut().router.as_mut().expect("a world with a router")
+    }
+
+    /// Begins a capture.
+    pub fn capture(&mut self, spec: Spec) -> Catch {
+        self.try_capture(spec).expect("room for a capture")
+    }
+
+    /// Begins a capture.
+    ///
+    /// # Errors
+    /// There are as many as there may be.
+    pub fn try_capture(&mut self, spec: Spec) -> Result<Catch, CapturesFull> {
+        let (capture, catch) = capture::begin(spec, self.hosts.len());
+        self.forwarder.capture(capture, self.now)?;
+        Ok(catch)
+    }
+
+    /// Is anything captured?
+    pub fn is_captured(&mut self) -> bool {
+        self.forwarder.clear_captures(self.now);
+        self.forwarder.is_captured()
+    }
+
+    /// What would be decided about a virtio header and a frame that came in now.
+    ///
+    /// # Errors
+    /// The reason of a frame that does not parse.
+    pub fn explain(&self, port: u16, bytes: &[u8]) -> Result<Story, DropReason> {
+        let mut bytes = bytes.to_vec();
+        self.forwarder.pipeline().explain(PortId(port), &mut bytes, self.now)
+    }
+
+    /// All that the stages know, as text to be compared.
+    pub fn state(&self) -> String {
+        format!("{:?}", self.forwarder.pipeline())
     }
 
     /// The flows that are tracked now, in no order.

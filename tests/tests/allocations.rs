@@ -249,3 +249,25 @@ fn a_new_flow_allocates_nothing_where_as_many_have_been() {
         }
     }
 }
+
+#[test]
+fn a_capture_allocates_nothing_for_a_frame_whether_it_fits_or_not() {
+    use dataplane::capture::{Filter, RING_SIGHTINGS, Spec, begin};
+    let (inside, outside) = (at(V4.inside(1), 61_000), at(V4.outside, 80));
+    let out = udp(up(1), inside, outside, &[1; 64]);
+    let back = udp(down(), outside, at(V4.host, 61_000), &[1; 64]);
+    let port = NullPort::new(Offloads::ALL, Some(behind_plain_header(out)));
+    let mut forwarder = router(Box::new(port), behind_plain_header(back), true);
+    let now = Time::START;
+    [1, 0, 1, 0].iter().for_each(|&port| serve(&mut forwarder, port, 1, now));
+    let (capture, mut catch) = begin(Spec { port: None, filter: Filter::All }, 2);
+    forwarder.capture(capture, now).unwrap();
+    // Each frame is seen twice.
+    let frames = RING_SIGHTINGS / 2 + FRAMES;
+    let allocations = measure(|| serve(&mut forwarder, 1, frames, now));
+    assert_eq!(allocations.count_total, 0, "{allocations:?}");
+    let mut bytes = Vec::new();
+    let caught = std::iter::from_fn(|| catch.next(&mut bytes)).count();
+    assert_eq!(caught, RING_SIGHTINGS);
+    assert_eq!(catch.missed(), [FRAMES as u64, FRAMES as u64]);
+}

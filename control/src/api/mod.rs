@@ -16,6 +16,8 @@
 //! | `GET /v1/networks/NAME/rules` | [`protocol::RulesInfo`] |
 //! | `POST`, `DELETE`, `PUT` of these | [`change`]: 201, or 204 when there is nothing to tell |
 //! | `/v1/networks/NAME/flows…` | see [`flow`] |
+//! | `GET /v1/networks/NAME/capture` | see [`capture`] |
+//! | `GET /v1/networks/NAME/trace` | see [`trace`] |
 //! | `GET /v1/daemon` | [`protocol::DaemonInfo`] |
 //! | `POST /v1/stop` | 202 and [`protocol::Stopping`]; all networks are then taken down |
 //! | `GET /v1/openapi.json` | all of this for programs |
@@ -28,6 +30,7 @@
 //! [`server`] answers, [`client`] asks, [`protocol`], [`creation`] and [`change`] are what both know, [`paths`] is
 //! where.
 
+pub mod capture;
 pub mod change;
 pub mod client;
 pub mod creation;
@@ -36,6 +39,7 @@ pub mod flow;
 pub mod paths;
 pub mod protocol;
 pub mod server;
+pub mod trace;
 
 #[cfg(test)]
 mod tests;

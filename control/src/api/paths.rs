@@ -38,6 +38,10 @@ pub const SANDBOXES: &str = "/v1/sandboxes";
 pub const CONFIG: &str = "/v1/config";
 /// Where a file is put in force.
 pub const APPLY: &str = "/v1/apply";
+/// Its frames, as they come and go.
+pub const CAPTURE: &str = "/v1/networks/{network}/capture";
+/// What becomes of a packet.
+pub const TRACE: &str = "/v1/networks/{network}/trace";
 /// The process that holds the networks.
 pub const DAEMON: &str = "/v1/daemon";
 /// Where it is asked to end.

@@ -8,10 +8,13 @@
 //! | 126 | `exec`: the program was found and cannot be run |
 //! | 127 | `exec`: there is no such port or program |
 
+use super::capture::CaptureFailure;
+use super::daemon::MetricsError;
 use super::man::ManError;
 use super::output::OutputError;
 use super::top::ScreenError;
 use super::up::RulesFileError;
+use crate::api::capture::QueryError;
 use crate::api::client::ClientError;
 use crate::api::flow::FilterError;
 use crate::api::protocol::Problem;
@@ -24,6 +27,7 @@ use crate::model::ModelError;
 use crate::netns::NetnsError;
 use crate::netns::rootless::RootlessError;
 use crate::topology::{ClearError, KeeperError};
+use crate::trace::DescribedError;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -117,6 +121,9 @@ pub enum CliError {
     /// The screen cannot be used.
     #[error(transparent)]
     Screen(#[from] ScreenError),
+    /// Prometheus cannot be answered.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     /// The manual cannot be written.
     #[error(transparent)]
     Man(#[from] ManError),
@@ -235,6 +242,15 @@ pub enum CliError {
     /// The flows that were asked for make no sense.
     #[error(transparent)]
     Flows(#[from] FilterError),
+    /// Frames cannot be shown or kept.
+    #[error(transparent)]
+    Capture(#[from] CaptureFailure),
+    /// The frames that were asked for make no sense.
+    #[error(transparent)]
+    Frames(#[from] QueryError),
+    /// The packet that was described makes no sense.
+    #[error(transparent)]
+    Described(#[from] DescribedError),
     /// There was no flow to delete, which was told.
     #[error("")]
     NothingDeleted,
@@ -258,8 +274,11 @@ impl CliError {
             Self::Change(error) if error.is_bad_input() || error.is_conflict() => BAD_INPUT,
             Self::File { .. } => BAD_INPUT,
             Self::Name(_)
+            | Self::Metrics(_)
             | Self::RulesFile(_)
             | Self::Flows(_)
+            | Self::Frames(_)
+            | Self::Described(_)
             | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT

@@ -4,6 +4,7 @@
 //! printed goes through `output`; every error ends in `exit`, which knows the exit codes.
 
 mod apply;
+mod capture;
 mod completions;
 mod config;
 mod connect;
@@ -28,9 +29,11 @@ mod rules;
 mod status;
 mod table;
 mod top;
+mod trace;
 mod units;
 mod unpublish;
 mod up;
+mod watched;
 
 #[cfg(test)]
 pub(crate) mod examples;
@@ -91,6 +94,10 @@ enum Verb {
     Limit(limit::Options),
     /// Show, count or delete tracked flows, as conntrack(8) does
     Conntrack(conntrack::Options),
+    /// Show or keep frames as they come and go, with what became of them
+    Capture(capture::Options),
+    /// Tell what would become of a packet and why, or what becomes of those that come
+    Trace(trace::Options),
     /// Measure this bridge beside the kernel's, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
@@ -130,6 +137,8 @@ pub fn main() -> ExitCode {
         Verb::Limit(options) => limit::run(&options),
         Verb::Rules(options) => rules::run(&options),
         Verb::Conntrack(options) => conntrack::run(&options),
+        Verb::Capture(options) => capture::run(&options),
+        Verb::Trace(options) => trace::run(&options),
         Verb::Bench(options) => bench::run(&options).map_err(CliError::from),
         Verb::Load(options) => bench::load::run(&options).map_err(CliError::from),
         Verb::Doctor(options) => report::run(&options),

@@ -13,12 +13,19 @@ use crate::api::protocol::{
     Counters, FdbInfo, FdbOrigin, NetworkInfo, PortInfo, PublishedInfo, RulesInfo, TablesInfo,
 };
 use crate::api::server;
+use crate::capture::Names;
 use crate::model::Limits;
 use crate::publish::Relay;
 use crate::topology::{Endpoint, FollowError, Site, Topology, ring_drops};
 use crate::uplink::Caveat;
+use dataplane::capture::{Catch, Spec};
 use dataplane::config::RouterConfig;
-use dataplane::engine::{EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus};
+use dataplane::engine::{
+    CaptureError, EngineStopped, FdbEntry, FdbKind, FlowKey, FlowPage, Handle, PortStatus,
+};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -118,6 +125,8 @@ impl Living {
 
     /// Asks for the end; the first who does says why.
     pub(super) fn stop(&self, why: &'static str) {
+        // Answers that would go on for ever end in order.
+        self.handle.end_captures();
         self.stop.send_if_modified(|asked| {
             let first = asked.is_none();
             asked.get_or_insert(why);
@@ -323,6 +332,31 @@ impl server::Network for Living {
 
     fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.handle.flush_flows()
+    }
+
+    fn names(&self) -> Names {
+        let ports = self.port_names();
+        let topology = lock(&self.topology);
+        let Some(topology) = &*topology else { return Names::default() };
+        let rules = &topology.network.filter().rules;
+        Names { ports, rules: rules.iter().map(|rule| rule.place.clone()).collect() }
+    }
+
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError> {
+        self.handle.capture(spec)
+    }
+
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped> {
+        self.handle.explain(ingress, bytes)
+    }
+
+    fn next_hop(&self) -> Option<MacAddr> {
+        let router = lock(&self.router);
+        router.as_ref()?.uplink.as_ref().map(|uplink| uplink.next_hop.mac)
     }
 }
 

@@ -51,7 +51,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -73,6 +73,8 @@ pub struct Daemon {
     monitor: Monitor,
     networks: Arc<Networks>,
     listener: Option<UnixListener>,
+    /// Where Prometheus asks, beside the api.
+    metrics: Option<TcpListener>,
     /// Of a daemon that holds many networks. Dropped last.
     keeper: Option<Keeper>,
 }
@@ -152,7 +154,20 @@ impl Daemon {
         // From here on no change of the host is missed.
         let monitor = Monitor::open()?;
         let networks = Arc::new(Networks::new(circumstances));
-        Ok(Self { runtime, signals, monitor, networks, listener: None, keeper: None })
+        let (listener, metrics, keeper) = (None, None, None);
+        Ok(Self { runtime, signals, monitor, networks, listener, metrics, keeper })
+    }
+
+    /// Answers Prometheus at this listener as well.
+    ///
+    /// # Errors
+    /// The listener cannot be waited for.
+    pub fn with_metrics(mut self, listener: std::net::TcpListener) -> Result<Self, StartError> {
+        let _inside = self.runtime.enter();
+        listener.set_nonblocking(true).map_err(StartError::Runtime)?;
+        self.metrics = Some(TcpListener::from_std(listener).map_err(StartError::Runtime)?);
+        drop(_inside);
+        Ok(self)
     }
 
     /// Makes a network and starts forwarding. Leftovers of a dead process of the same name are cleared
@@ -172,10 +187,14 @@ impl Daemon {
     /// [`EndError`] if something could not be removed, or the engine of the one network ended by
     /// itself.
     pub fn run(self, watcher: Option<Watcher<'_>>) -> Result<(), Arc<EndError>> {
-        let Self { runtime, mut signals, monitor, networks, listener, keeper } = self;
+        let Self { runtime, mut signals, monitor, networks, listener, metrics, keeper } = self;
         let outcomes = runtime.block_on(async {
             let closing = Arc::new(Notify::new());
             let server = listener.map(|listener| serve(listener, &networks, &closing));
+            let metrics = metrics.map(|listener| {
+                let answers = Arc::new(Answers(networks.clone()));
+                tokio::spawn(server::serve_metrics(listener, answers, Patience::default()))
+            });
             if keeper.is_some() {
                 readiness::tell(readiness::READY);
             }
@@ -197,6 +216,9 @@ impl Daemon {
             outcomes.extend(networks.end_all(why).await);
             // A client that asked for the end shall get its answer; one that hangs is not waited for.
             closing.notify_one();
+            if let Some(metrics) = metrics {
+                metrics.abort();
+            }
             if let Some(server) = server {
                 let _ = timeout(FAREWELL, server).await;
             }

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub const FLOW_BURST: Duration = Duration::from_secs(1);
 
 /// The count of all flows, by owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Census {
     flows: usize,
     limit: usize,

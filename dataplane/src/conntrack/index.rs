@@ -72,6 +72,29 @@ impl Index {
         }
     }
 
+    /// One for a copy of the slab, which finds the same. It is as small as what is in it allows: most
+    /// tables are far from full, and memory that was never touched is not worth a copy.
+    pub(super) fn copy<A: Address, X>(
+        &self,
+        slab: &Slab<Entry<A, X>>,
+        copy: &mut Slab<Entry<A, X>>,
+    ) -> Self {
+        let needed = heads_for(slab.used());
+        if needed > self.heads.len() / 4 {
+            return Self { heads: self.heads.clone(), seed: self.seed.clone() };
+        }
+        let mut index = Self { heads: vec![0; needed], seed: self.seed.clone() };
+        for &head in self.heads.iter().filter(|&&head| head != 0) {
+            let mut link = Link(head);
+            while let Some((slot, direction)) = link.place() {
+                let Some(entry) = slab.get(slot) else { break };
+                index.insert(index.hash(entry.tuple(direction)), (slot, direction), copy);
+                link = entry.link(direction);
+            }
+        }
+        index
+    }
+
     /// The hash of a tuple, the same for as long as the index lives.
     #[inline]
     pub(super) fn hash<A: Address>(&self, tuple: &Tuple<A>) -> u64 {

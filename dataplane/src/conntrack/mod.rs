@@ -102,6 +102,15 @@ pub struct Conntrack<A, X> {
     cursor: usize,
 }
 
+/// A copy of what is in the table: it knows what the table knows, and may hold as many.
+impl<A: Address, X: Clone> Clone for Conntrack<A, X> {
+    fn clone(&self) -> Self {
+        let mut slab = self.slab.clone();
+        let index = self.index.copy(&self.slab, &mut slab);
+        Self { slab, index, rules: self.rules.clone(), cursor: self.cursor }
+    }
+}
+
 impl<A: Address, X> Conntrack<A, X> {
     /// An empty table. It allocates all that it will ever need.
     pub fn new(config: &ConntrackConfig) -> Self {

@@ -6,7 +6,7 @@
 /// The end of the list of free slots.
 const NIL: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Slot<T> {
     /// Free; the next free one.
     Free(u32),
@@ -14,7 +14,7 @@ enum Slot<T> {
 }
 
 /// Slots for at most so many entries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     slots: Vec<Slot<T>>,
     free: u32,

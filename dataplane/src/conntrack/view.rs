@@ -63,6 +63,13 @@ impl<A: Address, X> Conntrack<A, X> {
     }
 }
 
+impl<A: Address, X> Conntrack<A, X> {
+    /// One flow, as it is listed.
+    pub fn view(&self, id: FlowId, now: Time) -> Option<FlowView> {
+        self.get(id).map(|entry| view(id, entry, tenths(now)))
+    }
+}
+
 fn view<A: Address, X>(id: FlowId, entry: &Entry<A, X>, now: Tenths) -> FlowView {
     FlowView {
         id,

@@ -3,6 +3,7 @@
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
 use super::slots::{Slot, Slots};
+use super::witness::{Captures, Witness};
 use crate::clock::Time;
 use crate::config::{Config, MAX_PORTS};
 use crate::counters::PortCounters;
@@ -16,6 +17,7 @@ use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
 use crate::wire::vnet;
 use crossbeam_utils::CachePadded;
+use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -48,6 +50,8 @@ pub(super) struct Desk {
     /// Of the ports of the switch, and of some that may come.
     pub(super) counters: Counters,
     scratch: Scratch,
+    /// `None` while nothing is captured: all that this costs a frame is one look.
+    pub(super) captures: Option<Box<Captures>>,
 }
 
 impl Forwarder {
@@ -57,7 +61,7 @@ impl Forwarder {
         let slots = Slots::new(config.ports(), ports);
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
-        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default() };
+        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
         Self { desk, buffer: FrameBuffer::new() }
     }
 
@@ -158,22 +162,45 @@ impl Desk {
     /// The way of one frame; the rest of it, if it has waited.
     #[inline]
     fn forward<const WAITED: bool>(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
-        let Self { slots, pipeline, counters, scratch } = self;
+        if self.captures.is_none() {
+            self.pass::<WAITED>(ingress, bytes, now, &mut ());
+        } else {
+            self.with_captures(|desk, captures| desk.pass::<WAITED>(ingress, bytes, now, captures));
+        }
+    }
+
+    #[inline]
+    fn pass<const WAITED: bool>(
+        &mut self,
+        ingress: PortId,
+        bytes: &mut [u8],
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        let Self { slots, pipeline, counters, scratch, .. } = self;
         let counted = &counters[ingress.index()];
         let mut frame = match Frame::parse(ingress, bytes) {
             Ok(frame) => frame,
-            Err(reason) => return counted.dropped(reason).add(1),
+            Err(reason) => {
+                witness.refused(ingress, bytes, reason, now);
+                return counted.dropped(reason).add(1);
+            }
         };
+        witness.comes(&frame, pipeline, now);
         let walked = match WAITED {
             false => pipeline.walk(&mut frame, now),
             true => pipeline.walk_on(&mut frame, now),
         };
+        witness.ends(&frame, pipeline, walked.outcome, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
         let Pipeline { switch, limits, .. } = pipeline;
         let ports = slots.len() as u16;
-        let mut to = |id: PortId| hand(slots, limits, counters, scratch, &frame, id, now);
+        let mut to = |id: PortId| {
+            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
+            witness.leaves(&frame, id, taken, now);
+        };
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
             Ok(Verdict::Unicast(egress)) => to(egress),
@@ -200,25 +227,49 @@ impl Desk {
                 }
                 Errand::Release { ingress, egress } => {
                     self.counters[ingress.index()].released.add(1);
-                    self.send(&mut bytes, egress..=egress, now);
+                    self.send(Some(ingress), &mut bytes, egress..=egress, now);
                 }
-                Errand::Send(egress) => self.send(&mut bytes, egress..=egress, now),
+                Errand::Send(egress) => self.send(None, &mut bytes, egress..=egress, now),
                 Errand::FloodNamespaces => {
                     let last = PortId(self.slots.len() as u16 - 1);
-                    self.send(&mut bytes, PortId(1)..=last, now);
+                    self.send(None, &mut bytes, PortId(1)..=last, now);
                 }
             }
         }
     }
 
-    /// Writes a frame of our own, or one that has waited, to these ports.
-    fn send(&mut self, bytes: &mut [u8], to: std::ops::RangeInclusive<PortId>, now: Time) {
-        let Self { slots, pipeline, counters, scratch } = self;
+    /// Writes a frame of our own, or one that has waited since it came by `from`, to these ports.
+    fn send(
+        &mut self,
+        from: Option<PortId>,
+        bytes: &mut [u8],
+        to: RangeInclusive<PortId>,
+        now: Time,
+    ) {
+        if self.captures.is_none() {
+            self.send_before(bytes, to, now, &mut ());
+        } else {
+            self.with_captures(|desk, captures| {
+                captures.sends(from);
+                desk.send_before(bytes, to, now, captures);
+            });
+        }
+    }
+
+    fn send_before(
+        &mut self,
+        bytes: &mut [u8],
+        to: RangeInclusive<PortId>,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        let Self { slots, pipeline, counters, scratch, .. } = self;
         // It was built here, or parsed before: there is no reason to be counted.
         let Ok(frame) = Frame::parse(HOST, bytes) else { return };
         let Pipeline { switch, limits, .. } = pipeline;
         for id in (to.start().0..=to.end().0).map(PortId).filter(|&id| switch.has_port(id)) {
-            hand(slots, limits, counters, scratch, &frame, id, now);
+            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
+            witness.leaves(&frame, id, taken, now);
         }
     }
 
@@ -238,7 +289,7 @@ impl Desk {
     }
 }
 
-/// Writes a frame to one port, if it is there and may get it.
+/// Writes a frame to one port, if it is there and may get it. Returns what became of it, which is counted.
 #[inline]
 fn hand(
     slots: &mut Slots,
@@ -248,14 +299,18 @@ fn hand(
     frame: &Frame<'_>,
     id: PortId,
     now: Time,
-) {
+) -> Result<(), DropReason> {
     let counters = &counters[id.index()];
     if let Err(reason) = limits.enter(id, frame, now) {
-        return counters.dropped(reason).add(1);
+        counters.dropped(reason).add(1);
+        return Err(reason);
     }
     let Slot { port, mtu } = slots.port_mut(id);
     match port {
         Some(port) => deliver(frame, port.as_mut(), *mtu, counters, scratch),
-        None => counters.dropped(DropReason::EgressGone).add(1),
+        None => {
+            counters.dropped(DropReason::EgressGone).add(1);
+            Err(DropReason::EgressGone)
+        }
     }
 }

@@ -23,6 +23,8 @@ mod live;
 mod refit;
 mod roster;
 mod slots;
+mod watching;
+mod witness;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use forwarder::{Counters, Forwarder, Served};
@@ -30,6 +32,8 @@ pub use handle::{EngineStopped, Fill, FlowKey, FlowPage, Handle, Tables};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
 pub use refit::AddError;
 pub use roster::PortStatus;
+pub use watching::CaptureError;
+pub use witness::CapturesFull;
 
 use crate::clock::{Clock, Time};
 use crate::config::{Config, MAX_PORTS, PortConfig};
@@ -192,6 +196,7 @@ impl Engine {
             let more = self.forwarder.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
             self.next_tick = if more { now } else { now + TICK };
             self.forwarder.give_up(now);
+            self.forwarder.clear_captures(now);
             let router = &self.forwarder.pipeline().router;
             self.owed = router.as_ref().map_or(0, |router| router.expiry_share());
         }
@@ -210,7 +215,7 @@ impl Engine {
         }
         let flows = pipeline.router.as_ref().is_some_and(|router| !router.is_idle());
         let aged = pipeline.switch.fdb().next_expiry();
-        let due = if flows { Some(self.next_tick) } else { aged }?;
+        let due = if flows || self.forwarder.is_captured() { Some(self.next_tick) } else { aged }?;
         // Rounded up to the poller's grain, so that it does not wake just before.
         Some((due.max(self.next_tick) - now) + Duration::from_millis(1))
     }

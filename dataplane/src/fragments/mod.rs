@@ -66,7 +66,7 @@ impl<A: Address> Datagram<A> {
 }
 
 /// The fragments on their way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fragments<A> {
     datagrams: HashMap<Datagram<A>, Known<A>, RandomState>,
     /// Oldest first. A datagram that was forgotten early may still be named here.
@@ -75,7 +75,7 @@ pub struct Fragments<A> {
 }
 
 /// What is known of a datagram.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known<A> {
     since: Time,
     /// What its tuple became.

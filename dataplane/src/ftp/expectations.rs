@@ -34,7 +34,7 @@ pub struct Expectation<A, T> {
 pub struct Full<A, T>(pub Expectation<A, T>);
 
 /// The connections that are expected.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Expectations<A, T> {
     by_ends: HashMap<Ends<A>, Waiting<A, T>, RandomState>,
 }

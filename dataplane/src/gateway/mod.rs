@@ -52,7 +52,7 @@ const ERROR_BURST: Duration = Duration::from_millis(50);
 pub const HOST: PortId = PortId(0);
 
 /// Answers for the next hop, finds neighbours, and tells senders what became of their frames.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Gateway {
     host_mac: MacAddr,
     ipv4: Ipv4Net,
@@ -192,7 +192,12 @@ impl Gateway {
 
     /// The port behind which an address of the network is, as far as it is known.
     pub fn port_of(&self, address: IpAddr, now: Time) -> Option<PortId> {
-        self.neighbours.find(address, now).map(|(_, port)| port)
+        self.neighbour(address, now).map(|(_, port)| port)
+    }
+
+    /// At which MAC and port an address of the network is, as far as it is known.
+    pub fn neighbour(&self, address: IpAddr, now: Time) -> Option<(MacAddr, PortId)> {
+        self.neighbours.find(address, now)
     }
 
     fn ask(&self, address: IpAddr, outbox: &mut Outbox) {

@@ -53,7 +53,7 @@ pub enum Resolved {
 type Map<V> = HashMap<IpAddr, V, RandomState>;
 
 /// The neighbours of one network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Neighbours {
     given: Map<(MacAddr, PortId)>,
     learned: Map<(MacAddr, PortId, Time)>,
@@ -62,7 +62,7 @@ pub struct Neighbours {
 }
 
 /// An address that was asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Awaited {
     since: Time,
     frames: VecDeque<(PortId, Vec<u8>)>,

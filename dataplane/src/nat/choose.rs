@@ -14,7 +14,7 @@ use crate::wire::{tcp, udp};
 pub const CANDIDATES: u32 = 128;
 
 /// Source NAT's ports, for one address family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Nat<A> {
     ports: Ports,
     addresses: Box<[A]>,

@@ -5,7 +5,7 @@ use std::num::NonZero;
 
 /// A flow's right to its external port. Hangs on the flow's conntrack entry; to be handed back with
 /// [`Nat::release`](super::Nat::release) when the flow ends. Four bytes, also if it may be missing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a lease that is not handed back with `Nat::release` keeps its port for ever"]
 pub struct Lease(
     /// From above: the mapping's slot (29 bits), the kind (2), a one.

@@ -33,7 +33,7 @@ pub(super) struct Mapping<A> {
 }
 
 /// All mappings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Mappings<A> {
     slots: Vec<Mapping<A>>,
     free: Vec<u32>,

@@ -48,7 +48,7 @@ impl Ports {
 
 /// The ports in use of one external address and protocol. It covers all ports there are, so that the
 /// range to choose from may change under it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pool<A> {
     /// The external address.
     external: A,
@@ -130,7 +130,7 @@ impl<A> Pool<A> {
 }
 
 /// All pools. One that is idle is taken over before there is one more.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pools<A> {
     pools: Vec<Pool<A>>,
     numbers: HashMap<(A, u8), u16, RandomState>,

@@ -1,7 +1,7 @@
 //! Which number comes next? For choosing ports.
 
 /// Random numbers for ports (RFC 6056 3.3.1): SplitMix64. Not for secrets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {

@@ -37,14 +37,14 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 /// The control connections of one family, and what they announced.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Announced<A> {
     controls: HashMap<FlowId, Control<A>, RandomState>,
     expected: Expectations<A, Awaited<A>>,
 }
 
 /// A connection to come, as the one who announced it knows its ends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Awaited<A> {
     /// Who is to be connected to.
     pub(super) reached: (A, u16),

@@ -29,7 +29,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// What a change took away.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Change {
     pub(super) port: Option<PortId>,
     /// Addresses of the network.
@@ -40,7 +40,7 @@ pub(super) struct Change {
 }
 
 /// The rules until now, where others took their place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FormerRules {
     pub(super) filter: Filter,
     /// Is the rule still there?

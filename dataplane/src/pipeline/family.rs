@@ -24,7 +24,7 @@ use std::net::IpAddr;
 const FLUSH_STEP: usize = 4096;
 
 /// The stages of one address family.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Family<A: Routed> {
     pub(super) tracked: Conntrack<A, Keep>,
     pub(super) nat: Nat<A>,
@@ -36,7 +36,7 @@ pub(super) struct Family<A: Routed> {
 }
 
 /// What is kept with a flow.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Keep {
     /// The external port, if it has one.
     pub(super) lease: Option<Lease>,

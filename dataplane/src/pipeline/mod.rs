@@ -17,6 +17,8 @@
 //! * `live`: what can change while frames flow; `reconfigure`: how; `change` and `renewal`: which flows
 //!   outlive that; `inspect`: what is asked beside packets.
 //!
+//! [`story`]: what was decided, and by what, for people to read.
+//!
 //! The way of one packet through them, one code for both families, a file for each question:
 //!
 //! * `path`: all of it in one screen.
@@ -40,10 +42,12 @@ mod path;
 mod reconfigure;
 mod renewal;
 mod router;
+pub mod story;
 
 pub use inspect::Cursor;
 pub use reconfigure::{PURGE_FLOWS, PURGE_SLOTS, Prepared};
 pub use router::Router;
+pub use story::Story;
 
 use crate::clock::Time;
 use crate::config::Config;
@@ -54,7 +58,7 @@ use crate::outcome::{Outcome, PortId};
 use crate::switch::Switch;
 
 /// The stages, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pipeline {
     /// Layer 2.
     pub switch: Switch,

@@ -22,7 +22,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 pub(super) const EVERYBODY: PortId = PortId(u16::MAX);
 
 /// What decides above layer 2.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Router {
     pub(super) v4: Family<Ipv4Addr>,
     pub(super) v6: Family<Ipv6Addr>,
@@ -32,13 +32,15 @@ pub struct Router {
 }
 
 /// What both families share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shared {
     pub(super) config: RouterConfig,
     pub(super) gateway: Gateway,
     pub(super) filter: Filter,
     pub(super) census: Census,
     pub(super) hits: Hits,
+    /// Who judged last; whoever is to know clears it before.
+    pub(super) judged: Option<Judgement>,
     /// Does any rule concern bridged packets?
     pub(super) judges_bridged: bool,
     /// Must a bridged packet's flow be known to judge it?
@@ -61,6 +63,7 @@ impl Router {
             filter: Filter::new(&config.filter),
             census: Census::new(&config.conntrack, ports),
             hits: Hits::new(&config.filter),
+            judged: None,
             judges_bridged: config.filter.concerns_bridged(),
             tracks_bridged: config.filter.needs_state_of_bridged(),
             judges: config.filter.decides(),
@@ -128,6 +131,7 @@ impl Shared {
     pub(super) fn judge(&mut self, question: &Question, bytes: usize) -> Judgement {
         let judgement = self.filter.judge(question);
         self.hits.count(judgement, bytes);
+        self.judged = Some(judgement);
         judgement
     }
 }

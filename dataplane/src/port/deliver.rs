@@ -22,6 +22,9 @@ impl Default for Scratch {
 }
 
 /// Writes `frame` to `port`, whose interface has this `mtu` in bytes, and counts what became of it.
+///
+/// # Errors
+/// The reason, which was counted; of a super-frame that is cut, not what its segments die of.
 #[inline]
 pub fn deliver(
     frame: &Frame<'_>,
@@ -29,7 +32,7 @@ pub fn deliver(
     mtu: usize,
     counters: &PortCounters,
     scratch: &mut Scratch,
-) {
+) -> Result<(), DropReason> {
     let result = if frame.largest_packet() > mtu {
         Err(DropReason::ExceedsMtu)
     } else if port.offloads().contains(frame.required_offloads()) {
@@ -40,6 +43,7 @@ pub fn deliver(
     if let Err(reason) = result {
         counters.dropped(reason).add(1);
     }
+    result
 }
 
 /// Does the sender's work: cuts a super-frame, completes a checksum. Each segment that dies counts.

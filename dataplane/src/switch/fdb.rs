@@ -87,7 +87,7 @@ struct List {
 }
 
 /// The forwarding database of one switch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fdb {
     slots: Vec<Slot>,
     free: Vec<u32>,

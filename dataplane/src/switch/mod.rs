@@ -32,7 +32,7 @@ use crate::outcome::{DropReason, Outcome, PortId, Verdict};
 use crate::wire::ethernet::MacAddr;
 
 /// What the switch knows of one port.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct PortState {
     mac: MacAddr,
     isolated: bool,
@@ -44,7 +44,7 @@ struct PortState {
 }
 
 /// A learning switch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Switch {
     fdb: Fdb,
     ports: Vec<PortState>,

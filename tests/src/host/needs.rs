@@ -32,6 +32,10 @@ pub enum Need {
     UserNamespaces,
     /// The program `ip`.
     IpCommand,
+    /// The program `tshark`.
+    Tshark,
+    /// The program `tcpdump`.
+    Tcpdump,
     /// The program `curl`, with `--json` (7.82).
     Curl,
     /// The program `systemd-analyze`.
@@ -46,7 +50,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 10] = [const { OnceLock::new() }; 10];
+        static SEEN: [OnceLock<bool>; 12] = [const { OnceLock::new() }; 12];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -60,6 +64,8 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
+            Self::Tshark => find_program("tshark").is_some(),
+            Self::Tcpdump => find_program("tcpdump").is_some(),
             Self::IpCommand => find_program("ip").is_some(),
             Self::Curl => runs("curl", &["--json", "", "--version"]),
             Self::Systemd => runs("systemd-analyze", &["--version"]),
@@ -76,6 +82,8 @@ impl Need {
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
             Self::IpCommand => "the program ip",
+            Self::Tshark => "the program tshark",
+            Self::Tcpdump => "the program tcpdump",
             Self::Curl => "the program curl",
             Self::Systemd => "the program systemd-analyze",
             Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",

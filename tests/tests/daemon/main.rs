@@ -8,6 +8,7 @@
 //! | [`holding`] | networks come and go in one daemon, by the api and by the commands |
 //! | [`endings`] | nothing is left behind, however the daemon ends; two daemons do not fight |
 //! | [`clients`] | who may ask, and what becomes of those who ask badly |
+//! | [`metrics`] | what Prometheus reads at a TCP address |
 //! | [`documents`] | the examples, the description and the unit file are right |
 #![allow(
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod documents;
 mod endings;
 mod holding;
 mod house;
+mod metrics;
 
 use std::process::ExitCode;
 use udp_bridge_tests::host::needs::Suite;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     holding::add_to(&mut suite);
     endings::add_to(&mut suite);
     clients::add_to(&mut suite);
+    metrics::add_to(&mut suite);
     documents::add_to(&mut suite);
     // One at a time: the machine has few cores and some of these want all of them.
     suite.run(1)

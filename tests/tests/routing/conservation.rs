@@ -110,7 +110,7 @@ fn packet(family: Family, macs: Macs) -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 /// One event.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Frames { port: u16, frames: Vec<Vec<u8>> },
     Wait(u64),
     Expire,
@@ -143,7 +143,7 @@ fn frames() -> impl Strategy<Value = Event> {
         })
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(super) fn event() -> impl Strategy<Value = Event> {
     let noise = (0..PORTS, vec(any::<u8>(), 0..100))
         .prop_map(|(port, bytes)| Event::Frames { port, frames: vec![bytes] });
     prop_oneof![
@@ -157,7 +157,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A configuration chosen by bits.
-fn config(bits: u8) -> dataplane::config::RouterConfig {
+pub(super) fn config(bits: u8) -> dataplane::config::RouterConfig {
     let mut config = router(PORTS);
     tight(&mut config);
     config.nat.filtering = match bits & 3 {
@@ -178,7 +178,7 @@ fn config(bits: u8) -> dataplane::config::RouterConfig {
     config
 }
 
-fn world(bits: u8) -> World {
+pub(super) fn world(bits: u8) -> World {
     let some = Offloads::CHECKSUM.with(Offloads::TSO4);
     network(PORTS, |router| *router = config(bits))
         .port(1, |port| (port.offloads, port.check_source) = (Offloads::NONE, false))

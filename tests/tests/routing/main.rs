@@ -1,9 +1,11 @@
 //! The router in a world in memory: packet stories, each in both address families.
 
+mod capture;
 mod conservation;
 mod departure;
 mod endings;
 mod errors;
+mod explain;
 mod filtering;
 mod fragments;
 mod ftp;

@@ -201,6 +201,38 @@ impl Client {
         })
     }
 
+    /// Asks for an answer that may take for ever: hands on its bytes as they come, until it ends, `each`
+    /// has enough or the user presses Ctrl-C. Only for its head [`PATIENCE`] counts.
+    pub(super) fn ask_stream(
+        &self,
+        method: Method,
+        target: &str,
+        each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ClientError> {
+        let too_late = |_| self.too_late(PATIENCE);
+        runtime()?.block_on(async {
+            let sent = timeout(PATIENCE, self.send(method, target, Bytes::new())).await;
+            let (response, _driver) = sent.map_err(too_late)??;
+            if response.status() != StatusCode::OK {
+                let body = timeout(PATIENCE, self.collect(response)).await;
+                return Err(refused(target, &body.map_err(too_late)??));
+            }
+            let mut body = response.into_body();
+            loop {
+                let frame = tokio::select! {
+                    frame = body.frame() => frame,
+                    // Without a handler the signal itself ends us.
+                    Ok(()) = tokio::signal::ctrl_c() => return Ok(()),
+                };
+                let Some(frame) = frame else { return Ok(()) };
+                let frame = frame.map_err(|source| self.broken(source))?;
+                if frame.data_ref().is_some_and(|data| each(data).is_break()) {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
     /// Hands on the lines of an answer as they come.
     async fn read_lines(
         &self,

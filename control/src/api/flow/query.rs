@@ -114,8 +114,7 @@ impl fmt::Display for FlowFilter {
             if index > 0 {
                 f.write_char('&')?;
             }
-            write!(f, "{part}=")?;
-            encode(&value, f)?;
+            write!(f, "{part}={}", Encoded(&value))?;
         }
         Ok(())
     }
@@ -136,20 +135,24 @@ impl FromStr for FlowFilter {
     }
 }
 
-/// Writes a value with all but a few harmless characters percent-encoded (RFC 3986 2.1).
-fn encode(value: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte) {
-            f.write_char(char::from(byte))?;
-        } else {
-            write!(f, "%{byte:02X}")?;
+/// A value with all but a few harmless characters percent-encoded (RFC 3986 2.1).
+pub(in crate::api) struct Encoded<'v>(pub(in crate::api) &'v str);
+
+impl fmt::Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte) {
+                f.write_char(char::from(byte))?;
+            } else {
+                write!(f, "%{byte:02X}")?;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The value that was encoded; what is no encoding stays as it is.
-fn decode(value: &str) -> String {
+pub(in crate::api) fn decode(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

@@ -86,7 +86,7 @@ impl Choice {
 }
 
 /// The port of this name, or else of this number.
-fn find(names: &[String], wanted: &str) -> Option<PortId> {
+pub(in crate::api) fn find(names: &[String], wanted: &str) -> Option<PortId> {
     let by_name = names.iter().position(|name| name == wanted);
     let index = by_name.or_else(|| wanted.parse().ok().filter(|number| *number < names.len()))?;
     u16::try_from(index).ok().map(PortId)

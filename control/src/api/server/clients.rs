@@ -32,8 +32,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -112,10 +112,35 @@ impl Counts {
     }
 }
 
+/// Where clients come from.
+pub(super) trait Listener: Send + Sync {
+    /// What one is talked to through.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next client.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
 /// Serves clients until `end` is ready, and those that are being answered then until they have their
 /// answer.
 pub(super) async fn serve(
-    listener: UnixListener,
+    listener: impl Listener,
     router: Router,
     served: Served,
     end: impl Future<Output = ()>,
@@ -148,10 +173,10 @@ pub(super) async fn serve(
 }
 
 /// The next client.
-async fn accept(listener: &UnixListener) -> UnixStream {
+async fn accept<L: Listener>(listener: &L) -> L::Stream {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
+        match listener.next().await {
+            Ok(stream) => return stream,
             // It was given up while it waited.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -173,7 +198,7 @@ struct Client {
 impl Client {
     async fn serve(
         self,
-        stream: UnixStream,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         _place: OwnedSemaphorePermit,
         mut ending: watch::Receiver<bool>,
     ) {
@@ -238,7 +263,7 @@ fn too_late(patience: Duration) -> Problem {
 }
 
 /// Tells a client that there is no place for it.
-async fn refuse(mut stream: UnixStream, _permit: OwnedSemaphorePermit) {
+async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin, _permit: OwnedSemaphorePermit) {
     let detail = format!("{MAX_CLIENTS} clients are connected, as many as can be; try again");
     say(&mut stream, &Problem::new(StatusCode::SERVICE_UNAVAILABLE, &detail)).await;
     // What it sends meanwhile is read, so that it does not take the end for a failure.
@@ -250,7 +275,7 @@ async fn refuse(mut stream: UnixStream, _permit: OwnedSemaphorePermit) {
 }
 
 /// Writes a problem to a client that has no HTTP layer, and ends our side.
-async fn say(stream: &mut UnixStream, problem: &Problem) {
+async fn say(stream: &mut (impl AsyncWrite + Unpin), problem: &Problem) {
     let body = serde_json::to_string(problem).unwrap_or_default();
     let text = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {PROBLEM_JSON}\r\ncontent-length: {}\r\n\

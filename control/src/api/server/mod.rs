@@ -34,12 +34,18 @@ use super::flow::serve::FlowPages;
 use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
+use crate::capture::Names;
 use crate::daemon::file::Request;
 use clients::Counts;
-use dataplane::engine::{EngineStopped, FlowKey};
+use dataplane::capture::{Catch, Spec};
+use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
+use dataplane::outcome::{DropReason, PortId};
+use dataplane::pipeline::Story;
+use dataplane::wire::ethernet::MacAddr;
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 
 /// Something that takes its time. It is done whether it is waited for or not.
 pub type Pending<T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send>>;
@@ -101,6 +107,24 @@ pub trait Network: Send + Sync + 'static {
     /// # Errors
     /// As of [`Self::flow_count`].
     fn flush_flows(&self) -> Result<usize, EngineStopped>;
+    /// The names of its ports, and where its rules were written.
+    fn names(&self) -> Names;
+    /// Begins a capture.
+    ///
+    /// # Errors
+    /// [`CaptureError`].
+    fn capture(&self, spec: Spec) -> Result<Catch, CaptureError>;
+    /// What would be decided about a virtio header and a frame that came in now.
+    ///
+    /// # Errors
+    /// [`EngineStopped`]; inside, the reason of a frame that does not parse.
+    fn explain(
+        &self,
+        ingress: PortId,
+        bytes: Vec<u8>,
+    ) -> Result<Result<Story, DropReason>, EngineStopped>;
+    /// The MAC of the host's next hop into the network, if it has one.
+    fn next_hop(&self) -> Option<MacAddr>;
 }
 
 /// What every request is answered with.
@@ -109,6 +133,13 @@ pub(crate) struct Served {
     daemon: Arc<dyn Daemon>,
     counts: Arc<Counts>,
     patience: Patience,
+}
+
+/// Answers Prometheus, and nothing else, at a TCP address for as long as it is polled.
+pub async fn serve_metrics(listener: TcpListener, daemon: Arc<dyn Daemon>, patience: Patience) {
+    let served = Served { daemon, counts: Arc::default(), patience };
+    let router = routes::open_router(served.clone());
+    clients::serve(listener, router, served, pending()).await;
 }
 
 /// Answers until `end` is ready, and then finishes what it has begun.

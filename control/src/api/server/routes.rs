@@ -4,9 +4,11 @@
 //! of the api is compared with.
 
 use super::{Served, changes, file, networks, process};
+use crate::api::capture::serve as captures;
 use crate::api::flow::serve as flows;
 use crate::api::paths;
 use crate::api::protocol::Problem;
+use crate::api::trace::serve as traces;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -79,6 +81,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::at(paths::SANDBOXES).get(file::sandboxes),
         Route::at(paths::CONFIG).get(file::config),
         Route::at(paths::APPLY).post(file::apply),
+        Route::at(paths::CAPTURE).get(captures::capture),
+        Route::at(paths::TRACE).get(traces::trace),
         Route::at(paths::DAEMON).get(process::describe),
         Route::at(paths::STOP).post(process::stop),
         Route::at(paths::METRICS).get(process::metrics),
@@ -86,20 +90,34 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
+/// Those that may be asked by whoever reaches an address: they tell, and change nothing.
+fn open_routes() -> Vec<Route> {
+    routes().into_iter().filter(|route| route.path == paths::METRICS).collect()
+}
+
 /// The router of all of them.
 pub(super) fn router(served: Served) -> Router {
+    router_of(routes(), served)
+}
+
+/// The router of those that anybody may ask.
+pub(super) fn open_router(served: Served) -> Router {
+    router_of(open_routes(), served)
+}
+
+fn router_of(routes: Vec<Route>, served: Served) -> Router {
+    let known: Vec<_> = routes.iter().map(|route| route.path).collect();
+    let known = known.join(", ");
+    let unknown_path = move |uri: Uri| async move {
+        let detail = format!("there is no {}; there are {known}", uri.path());
+        Problem::new(StatusCode::NOT_FOUND, &detail)
+    };
     let mut router = Router::new();
-    for route in routes() {
+    for route in routes {
         let (path, methods) = route.into_router();
         router = router.route(path, methods);
     }
     router.fallback(unknown_path).with_state(served)
-}
-
-async fn unknown_path(uri: Uri) -> Problem {
-    let known: Vec<_> = routes().iter().map(|route| route.path).collect();
-    let detail = format!("there is no {}; there are {}", uri.path(), known.join(", "));
-    Problem::new(StatusCode::NOT_FOUND, &detail)
 }
 
 fn wrong_method(takes: &str, method: &Method, uri: &Uri) -> Response {

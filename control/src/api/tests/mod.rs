@@ -195,6 +195,27 @@ impl OnePort {
             edits: Arc::default(),
         }
     }
+
+    /// What becomes of an edit.
+    fn edit(&self, edit: Edit) -> Result<Changed, Problem> {
+        let refuse = |status, detail: &str| Err(Problem::new(status, detail));
+        match edit {
+            _ if !self.running => refuse(StatusCode::SERVICE_UNAVAILABLE, "it has stopped"),
+            Edit::Publish(NewPublished { publish }) if publish.is_empty() => {
+                refuse(StatusCode::BAD_REQUEST, "nothing is no port")
+            }
+            Edit::Publish(NewPublished { publish }) if publish.starts_with("22:") => {
+                refuse(StatusCode::CONFLICT, "it is in use")
+            }
+            Edit::Publish(new) => Ok(Changed::Published(new.publish + "/tcp")),
+            Edit::AddRule(NewRule { at, .. }) => Ok(Changed::Rule(at.unwrap_or(1))),
+            Edit::RemoveRule(1..) => refuse(StatusCode::NOT_FOUND, "there is one rule"),
+            edit => {
+                self.edits.lock().unwrap().push(edit);
+                Ok(Changed::Done)
+            }
+        }
+    }
 }
 
 fn counters() -> Counters {
@@ -269,9 +290,9 @@ impl Daemon for House {
 
     fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
         let asked = match &request {
-            Request::Edit(file::Edit::Connect { network, .. } | file::Edit::Disconnect { network, .. }) => {
-                network.as_str()
-            }
+            Request::Edit(
+                file::Edit::Connect { network, .. } | file::Edit::Disconnect { network, .. },
+            ) => network.as_str(),
             _ => "ub0",
         };
         let unknown = Problem::new(StatusCode::NOT_FOUND, "there is no such network");

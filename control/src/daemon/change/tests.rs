@@ -1,6 +1,7 @@
 //! What is edited, and what is told of it.
 
 use super::*;
+use crate::api::protocol::Problem;
 use crate::api::server::Network as _;
 use crate::daemon::networks::tests::{on_a_host, request};
 use crate::model::Holder;

@@ -15,7 +15,7 @@ use life::Detail;
 use tally::Tally;
 
 /// The entry of one flow. `X` is what others hang on it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[repr(C)]
 pub struct Entry<A, X> {
     tuples: [Tuple<A>; 2],

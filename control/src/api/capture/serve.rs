@@ -1,0 +1,176 @@
+//! How are frames sent as they come?
+//!
+//! ```text
+//!  engine ══ rings ══> Catch ──> blocks ──> socket
+//!                                  ^          │ has gone out
+//!                                  └──────────┘ or a rest, if there was nothing
+//! ```
+//!
+//! Frames are taken out of the rings only when the client takes the ones before: who reads slowly misses
+//! frames, and is told how many. Who has gone drops the answer, and with it the capture.
+
+use super::CaptureQuery;
+use super::body::{Piece, Pieces, Stream};
+use crate::api::flow::serve::find;
+use crate::api::protocol::Problem;
+use crate::api::server::Network;
+use crate::api::server::networks::{Named, beside};
+use crate::capture::{Names, pcapng};
+use axum::body::Body;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use dataplane::capture::{Catch, Spec};
+use dataplane::engine::CaptureError;
+use dataplane::outcome::PortId;
+use std::sync::Arc;
+
+/// About how many bytes go out in one piece: the rest of the process has its turn between two.
+pub const PIECE: usize = 128 << 10;
+
+/// What the answer is.
+const PCAPNG: &str = "application/x-pcapng";
+
+pub(in crate::api) async fn capture(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
+    let bad = |error: super::QueryError| Problem::new(StatusCode::BAD_REQUEST, &error.to_string());
+    let asked: CaptureQuery = uri.query().unwrap_or_default().parse().map_err(bad)?;
+    let (spec, names) = choose(network.as_ref(), &asked)?;
+    let watched = network.clone();
+    let catch = beside(move || watched.capture(spec)).await?.map_err(|error| refused(&error))?;
+    let body = Body::new(Stream::of(Frames::new(catch, network, names, asked)));
+    Ok(([(header::CONTENT_TYPE, PCAPNG)], body).into_response())
+}
+
+/// What is to be captured, and the names of what there is.
+pub(in crate::api) fn choose(
+    network: &dyn Network,
+    asked: &CaptureQuery,
+) -> Result<(Spec, Names), Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, &detail);
+    let names = network.names();
+    let port = asked.port.as_ref().map(|wanted| {
+        find(&names.ports, wanted)
+            .ok_or_else(|| bad(format!("there is no port {wanted:?} (see `udp-bridge ps`)")))
+    });
+    let filter = asked.parsed_filter().map_err(|error| bad(error.to_string()))?;
+    Ok((Spec { port: port.transpose()?, filter }, names))
+}
+
+/// Why nothing is captured: too many at once is the client's to mend.
+pub(in crate::api) fn refused(error: &CaptureError) -> Problem {
+    match error {
+        CaptureError::Full(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, &error.to_string()),
+        CaptureError::Stopped(_) => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
+    }
+}
+
+/// The blocks of an answer, made as they go out.
+struct Frames {
+    catch: Catch,
+    network: Arc<dyn Network>,
+    names: Names,
+    filter: String,
+    /// How many frames may still be sent.
+    left: Option<u64>,
+    frame: Vec<u8>,
+    /// What was told of each interface.
+    told: Vec<u64>,
+    stamp: u64,
+    state: Sending,
+}
+
+/// How far the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Head,
+    Frames,
+    Done,
+}
+
+impl Frames {
+    fn new(catch: Catch, network: Arc<dyn Network>, names: Names, asked: CaptureQuery) -> Self {
+        Self {
+            catch,
+            network,
+            names,
+            filter: asked.filter,
+            left: asked.count,
+            frame: Vec::new(),
+            told: Vec::new(),
+            stamp: 0,
+            state: Sending::Head,
+        }
+    }
+
+    /// The next piece; empty if there is nothing now.
+    fn piece(&mut self) -> Vec<u8> {
+        let mut piece = Vec::new();
+        if self.state == Sending::Head {
+            pcapng::begin(&self.names.ports, &self.filter, &mut piece);
+            self.state = Sending::Frames;
+        }
+        // Whether there will be more is asked before the last look at what there is.
+        let is_over = self.catch.is_over();
+        let mut is_empty = false;
+        while piece.len() < PIECE && self.left != Some(0) && !is_empty {
+            is_empty = !self.one(&mut piece);
+        }
+        if self.left == Some(0) || (is_over && is_empty) {
+            self.state = Sending::Done;
+        }
+        self.tell_missed(&mut piece);
+        piece
+    }
+
+    /// Adds a frame; false if there is none.
+    fn one(&mut self, piece: &mut Vec<u8>) -> bool {
+        let Some(sighting) = self.catch.next(&mut self.frame) else { return false };
+        self.name(sighting.port, piece);
+        self.stamp = sighting.stamp;
+        pcapng::packet(&sighting, &self.frame, &self.names, piece);
+        self.left = self.left.map(|left| left - 1);
+        true
+    }
+
+    /// Describes ports that were added since.
+    fn name(&mut self, port: PortId, piece: &mut Vec<u8>) {
+        let known = self.names.ports.len();
+        if port.index() < known {
+            return;
+        }
+        self.names = self.network.names();
+        for index in self.names.ports.len()..=port.index() {
+            self.names.ports.push(format!("port {index}"));
+        }
+        for name in &self.names.ports[known..] {
+            pcapng::interface(name, &self.filter, piece);
+        }
+    }
+
+    /// Adds how many frames were missed, where that has changed; at the end for all ports.
+    fn tell_missed(&mut self, piece: &mut Vec<u8>) {
+        let missed = self.catch.missed();
+        self.told.resize(missed.len(), 0);
+        for (index, (missed, told)) in missed.iter().zip(&mut self.told).enumerate() {
+            let changed = std::mem::replace(told, *missed) != *missed;
+            if index < self.names.ports.len() && (changed || self.state == Sending::Done) {
+                // A switch has 1,024 ports at most.
+                pcapng::statistics(PortId(index as u16), self.stamp, *missed, piece);
+            }
+        }
+    }
+}
+
+impl Pieces for Frames {
+    fn next(&mut self) -> Piece {
+        if self.state == Sending::Done {
+            return Piece::End;
+        }
+        match self.piece() {
+            piece if !piece.is_empty() => Piece::Bytes(piece),
+            _ if self.state == Sending::Done => Piece::End,
+            _ => Piece::Nothing,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What happened to a frame, in plain words?
+//!
+//! The comment of a captured frame is a few phrases, each behind a `; `:
+//!
+//! ```text
+//! forwarded to ub0; tcp 172.16.1.2:43210 > 198.51.100.7:443 becomes 192.0.2.1:43210 > 198.51.100.7:443
+//! dropped: no-icc (Namespaces of this network do not begin flows to each other (`--icc=false`).)
+//! from ub0-1; was tcp 172.16.1.2:43210 > 198.51.100.7:443; checksum not filled in
+//! ```
+
+use dataplane::capture::{Seen, Sighting};
+use dataplane::config::Action;
+use dataplane::filter::{By, Judgement};
+use dataplane::outcome::{DropReason, Outcome, PortId, Verdict};
+use dataplane::pipeline::Story;
+use dataplane::pipeline::story::Ends;
+use dataplane::wire::vnet::VnetHeader;
+use dataplane::wire::{icmp, tcp, udp};
+use std::net::SocketAddr;
+
+/// The names of what a network has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of its ports, each at its number.
+    pub ports: Vec<String>,
+    /// Where its rules were written, in their order.
+    pub rules: Vec<String>,
+}
+
+impl Names {
+    /// The name of a port.
+    pub fn port(&self, id: PortId) -> String {
+        self.ports.get(id.index()).cloned().unwrap_or_else(|| format!("port {id}"))
+    }
+
+    /// Who judged, as the subject of a sentence: the rule by file and line, or what else it was.
+    pub fn judge(&self, by: By) -> String {
+        match by {
+            By::Rule(index) => match self.rules.get(index as usize) {
+                Some(place) => format!("rule {place}"),
+                None => format!("rule {}", index + 1),
+            },
+            By::Flow => "the flow's being let pass before".to_owned(),
+            By::Icc => "--icc=false".to_owned(),
+            By::Policy => "the policy".to_owned(),
+        }
+    }
+}
+
+/// The comment of a captured frame.
+pub fn comment(sighting: &Sighting, names: &Names) -> String {
+    let mut phrases = match &sighting.seen {
+        Seen::Came(story) => came(story, names),
+        Seen::Refused(reason) => vec![dropped(*reason)],
+        Seen::Left { from, came, goes, taken } => {
+            let origin = match from {
+                Some(port) => format!("from {}", names.port(*port)),
+                None => "from udp-bridge itself".to_owned(),
+            };
+            let was = came.filter(|came| Some(*came) != *goes);
+            let was = was.map(|came| format!("was {}", ends(&came)));
+            let refused = taken.err().map(|reason| format!("not sent, {}", dropped(reason)));
+            [Some(origin), was, refused].into_iter().flatten().collect()
+        }
+    };
+    phrases.extend(undone(&sighting.offload));
+    phrases.join("; ")
+}
+
+fn came(story: &Story, names: &Names) -> Vec<String> {
+    let mut phrases = vec![verdict(&story.outcome, names)];
+    phrases.extend(translation(story));
+    phrases.extend(story.judged.filter(|it| it.by != By::Flow).map(|it| judgement(it, names)));
+    phrases
+}
+
+/// What became of a frame.
+pub fn verdict(outcome: &Outcome, names: &Names) -> String {
+    match outcome {
+        Ok(Verdict::Unicast(port)) => format!("forwarded to {}", names.port(*port)),
+        Ok(Verdict::Flood) => "flooded".to_owned(),
+        Ok(Verdict::Answered) => "answered by udp-bridge itself".to_owned(),
+        Ok(Verdict::Held) => "held until its neighbour or first fragment is known".to_owned(),
+        Err(reason) => dropped(*reason),
+    }
+}
+
+fn dropped(reason: DropReason) -> String {
+    format!("dropped: {} ({})", reason.name(), reason.explain())
+}
+
+/// What NAT made of a packet's ends, if it did anything.
+pub fn translation(story: &Story) -> Option<String> {
+    let (came, left) = (story.came.ends()?, story.left?);
+    (came != left).then(|| format!("{} becomes {}", ends(&came), pair(&left)))
+}
+
+/// Who judged, and how.
+pub fn judgement(judgement: Judgement, names: &Names) -> String {
+    let verb = match judgement.action {
+        Action::Accept => "accepts",
+        Action::Drop => "drops",
+        Action::Reject => "rejects",
+    };
+    format!("{} {verb}", names.judge(judgement.by))
+}
+
+/// What the sender left to whoever sends the frame on.
+fn undone(offload: &VnetHeader) -> Vec<String> {
+    let mut phrases = Vec::new();
+    if offload.needs_checksum() {
+        phrases.push("checksum not filled in".to_owned());
+    }
+    if offload.gso_kind() != dataplane::wire::vnet::gso::NONE {
+        phrases.push(format!("super-frame, to be cut at {} bytes", offload.gso_size.get()));
+    }
+    phrases
+}
+
+/// The ends of a packet with its protocol.
+pub fn ends(ends: &Ends) -> String {
+    format!("{} {}", protocol(ends.protocol), pair(ends))
+}
+
+/// The ends alone.
+pub fn pair(ends: &Ends) -> String {
+    let &Ends { source, destination, source_port, destination_port, protocol } = ends;
+    match protocol {
+        tcp::PROTOCOL | udp::PROTOCOL => {
+            let ends = [(source, source_port), (destination, destination_port)];
+            let [source, destination] = ends.map(|(address, port)| SocketAddr::new(address, port));
+            format!("{source} > {destination}")
+        }
+        icmp::PROTOCOL | icmp::PROTOCOL_V6 if (source_port, destination_port) != (0, 0) => {
+            // A request is (identifier, type), a reply the other way round.
+            let requests = [u16::from(icmp::v4::ECHO_REQUEST), u16::from(icmp::v6::ECHO_REQUEST)];
+            let is_request = requests.contains(&destination_port);
+            let id = if is_request { source_port } else { destination_port };
+            let kind = if is_request { "request" } else { "reply" };
+            format!("{source} > {destination} {kind} id {id}")
+        }
+        _ => format!("{source} > {destination}"),
+    }
+}
+
+/// A protocol's name or number.
+pub fn protocol(number: u8) -> String {
+    match number {
+        tcp::PROTOCOL => "tcp".to_owned(),
+        udp::PROTOCOL => "udp".to_owned(),
+        icmp::PROTOCOL => "icmp".to_owned(),
+        icmp::PROTOCOL_V6 => "icmp6".to_owned(),
+        other => format!("protocol {other}"),
+    }
+}
+
+/// The time of the day, UTC, of nanoseconds since 1970.
+pub fn time(stamp: u64) -> String {
+    let (seconds, nanos) = (stamp / 1_000_000_000, stamp % 1_000_000_000);
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}.{nanos:09}", seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(source: &str, destination: &str) -> Ends {
+        let [source, destination]: [SocketAddr; 2] =
+            [source, destination].map(|s| s.parse().unwrap());
+        Ends {
+            source: source.ip(),
+            destination: destination.ip(),
+            source_port: source.port(),
+            destination_port: destination.port(),
+            protocol: 6,
+        }
+    }
+
+    #[test]
+    fn a_frame_that_leaves_says_where_it_came_from_and_as_what() {
+        let names = Names { ports: vec!["ub0".to_owned(), "ub0-1".to_owned()], rules: Vec::new() };
+        let came = tcp("172.16.1.2:1000", "198.51.100.7:443");
+        let goes = tcp("192.0.2.1:61000", "198.51.100.7:443");
+        let seen = |from, came, taken| Seen::Left { from, came, goes: Some(goes), taken };
+        let says = |seen, offload| comment(&Sighting::new(1, PortId(0), 60, offload, seen), &names);
+        let super_frame =
+            VnetHeader { flags: 1, gso_type: 1, gso_size: 1400.into(), ..VnetHeader::default() };
+        assert_eq!(
+            says(seen(Some(PortId(1)), Some(came), Ok(())), super_frame),
+            "from ub0-1; was tcp 172.16.1.2:1000 > 198.51.100.7:443; checksum not filled in; \
+             super-frame, to be cut at 1400 bytes"
+        );
+        let plain = VnetHeader::default();
+        assert_eq!(says(seen(Some(PortId(1)), Some(goes), Ok(())), plain), "from ub0-1");
+        assert_eq!(
+            says(seen(None, None, Err(DropReason::EgressDown)), plain),
+            "from udp-bridge itself; not sent, dropped: egress-down (The egress interface is down.)"
+        );
+        let refused = Seen::Refused(DropReason::ShortFrame);
+        assert!(says(refused, plain).starts_with("dropped: short-frame (The frame is shorter"));
+    }
+
+    #[test]
+    fn pings_are_told_by_their_identifier() {
+        let mut ping = tcp("172.16.1.2:77", "[::1]:8");
+        ping.protocol = 1;
+        ping.destination = "10.0.0.1".parse().unwrap();
+        assert_eq!(ends(&ping), "icmp 172.16.1.2 > 10.0.0.1 request id 77");
+        assert_eq!(ends(&ping.inverted_ends()), "icmp 10.0.0.1 > 172.16.1.2 reply id 77");
+    }
+
+    trait Inverted {
+        fn inverted_ends(&self) -> Self;
+    }
+
+    impl Inverted for Ends {
+        fn inverted_ends(&self) -> Self {
+            Self {
+                source: self.destination,
+                destination: self.source,
+                source_port: self.destination_port,
+                destination_port: self.source_port,
+                protocol: self.protocol,
+            }
+        }
+    }
+}
