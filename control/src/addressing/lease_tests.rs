@@ -49,7 +49,7 @@ fn ports_by_number_have_the_addresses_that_they_always_had() {
     let (_, given) = assigned.networks.into_iter().next().unwrap();
     let Interfaces { host, ports } = interfaces(&Network::new(&request, given.subnets).unwrap());
     assert_eq!(given.host, host);
-    for (number, port) in (1..).zip(ports) {
+    for (number, port) in ports {
         let name: SandboxName = format!("ub0-{number}").parse().unwrap();
         assert_eq!(given.endpoints[&name], port, "{name}");
     }
