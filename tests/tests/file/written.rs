@@ -29,7 +29,7 @@ pub(super) fn write(name: &str, text: &str) -> PathBuf {
 }
 
 /// `up -f` in the foreground, when `network` is up.
-pub(super) fn up<'h>(host: &'h Host, path: &Path, network: &str) -> Running {
+pub(super) fn up(host: &Host, path: &Path, network: &str) -> Running {
     let mut running = host.start(&mut host.command(&format!("up -f {}", path.display())));
     wait::for_yes("the file is up", || {
         assert!(!running.has_ended(), "it ended: {}{}", running.stdout(), running.stderr());
