@@ -162,7 +162,7 @@ fn values(kind: &str, body: &[u8]) -> Result<Vec<Value>, String> {
         let lines = body.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
         return lines.map(read).collect();
     }
-    if kind.starts_with("application/openmetrics-text") {
+    if kind.starts_with("application/openmetrics-text") || kind == "application/toml" {
         let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
         return Ok(vec![Value::from(text)]);
     }

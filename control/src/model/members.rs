@@ -3,14 +3,14 @@
 //! A network of a file has sandboxes for ports. Their numbers are those of the switch: who comes gets the
 //! lowest that is free, so there may be gaps.
 
-use super::{InterfaceName, Network, NetworkName, Publish, SandboxName, UplinkKind, Way, Written};
+use super::{InterfaceName, Network, NetworkName, Publish, SandboxName, Way, Written};
 use crate::addressing::Addresses;
 use crate::plan::NetworkState;
 use dataplane::config::FilterConfig;
 use dataplane::outcome::PortId;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most ports that a switch has.
+/// The number of a port; 0 is the host's.
 type Number = u32;
 
 /// The ports of a network by number, and the host's addresses.
@@ -105,10 +105,5 @@ impl Network {
         network.router.snat.clone_from(&way.snat);
         network.router.nat_ports.clone_from(&way.ports);
         network
-    }
-
-    /// Is there to be no way out?
-    pub fn is_closed(&self) -> bool {
-        self.internal || self.router.uplink == Some(UplinkKind::None)
     }
 }

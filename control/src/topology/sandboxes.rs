@@ -166,8 +166,19 @@ impl Sandboxes {
             }
             self.journal.names.remove(name.as_str());
             self.write()?;
+            self.let_go();
         }
         Ok(())
+    }
+
+    /// Removes the folder if there is nothing to be written in it.
+    fn let_go(&mut self) {
+        let is_empty = |folder: &mut Folder| !folder.path.join(SOCKET_NAME).exists();
+        if self.journal.names.is_empty()
+            && let Some(folder) = self.folder.take_if(is_empty)
+        {
+            discard(&folder.path);
+        }
     }
 
     fn write(&mut self) -> Result<(), RecordError> {

@@ -60,7 +60,7 @@ fn stream(host: &Host) {
         (writing.join().unwrap(), reading.join().unwrap())
     });
     assert!(sent > 0 && sent == got, "{sent} {got}");
-    let retransmitted = host.visit("a", || tcp_retransmissions());
+    let retransmitted = host.visit("a", tcp_retransmissions);
     assert_eq!(retransmitted, 0);
     assert_eq!(getsockopt(&sender, sockopt::SocketError).unwrap(), 0);
     running.signal(Signal::SIGINT);

@@ -1,6 +1,6 @@
 //! The examples of the documentation run as written.
 
-use super::written::{is_out_of_reach, reaches, up};
+use super::written::{forget_leases, is_out_of_reach, reaches, up};
 use nix::sys::signal::Signal;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,6 +27,7 @@ fn run(host: &Host, file: &str, network: &str, test: impl FnOnce()) {
     running.signal(Signal::SIGINT);
     let ended = running.wait();
     assert_eq!(ended.code(), Some(0), "{ended:?}");
+    forget_leases();
     before.assert_same(&host.snapshot());
     assert!(!host.netns("web").exists() && !host.netns("gateway").exists());
 }
@@ -76,7 +77,7 @@ fn web_database(host: &Host) {
             host.visit("db", || TcpStream::connect_timeout(&to("172.16.2.10:80"), moment).is_err());
         assert!(back);
         let rules = host.udp_bridge("rules shop").ok().stdout;
-        assert!(rules.contains("web-database.toml:15") && rules.contains("5432"), "{rules}");
+        assert!(rules.contains("web-database.toml:16") && rules.contains("5432"), "{rules}");
     });
 }
 

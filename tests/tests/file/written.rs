@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use udp_bridge_tests::host::process::{Finished, Running};
 use udp_bridge_tests::host::traffic::pings;
-use udp_bridge_tests::host::{Host, wait};
+use udp_bridge_tests::host::{Host, STATE_DIR, wait};
 
 /// Two sandboxes in one network.
 pub(super) const TWO: &str = "\
@@ -29,7 +29,7 @@ pub(super) fn write(name: &str, text: &str) -> PathBuf {
 }
 
 /// `up -f` in the foreground, when `network` is up.
-pub(super) fn up<'h>(host: &'h Host, path: &Path, network: &str) -> Running {
+pub(super) fn up(host: &Host, path: &Path, network: &str) -> Running {
     let mut running = host.start(&mut host.command(&format!("up -f {}", path.display())));
     wait::for_yes("the file is up", || {
         assert!(!running.has_ended(), "it ended: {}{}", running.stdout(), running.stderr());
@@ -42,6 +42,12 @@ pub(super) fn up<'h>(host: &'h Host, path: &Path, network: &str) -> Running {
 pub(super) fn apply(host: &Host, text: &str, more: &str) -> Finished {
     let path = write("apply.toml", text);
     host.udp_bridge(&format!("apply -f {} {more}", path.display()))
+}
+
+/// Removes the table of leases, which is meant to stay.
+pub(super) fn forget_leases() {
+    // There is none where nothing was made.
+    let _ = fs::remove_file(Path::new(STATE_DIR).join("leases.json"));
 }
 
 /// Does the address answer in the namespace `from`?
