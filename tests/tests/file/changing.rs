@@ -18,6 +18,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("what_cannot_be_changed_is_refused_and_goes_on", fixed);
     suite.add("what_runs_is_printed_as_a_file_that_changes_nothing", printed);
     suite.add("a_sandbox_is_connected_and_disconnected_by_commands", connected);
+    suite.add("what_commands_change_is_of_the_file_from_then_on", by_commands);
     suite.add("networks_come_and_go_with_a_file", networks);
 }
 
@@ -155,6 +156,32 @@ fn connected(host: &Host) {
     host.udp_bridge("disconnect a back").ok();
     assert!(is_out_of_reach(host, "b", "172.16.9.7") && reaches(host, "a", "172.16.1.3"));
     assert!(host.udp_bridge("config").ok().stdout.contains("[sandboxes.b.endpoints.back]"));
+    drop(running);
+}
+
+fn by_commands(host: &Host) {
+    let running = up(host, &write("net.toml", TWO), "front");
+    let does = |arguments: &str| host.udp_bridge(arguments).ok();
+    does("publish 127.0.0.1:8080:a:80 --network front");
+    does("limit set a --flows 77 --network front");
+    does("fdb add 02:00:00:00:00:99 b --network front");
+    host.finish(host.command("rule add --network front").args(["to = 'b'", "verdict = 'drop'"]))
+        .ok();
+    let config = does("config").stdout;
+    for word in ["127.0.0.1:8080:a:80", "flows = 77", "02:00:00:00:00:99", "verdict = \"drop\""] {
+        assert!(config.contains(word), "{word} is not in\n{config}");
+    }
+    assert!(is_out_of_reach(host, "a", "172.16.1.3"));
+    let listed = does("ps front --json").stdout;
+    assert!(listed.contains("\"flows\": 77"), "{listed}");
+    assert!(TcpStream::connect("127.0.0.1:8080").is_ok(), "the host's port is ours");
+    let refused = host.udp_bridge("publish 127.0.0.1:8081:nobody:80 --network front");
+    assert!(refused.code() == Some(2) && refused.stderr.contains("nobody"), "{refused:?}");
+    // The file as it was takes all of it back.
+    apply(host, TWO, "").ok();
+    assert!(reaches(host, "a", "172.16.1.3"));
+    assert!(TcpStream::connect("127.0.0.1:8080").is_err());
+    assert!(!does("config").stdout.contains("8080"));
     drop(running);
 }
 

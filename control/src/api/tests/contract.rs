@@ -105,6 +105,7 @@ fn answers_are_as_they_are_described() {
             "POST /v1/networks/{network}/published" | "POST /v1/networks/{network}/rules" => 201,
             "POST /v1/networks/{network}/fdb" | "DELETE /v1/networks/{network}/fdb" => 204,
             "DELETE /v1/networks/{network}/flows" => 200,
+            "DELETE /v1/networks/{network}/endpoints/{sandbox}" => 200,
             _ if operation.starts_with("PUT") || operation.starts_with("DELETE") => 204,
             _ => 200,
         };
