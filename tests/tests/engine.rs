@@ -168,6 +168,11 @@ fn questions_are_answered_asleep_and_after_a_port_was_taken_out() {
     assert!(running.handle.remove(PortId(7)).unwrap().is_none());
     assert!(!running.is_alive(2));
     assert_eq!(running.handle.fdb().unwrap().len(), 2);
+    let frame = || with_plain_header(&plain(own_mac(0), own_mac(2), 60));
+    for nobody in [PortId(2), PortId(7)] {
+        let told = running.handle.explain(nobody, frame()).unwrap();
+        assert_eq!(told.map(|_| ()), Err(DropReason::EgressGone));
+    }
     running.passes(0, 1);
     assert_eq!(running.stop(), 2);
 }
@@ -275,6 +280,8 @@ fn a_port_whose_descriptor_cannot_be_waited_on_is_not_added() {
     let refused = running.handle.add(port(2), Box::new(FilePort(file)));
     assert!(matches!(refused, Err(AddPortError::Poll(_))), "{refused:?}");
     assert_eq!((running.handle.ports().len(), running.handle.fdb().unwrap().len()), (2, 2));
+    running.passes(0, 1);
+    assert_eq!(running.handle.ports()[0].counters.received, 1, "it counts where others look");
     assert_eq!(running.stop(), 2);
 }
 

@@ -82,25 +82,26 @@ type Parsed<T> = Result<T, (FilterProblem, Range<usize>)>;
 /// # Errors
 /// [`FilterError`] with the place in the text.
 pub fn parse(text: &str) -> Result<Filter, FilterError> {
-    let refuse = |(problem, span)| FilterError {
+    let refuse = |text: &str, (problem, span)| FilterError {
         problem,
         // A tab or an escape sequence would shift the mark.
         text: text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
         span,
     };
     if text.len() > MAX_LENGTH {
-        let (text, span) = (String::new(), 0..0);
-        return Err(FilterError { problem: FilterProblem::TooLong, text, span });
+        // As much of it as may be, and the mark behind that.
+        let end = text.floor_char_boundary(MAX_LENGTH);
+        return Err(refuse(&text[..end], (FilterProblem::TooLong, end..end)));
     }
     let words = words(text);
     if words.is_empty() {
         return Ok(Filter::All);
     }
     let mut parser = Parser { words: words.into_iter().peekable(), end: text.len() };
-    let filter = parser.filter().map_err(refuse)?;
+    let filter = parser.filter().map_err(|fault| refuse(text, fault))?;
     match parser.words.next() {
         None => Ok(filter),
-        Some((_, span)) => Err(refuse((FilterProblem::Expected("\"and\" or \"or\""), span))),
+        Some((_, span)) => Err(refuse(text, (FilterProblem::Expected("\"and\" or \"or\""), span))),
     }
 }
 

@@ -25,7 +25,8 @@ impl Fullness {
         let counted = FULL.iter().zip(&mut self.before);
         counted.filter_map(|(&(reason, option), before)| {
             let now: u64 = ports.iter().map(|port| port.counters.dropped(reason)).sum();
-            let since = now - std::mem::replace(before, now);
+            // It goes back when a port gets the place, and the counters, of one that was taken out.
+            let since = now.saturating_sub(std::mem::replace(before, now));
             let worst = ports.iter().max_by_key(|port| port.counters.dropped(reason))?;
             (since > 0).then(|| {
                 let (explained, worst) = (reason.explain().trim_end_matches('.'), &worst.name);
@@ -56,5 +57,9 @@ mod tests {
         assert!(told[0].contains("7 packets") && told[0].contains("ub0-1"), "{told:?}");
         assert!(told[0].contains("--conntrack-port-max"), "{told:?}");
         assert!(fullness.look(&status(&counters)).is_empty());
+        let counters = PortCounters::default();
+        assert!(fullness.look(&status(&counters)).is_empty(), "another port counts from zero");
+        counters.dropped(DropReason::CtPortFull).add(2);
+        assert!(fullness.look(&status(&counters))[0].contains("2 packets"));
     }
 }

@@ -80,7 +80,7 @@ pub enum DescribedError {
     #[error("{0:?}: a flow is of tcp, udp or icmp")]
     Protocol(String),
     /// A port is missing.
-    #[error("{protocol} needs a port: {to}:443")]
+    #[error("{protocol} needs a port: {}", SocketAddr::new(to.address, 443))]
     PortMissing {
         /// The protocol.
         protocol: String,

@@ -35,6 +35,7 @@ fn a_frame_goes_to_the_host_to_a_sibling_or_to_the_next_hop() {
 fn what_cannot_be_is_refused_in_words() {
     for (port, protocol, to, words) in [
         ("ub0-1", "tcp", "10.0.0.5", "tcp needs a port: 10.0.0.5:443"),
+        ("ub0-1", "udp", "fd00::5", "udp needs a port: [fd00::5]:443"),
         ("ub0-1", "icmp", "10.0.0.5:1", "icmp has no port"),
         ("ub0-1", "sctp", "10.0.0.5:1", "a flow is of tcp, udp or icmp"),
         ("web", "icmp", "10.0.0.5", "there is no port \"web\""),

@@ -44,7 +44,7 @@ pub const RING_BYTES: usize = 8 << 20;
 /// Most sightings that wait to be read: what a million frames a second, each seen twice, bring in 8 ms.
 pub const RING_SIGHTINGS: usize = 1 << 14;
 
-/// How long a ring may be full before the capture ends: nobody reads it any more.
+/// How long nothing may be read of a ring that is full before the capture ends: nobody is there any more.
 pub const STALL: Duration = Duration::from_secs(5);
 
 /// What is to be captured.

@@ -19,10 +19,20 @@ pub struct Capture {
     bytes: Producer<u8>,
     sightings: Producer<Sighting>,
     missed: Arc<[AtomicU64]>,
-    /// Since when nothing has fitted.
-    full_since: Option<Time>,
+    /// `None` while what is wanted fits.
+    full: Option<Full>,
     /// Bytes of a frame that came in are written, and its sighting is not yet.
     pending: bool,
+}
+
+/// A ring that a frame did not fit into.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    /// When that was, after the last time that something was read.
+    since: Time,
+    /// How many more sightings there was room for then. Nothing is written meanwhile, so another number
+    /// says that something was read.
+    slots: usize,
 }
 
 /// The reader's end.
@@ -48,7 +58,7 @@ pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) ->
         bytes: bytes_in,
         sightings: sightings_in,
         missed: Arc::clone(&missed),
-        full_since: None,
+        full: None,
         pending: false,
     };
     (capture, Catch { bytes: bytes_out, sightings: sightings_out, missed })
@@ -79,8 +89,13 @@ impl Capture {
 
     /// Is the capture over: is its reader gone, or has it not read for [`STALL`]?
     pub fn is_over(&self, now: Time) -> bool {
-        let stalled = self.full_since.is_some_and(|since| now - since >= STALL);
-        stalled || self.sightings.is_abandoned()
+        let is_stalled = |full: Full| self.is_unread(full) && now - full.since >= STALL;
+        self.full.is_some_and(is_stalled) || self.sightings.is_abandoned()
+    }
+
+    /// Is it of this port alone?
+    pub fn is_of(&self, port: PortId) -> bool {
+        self.spec.port == Some(port)
     }
 
     /// Is a frame at this port wanted? `view` is `None` if it does not parse.
@@ -96,14 +111,21 @@ impl Capture {
     fn copy(&mut self, port: PortId, frame: &[u8], now: Time) -> bool {
         let room = self.sightings.slots() > 0 && self.bytes.push_entire_slice(frame).is_ok();
         if room {
-            self.full_since = None;
+            self.full = None;
             return true;
         }
-        self.full_since.get_or_insert(now);
+        if !self.full.is_some_and(|full| self.is_unread(full)) {
+            self.full = Some(Full { since: now, slots: self.sightings.slots() });
+        }
         if let Some(missed) = self.missed.get(port.index()) {
             missed.fetch_add(1, Ordering::Relaxed);
         }
         false
+    }
+
+    /// Was nothing read since?
+    fn is_unread(&self, full: Full) -> bool {
+        self.sightings.slots() == full.slots
     }
 }
 

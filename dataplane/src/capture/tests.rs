@@ -251,6 +251,36 @@ fn a_capture_that_nobody_reads_is_over_after_a_while_and_not_before() {
 }
 
 #[test]
+fn a_capture_that_was_full_once_and_is_read_is_not_over_when_nothing_more_comes() {
+    let (mut capture, mut catch) = sized(ALL, 1, 100, 3);
+    comes(&mut capture, 0, &[1; 80], Time::START);
+    comes(&mut capture, 0, &[1; 80], Time::START);
+    assert_eq!(catch.missed(), [1]);
+    let bytes = &mut Vec::new();
+    assert!(catch.next(bytes).is_some() && catch.next(bytes).is_none());
+    assert!(!capture.is_over(Time::START + STALL), "all was read, and there is room");
+    comes(&mut capture, 0, &[1; 80], Time::START + STALL);
+    assert!(catch.next(bytes).is_some());
+}
+
+#[test]
+fn a_reader_that_takes_a_little_at_a_time_has_not_stalled() {
+    let (mut capture, mut catch) = sized(ALL, 1, 100, 9);
+    let later = |stalls: u32| Time::START + STALL / 2 * stalls;
+    for _ in 0..9 {
+        comes(&mut capture, 0, &[1; 10], Time::START);
+    }
+    for step in 0..4 {
+        comes(&mut capture, 0, &[1; 80], later(step));
+        assert!(!capture.is_over(later(step)), "step {step}");
+        assert!(catch.next(&mut Vec::new()).is_some());
+    }
+    comes(&mut capture, 0, &[1; 80], later(4));
+    assert!(!capture.is_over(later(5)));
+    assert!(capture.is_over(later(6)), "now nothing is read any more");
+}
+
+#[test]
 fn either_end_sees_that_the_other_is_gone() {
     let (capture, catch) = sized(ALL, 1, 100, 3);
     assert!(!capture.is_over(Time::START) && !catch.is_over());

@@ -87,7 +87,7 @@ impl Handle {
     }
 
     /// Takes a port out of the switch and hands it back; `None` if it is not there. With it go its FDB
-    /// entries, limits and neighbours, the frames that wait for or of it, and its flows. Rules and
+    /// entries, limits and neighbours, the frames that wait for or of it, its flows, and captures of it alone. Rules and
     /// published ports that name it stay until they are configured otherwise.
     ///
     /// # Errors

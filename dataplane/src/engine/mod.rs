@@ -264,6 +264,8 @@ impl Engine {
         self.busy.reserve(self.forwarder.ids().count());
         if let Err(error) = self.watch(id) {
             self.forwarder.remove(id, self.clock.now());
+            // To make room for it they may have moved.
+            self.shared.roster.count_in(self.forwarder.counters());
             return Err(AddPortError::Poll(error));
         }
         self.shared.roster.add(id, config.name.clone(), self.forwarder.counters());

@@ -50,6 +50,7 @@ impl Forwarder {
         let port = self.desk.slots.take(id)?;
         self.desk.pipeline.remove_port(id);
         self.desk.send_parcels(now);
+        self.desk.end_captures_of(id);
         Some(port)
     }
 

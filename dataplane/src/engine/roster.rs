@@ -50,6 +50,11 @@ impl Roster {
         listed.counters = Counters::clone(counters);
     }
 
+    /// Notes where counters are now.
+    pub(super) fn count_in(&self, counters: &Counters) {
+        self.lock().counters = Counters::clone(counters);
+    }
+
     /// Notes that a port is gone.
     pub(super) fn bury(&self, id: PortId) {
         // One that is only read from is nobody's to ask about.

@@ -20,7 +20,7 @@ pub enum CaptureError {
 
 impl Handle {
     /// Begins a capture, with the next frame after this has returned at the latest. It ends when the catch
-    /// is dropped, or is not read for [`capture::STALL`] while its rings are full.
+    /// is dropped, when the one port that it is of is taken out, or if it is not read for [`capture::STALL`] while its rings are full.
     ///
     /// # Errors
     /// [`CaptureError`].
@@ -41,14 +41,14 @@ impl Handle {
     ///
     /// # Errors
     /// [`EngineStopped`]; inside, the reason of a frame that does not parse, or `EgressGone` if there is no
-    /// such port.
+    /// such port, or it is gone.
     pub fn explain(
         &self,
         ingress: PortId,
         mut bytes: Vec<u8>,
     ) -> Result<Result<Story, DropReason>, EngineStopped> {
         self.stages(move |pipeline, now| {
-            if ingress.index() >= pipeline.switch.ports() {
+            if !pipeline.switch.has_port(ingress) {
                 return Err(DropReason::EgressGone);
             }
             pipeline.explain(ingress, &mut bytes, now)

@@ -62,6 +62,12 @@ impl Captures {
         self.list.iter_mut().fold(false, took)
     }
 
+    /// Ends those of a port alone; true if none is left.
+    fn forget(&mut self, port: PortId) -> bool {
+        self.list.retain(|capture| !capture.is_of(port));
+        self.list.is_empty()
+    }
+
     /// Lets go of those that are over; true if none is left.
     pub(super) fn clear(&mut self, now: Time) -> bool {
         self.list.retain(|capture| !capture.is_over(now));
@@ -95,6 +101,11 @@ impl Forwarder {
 }
 
 impl Desk {
+    /// Ends the captures of a port that was taken out: its id may soon be another's.
+    pub(super) fn end_captures_of(&mut self, port: PortId) {
+        self.captures.take_if(|captures| captures.forget(port));
+    }
+
     /// Does something that the captures, if there are any, are to be told of.
     #[cold]
     pub(super) fn with_captures(&mut self, act: impl FnOnce(&mut Self, &mut Captures)) {

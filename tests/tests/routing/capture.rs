@@ -196,6 +196,19 @@ fn a_capture_whose_reader_stalls_or_goes_is_ended_and_the_others_are_not() {
 }
 
 #[test]
+fn a_capture_of_a_port_ends_with_it_and_does_not_see_who_gets_its_id() {
+    let mut world = network(3, |_| {}).start();
+    let mut one = world.capture(Spec { port: Some(PortId(2)), ..ALL });
+    let mut all = world.capture(ALL);
+    assert!(world.remove(2));
+    assert!(one.is_over() && !all.is_over());
+    let setup = world.setup(1).clone();
+    assert_eq!(world.add(2, setup), Ok(2));
+    through(&mut world, 1, &udp(across(1, 2), at(inside(1), 1), at(inside(2), 2), b""), 2);
+    assert_eq!((seen(&mut one).len(), seen(&mut all).len()), (0, 2));
+}
+
+#[test]
 fn there_are_so_many_captures_and_no_more_until_one_is_over() {
     let mut world = network(2, |_| {}).start();
     let mut all: Vec<_> = (0..MAX_CAPTURES).map(|_| world.capture(ALL)).collect();

@@ -79,7 +79,9 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         if end.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let end = end.and_then(|()| sink.finish(&taken));
-    taken.tell();
+    if taken.has_begun() {
+        taken.tell();
+    }
     match end {
         // Who reads no more has seen enough.
         Err(Stop::NoReader) => Ok(()),
@@ -124,6 +126,11 @@ impl Taken {
             }
             Block::Other => {}
         }
+    }
+
+    /// Has the network begun to tell, or was it refused?
+    fn has_begun(&self) -> bool {
+        !self.missed.is_empty()
     }
 
     /// On standard error, so that it is in no file.

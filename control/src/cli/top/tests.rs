@@ -125,6 +125,21 @@ fn keys_mean_what_the_last_line_says() {
 }
 
 #[test]
+fn where_there_is_no_network_nothing_is_no_less_than_nothing() {
+    let none = screen(&Rates::default(), 80, 24);
+    assert!(line(&none, "no network is up").contains("  0 bit/s  0 frames/s  0 dropped/s"));
+}
+
+#[test]
+fn a_small_screen_shows_ports_first() {
+    let (before, now) = samples();
+    let small = screen(&Rates::between(&before, &now, Order::Traffic), 60, 15);
+    for needed in ["PORT ", "ub0 ", "ub0-1 ", "FLOW ", "tcp ", "DROPS AT ", "Tables:", "q quit"] {
+        line(&small, needed);
+    }
+}
+
+#[test]
 fn an_interval_has_bounds() {
     assert_eq!(seconds("0.5").unwrap(), 0.5);
     for wrong in ["0", "-1", "1e9", "NaN", "often"] {

@@ -10,6 +10,7 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 use std::net::IpAddr;
+use std::ops::Add;
 
 /// What the keys have chosen.
 #[derive(Clone, Copy, Debug)]
@@ -18,21 +19,25 @@ pub(super) struct State {
     pub(super) paused: bool,
 }
 
-/// Lines of drops that are kept free on a small screen, their heading included.
-const DROP_LINES: u16 = 5;
-/// The same of flows.
-const FLOW_LINES: u16 = 6;
+/// Lines that are kept free of flows and of drops, their headings included.
+const KEPT_LINES: (u16, u16) = (6, 5);
+/// The same on a screen with fewer lines than [`USUAL_LINES`], so that there is room for ports too.
+const KEPT_LINES_SMALL: (u16, u16) = (3, 3);
+/// As many as a terminal usually has.
+const USUAL_LINES: u16 = 24;
 /// From here on a table is shown as nearly full.
 const NEARLY_FULL: f64 = 0.8;
 
 /// Draws the whole screen.
 pub(super) fn draw(frame: &mut Frame<'_>, rates: &Rates, state: State) {
     let port_lines = u16::try_from(rates.ports.len() + 2).unwrap_or(u16::MAX);
+    let is_small = frame.area().height < USUAL_LINES;
+    let (flow_lines, drop_lines) = if is_small { KEPT_LINES_SMALL } else { KEPT_LINES };
     let [head, ports, flows, drops, tables, keys] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Max(port_lines),
-        Constraint::Min(FLOW_LINES),
-        Constraint::Length(DROP_LINES),
+        Constraint::Min(flow_lines),
+        Constraint::Length(drop_lines),
         Constraint::Length(1),
         Constraint::Length(1),
     ])
@@ -53,7 +58,8 @@ fn heading(rates: &Rates, state: State) -> Line<'static> {
         1..=3 => names.join(", "),
         many => format!("{} and {} more", names[0], many - 1),
     };
-    let sum = |value: fn(&PortRate) -> f64| rates.ports.iter().map(value).sum::<f64>();
+    // From 0.0 on: the sum of nothing is -0.0.
+    let sum = |value: fn(&PortRate) -> f64| rates.ports.iter().map(value).fold(0.0, f64::add);
     let frames = sum(|port| port.received_frames);
     let text = format!(
         "{names}  {}  {} frames/s  {} dropped/s",
