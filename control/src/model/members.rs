@@ -6,7 +6,6 @@
 use super::{InterfaceName, Network, NetworkName, Publish, SandboxName, Way, Written};
 use crate::addressing::Addresses;
 use crate::plan::NetworkState;
-use dataplane::config::FilterConfig;
 use dataplane::outcome::PortId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,9 +54,7 @@ impl Network {
             let number = sandbox.and_then(|sandbox| known(&sandbox)).unwrap_or_default();
             Publish { written: written.clone(), number }
         };
-        let filter = &state.settings.filter;
         let port = |sandbox: &SandboxName| known(sandbox).map(|number| PortId(number as u16));
-        let rules = filter.rules.iter().filter_map(|rule| rule.compile(port)).collect();
         let plain: BTreeSet<_> =
             there().filter(|(.., it)| !it.offloads).map(|(number, ..)| number).collect();
         let host_plain = (!state.settings.host_offloads).then_some(0);
@@ -72,7 +69,7 @@ impl Network {
             publish: state.published.values().map(publish).collect(),
             check_source: state.settings.check_source,
             switch: state.settings.switch.clone(),
-            filter: FilterConfig { rules, policy: filter.policy, icc: filter.icc },
+            filter: state.settings.filter.compile(port),
             internal: state.settings.internal,
             router: state.router(),
             members: Some(Box::new(Named { host: state.identity.host, members })),

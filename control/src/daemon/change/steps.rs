@@ -5,13 +5,12 @@
 
 use super::ChangeError;
 use crate::daemon::living::{Living, lock};
-use crate::model::{Filter, Holder, Limits, Network, Publish, Written};
+use crate::model::{Filter, Holder, Network, Publish, Written};
 use crate::plan::{EndpointChange, NetworkChange, Step};
 use crate::publish::Reserved;
 use crate::topology::Topology;
-use dataplane::config::{FilterConfig, PortLimits, RouterConfig};
+use dataplane::config::RouterConfig;
 use dataplane::outcome::PortId;
-use std::num::NonZeroUsize;
 use tokio::runtime::Handle as Runtime;
 
 /// What comes first, the rules of the uplink or the router?
@@ -48,7 +47,7 @@ impl Living {
             Step::ChangeNetwork(_, NetworkChange::Filter(change)) => self.filter(&change.to),
             Step::ChangeEndpoint(_, sandbox, EndpointChange::Limits(change)) => {
                 let id = self.port(sandbox.as_str())?;
-                Ok(self.handle.set_limits(id, port_limits(&change.to))?)
+                Ok(self.handle.set_limits(id, change.to.compile())?)
             }
             Step::AddFixed(_, mac, holder) => {
                 Ok(self.handle.add_fdb_entry(*mac, self.holder(holder)?)?)
@@ -97,7 +96,10 @@ impl Living {
 
     fn filter(&self, filter: &Filter) -> Result<(), ChangeError> {
         self.rewire(Order::RouterAlone, |network| {
-            let config = compile(filter, network);
+            let config = filter.compile(|sandbox| {
+                let number = network.number(sandbox.as_str())?;
+                u16::try_from(number).ok().map(PortId)
+            });
             network.set_filter(config);
         })?;
         Ok(())
@@ -169,27 +171,5 @@ impl Living {
             Holder::Host => Ok(PortId(0)),
             Holder::Sandbox(name) => self.port(name.as_str()),
         }
-    }
-}
-
-fn compile(filter: &Filter, network: &Network) -> FilterConfig {
-    let port = |name: &str| network.number(name).and_then(|number| u16::try_from(number).ok());
-    let rule = |rule: &crate::model::rules::Rule| {
-        rule.compile(|sandbox| port(sandbox.as_str()).map(PortId))
-    };
-    let rules = filter.rules.iter().filter_map(rule).collect();
-    FilterConfig { rules, policy: filter.policy, icc: filter.icc }
-}
-
-fn port_limits(limits: &Limits) -> PortLimits {
-    // More than can be counted is no less than all.
-    let flows = limits.flows.map(|most| NonZeroUsize::try_from(most).unwrap_or(NonZeroUsize::MAX));
-    PortLimits {
-        flows,
-        new_flows: limits.new_flows,
-        packets_in: limits.packets_in,
-        packets_out: limits.packets_out,
-        bytes_in: limits.bytes_in,
-        bytes_out: limits.bytes_out,
     }
 }

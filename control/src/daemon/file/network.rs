@@ -7,10 +7,9 @@ use crate::model::{Limits, Network, Publish, SandboxName, Way, Written};
 use crate::plan::{EndpointState, NetworkState};
 use crate::publish::{Relay, Reserved};
 use crate::topology::{NewEndpoint, Topology};
-use dataplane::config::{PortConfig, PortLimits};
+use dataplane::config::PortConfig;
 use dataplane::outcome::PortId;
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -97,7 +96,7 @@ impl Living {
             mtu: mtu.get(),
             isolated: endpoint.isolated,
             check_source: after.settings.check_source,
-            limits: limits(&endpoint.limits),
+            limits: endpoint.limits.compile(),
         };
         let id = self.handle.add(config, Box::new(tap))?;
         made.number = id.0;
@@ -138,7 +137,7 @@ impl Living {
 
     /// Gives an endpoint other limits.
     pub(super) fn limit(&self, number: u32, wanted: &Limits) -> Result<(), StepFailure> {
-        self.handle.set_limits(PortId(number as u16), limits(wanted))?;
+        self.handle.set_limits(PortId(number as u16), wanted.compile())?;
         lock(&self.limits).insert(number as u16, *wanted);
         Ok(())
     }
@@ -213,19 +212,5 @@ impl Living {
             tokio::runtime::Handle::current().block_on(relay.end());
         }
         Ok(())
-    }
-}
-
-/// The same for the switch.
-fn limits(wanted: &Limits) -> PortLimits {
-    let flows =
-        wanted.flows.map(|flows| NonZeroUsize::try_from(flows).unwrap_or(NonZeroUsize::MAX));
-    PortLimits {
-        flows,
-        new_flows: wanted.new_flows,
-        packets_in: wanted.packets_in,
-        packets_out: wanted.packets_out,
-        bytes_in: wanted.bytes_in,
-        bytes_out: wanted.bytes_out,
     }
 }

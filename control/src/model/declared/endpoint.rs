@@ -3,11 +3,12 @@
 use crate::model::{InterfaceName, NetworkName, SandboxName};
 use crate::model::{Known, Problem, Refusal};
 use crate::spec::{EndpointSpec, Field, LimitsSpec, SandboxSpec};
+use dataplane::config::PortLimits;
 use dataplane::wire::ethernet::MacAddr;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 /// A sandbox's interface in one network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,14 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The same for the dataplane.
+    pub fn compile(&self) -> PortLimits {
+        let Self { flows, new_flows, packets_in, packets_out, bytes_in, bytes_out } = *self;
+        // More than can be counted is no less than all.
+        let flows = flows.map(|most| NonZeroUsize::try_from(most).unwrap_or(NonZeroUsize::MAX));
+        PortLimits { flows, new_flows, packets_in, packets_out, bytes_in, bytes_out }
+    }
+
     /// Each limit with its field.
     pub fn all(&self) -> [(&'static str, Option<NonZeroU64>); 6] {
         [

@@ -10,7 +10,8 @@ use crate::model::{
 };
 use crate::model::{Known, Problem, Refusal};
 use crate::spec::{Field, NetworkSpec, PolicyWord};
-use dataplane::config::{Action, ConntrackConfig, Filtering, SwitchConfig};
+use dataplane::config::{Action, ConntrackConfig, FilterConfig, Filtering, SwitchConfig};
+use dataplane::outcome::PortId;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeMap;
@@ -85,6 +86,15 @@ pub struct Filter {
     pub policy: Action,
     /// May sandboxes begin flows to each other?
     pub icc: bool,
+}
+
+impl Filter {
+    /// The same for the dataplane. A rule about sandboxes without a port in the network matches nothing,
+    /// and is left out.
+    pub fn compile(&self, port: impl Fn(&SandboxName) -> Option<PortId>) -> FilterConfig {
+        let rules = self.rules.iter().filter_map(|rule| rule.compile(&port)).collect();
+        FilterConfig { rules, policy: self.policy, icc: self.icc }
+    }
 }
 
 /// Behind whom a MAC lives.
