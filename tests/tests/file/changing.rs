@@ -1,18 +1,11 @@
-//! What runs becomes what a file says, and who is not concerned notices nothing.
+//! What runs becomes what a file says, by `apply` and by commands.
 
 use super::written::{THIRD, TWO, apply, is_out_of_reach, reaches, up, write};
-use nix::sys::signal::Signal;
-use nix::sys::socket::{getsockopt, sockopt};
-use std::fs;
-use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
-use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
-    suite.add("a_stream_between_two_does_not_notice_a_third", stream);
     suite.add("a_change_of_which_one_step_fails_changes_nothing", undone);
     suite.add("everything_that_can_be_changed_is", changed);
     suite.add("what_cannot_be_changed_is_refused_and_goes_on", fixed);
@@ -20,61 +13,6 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_sandbox_is_connected_and_disconnected_by_commands", connected);
     suite.add("what_commands_change_is_of_the_file_from_then_on", by_commands);
     suite.add("networks_come_and_go_with_a_file", networks);
-}
-
-fn stream(host: &Host) {
-    let running = up(host, &write("net.toml", TWO), "front");
-    let listener = host.visit("b", || TcpListener::bind("172.16.1.3:7000").unwrap());
-    let mut sender = host.visit("a", || TcpStream::connect("172.16.1.3:7000").unwrap());
-    let (mut receiver, _) = listener.accept().unwrap();
-    receiver.set_read_timeout(Some(wait::LONG)).unwrap();
-    let done = AtomicBool::new(false);
-    let (sent, got) = thread::scope(|scope| {
-        let (done, sender) = (&done, &mut sender);
-        let writing = scope.spawn(move || {
-            let (block, mut sent) = ([7; 16_384], 0);
-            // Small pieces at a pace that no queue is filled by.
-            while !done.load(Ordering::Relaxed) {
-                sender.write_all(&block).unwrap();
-                sent += block.len() as u64;
-                thread::sleep(std::time::Duration::from_millis(1));
-            }
-            sender.shutdown(std::net::Shutdown::Write).unwrap();
-            sent
-        });
-        let reading = scope.spawn(move || {
-            let (mut buffer, mut got) = (vec![0; 65_536], 0);
-            loop {
-                match receiver.read(&mut buffer).unwrap() {
-                    0 => return got,
-                    length => got += length as u64,
-                }
-            }
-        });
-        for _ in 0..5 {
-            apply(host, &format!("{TWO}{THIRD}"), "").ok();
-            assert!(reaches(host, "c", "172.16.1.2"));
-            apply(host, TWO, "").ok();
-            assert!(!host.netns("c").exists());
-        }
-        done.store(true, Ordering::Relaxed);
-        (writing.join().unwrap(), reading.join().unwrap())
-    });
-    assert!(sent > 0 && sent == got, "{sent} {got}");
-    let retransmitted = host.visit("a", tcp_retransmissions);
-    assert_eq!(retransmitted, 0);
-    assert_eq!(getsockopt(&sender, sockopt::SocketError).unwrap(), 0);
-    running.signal(Signal::SIGINT);
-    assert_eq!(running.wait().code(), Some(0));
-}
-
-/// How many segments were sent again from the calling thread's namespace.
-fn tcp_retransmissions() -> u64 {
-    let text = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
-    let at = names.split(' ').position(|name| name == "RetransSegs").unwrap();
-    values.split(' ').nth(at).unwrap().parse().unwrap()
 }
 
 fn undone(host: &Host) {
