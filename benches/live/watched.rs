@@ -1,0 +1,76 @@
+//! What does looking cost those who are looked at?
+//!
+//! One sandbox sends to another, as fast as it can. Each load is measured twice in a row, once while
+//! somebody looks and once while nobody does, in changing order; the ratio of the two is taken round by
+//! round. The first row, where nobody looks both times, says how much of a ratio is chance.
+
+use super::load::{CONGESTION, Load, SPAN};
+use super::looking::{NETWORK, Way};
+use super::table::{Table, ratios, spread};
+use udp_bridge_tests::host::Host;
+use udp_bridge_tests::host::traffic::End;
+
+const ROUNDS: usize = 5;
+const LOADS: [Load; 2] = [Load::Stream, Load::Small];
+
+/// A value a round.
+#[derive(Default)]
+struct Seen {
+    off: Vec<f64>,
+    on: Vec<f64>,
+    ratio: Vec<f64>,
+}
+
+pub(crate) fn measure(host: &Host) -> Table {
+    host.udp_bridge(&format!("up --name {NETWORK} --ports 2 --uplink none --detach")).ok();
+    let ends = host.ends(NETWORK);
+    let mut rows: Vec<(Load, Way, Seen)> =
+        LOADS.iter().flat_map(|&load| Way::ALL.map(|way| (load, way, Seen::default()))).collect();
+    for round in 0..ROUNDS {
+        for (load, way, seen) in &mut rows {
+            seen.round(host, &ends, *load, *way, round);
+        }
+    }
+    host.udp_bridge(&format!("down {NETWORK}")).ok();
+    let head = format!(
+        "{CONGESTION}, {} s each; median (least–greatest) of {ROUNDS} rounds",
+        SPAN.as_secs_f64()
+    );
+    let mut table = Table::new(head, &["WHO LOOKS", "OFF", "ON", "ON / OFF"]);
+    let mut last = None;
+    for (load, way, Seen { off, on, ratio }) in &rows {
+        if last.replace(*load) != Some(*load) {
+            table.add([load.name().to_owned()]);
+        }
+        table.add([format!("  {}", way.name()), spread(off), spread(on), ratios(ratio)]);
+    }
+    table
+}
+
+impl Seen {
+    fn round(&mut self, host: &Host, ends: &[End], load: Load, way: Way, round: usize) {
+        let alone = || load.measure(host, &ends[1], &ends[2]);
+        let watched = || {
+            let looking = way.begin(host);
+            let value = alone();
+            let seen = looking.end();
+            assert_eq!(
+                seen > 0,
+                !matches!(way, Way::Nobody | Way::CaptureNone),
+                "{} saw {seen}",
+                way.name()
+            );
+            value
+        };
+        let (off, on) = if round.is_multiple_of(2) {
+            let off = alone();
+            (off, watched())
+        } else {
+            let on = watched();
+            (alone(), on)
+        };
+        self.off.push(off);
+        self.on.push(on);
+        self.ratio.push(on / off);
+    }
+}
