@@ -31,6 +31,7 @@ fn refuses(host: &Host) {
         let refused = host.udp_bridge(&format!("capture {arguments}"));
         assert_eq!(refused.code(), Some(code), "{arguments}: {refused:?}");
         assert!(refused.stderr.contains(words), "{arguments}: {refused:?}");
+        assert!(!refused.stderr.contains("/v1/"), "in words, not in paths: {refused:?}");
     }
 }
 

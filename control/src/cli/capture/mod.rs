@@ -6,6 +6,7 @@
 mod blocks;
 mod line;
 
+use super::apply::ask;
 use super::exit::CliError;
 use super::known::Known;
 use super::output::OutputError;
@@ -85,7 +86,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         // Who reads no more has seen enough.
         Err(Stop::NoReader) => Ok(()),
         Err(Stop::Failed(error)) => Err(*error),
-        Ok(()) => Ok(asked?),
+        Ok(()) => ask(asked),
     }
 }
 
@@ -170,7 +171,7 @@ impl Sink {
     /// What has come is to be seen at once.
     fn flush(&mut self) -> Result<(), Stop> {
         let written = match self {
-            Self::Blocks(_, to) => to.as_mut().map_or(Ok(()), |to| to.flush()),
+            Self::Blocks(_, to) => to.as_mut().map_or(Ok(()), Write::flush),
             Self::Lines(lines) => lines.flush(),
         };
         self.check(written)
