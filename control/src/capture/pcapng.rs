@@ -5,17 +5,18 @@
 //! | block | what it has |
 //! |---|---|
 //! | section header | the program's name and version |
-//! | interface description | one for each port: name, nanoseconds, the filter |
+//! | interface description | one for each name of a port: name, nanoseconds, the filter |
 //! | enhanced packet | time, the whole frame, direction, a comment |
-//! | interface statistics | how many frames of the port were missed so far |
+//! | interface statistics | how many frames of the interface were missed so far |
 //!
-//! Statistics come whenever they have changed, and for all ports at the end: a file that breaks off has
-//! the newest ones.
+//! A port that comes later has its description before its first frame; so has one that got the number of
+//! another, which stays as it was told. Statistics come whenever they have changed, for an interface whose
+//! port is gone when its number is another's, and for all others at the end: a file that breaks off has the
+//! newest ones.
 
 use super::Names;
 use super::words;
 use dataplane::capture::Sighting;
-use dataplane::outcome::PortId;
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -42,8 +43,8 @@ const NANOSECONDS: u8 = 9;
 /// Longest block that is read: the longest frame and more words than there are.
 pub const MAX_BLOCK: usize = 1 << 17;
 
-/// Appends the head of a section, with the interfaces of a network's ports in their order.
-pub fn begin(names: &[String], filter: &str, to: &mut Vec<u8>) {
+/// Appends the head of a section.
+pub fn begin(to: &mut Vec<u8>) {
     let version = concat!("udp-bridge ", env!("CARGO_PKG_VERSION"));
     block(SECTION, to, |to| {
         to.extend(MAGIC.to_le_bytes());
@@ -52,10 +53,9 @@ pub fn begin(names: &[String], filter: &str, to: &mut Vec<u8>) {
         to.extend((-1_i64).to_le_bytes());
         options(to, &[(option::USER_APPLICATION, version.as_bytes())]);
     });
-    names.iter().for_each(|name| interface(name, filter, to));
 }
 
-/// Appends one more interface.
+/// Appends one more interface; they are numbered from 0 on.
 pub fn interface(name: &str, filter: &str, to: &mut Vec<u8>) {
     // A zero byte says that the filter is text for libpcap.
     let filter = [&[0], filter.as_bytes()].concat();
@@ -73,13 +73,13 @@ pub fn interface(name: &str, filter: &str, to: &mut Vec<u8>) {
     });
 }
 
-/// Appends a frame.
-pub fn packet(sighting: &Sighting, frame: &[u8], names: &Names, to: &mut Vec<u8>) {
+/// Appends a frame of an interface.
+pub fn packet(interface: u32, sighting: &Sighting, frame: &[u8], names: &Names, to: &mut Vec<u8>) {
     // Direction: 1 in, 2 out.
     let flags: u32 = if sighting.seen.is_outbound() { 2 } else { 1 };
     let comment = words::comment(sighting, names);
     block(PACKET, to, |to| {
-        to.extend(u32::from(sighting.port.0).to_le_bytes());
+        to.extend(interface.to_le_bytes());
         to.extend(stamp(sighting.stamp));
         // A frame is 64 KiB and some bytes at most.
         let length = frame.len() as u32;
@@ -91,10 +91,10 @@ pub fn packet(sighting: &Sighting, frame: &[u8], names: &Names, to: &mut Vec<u8>
     });
 }
 
-/// Appends how many frames of a port were missed so far.
-pub fn statistics(port: PortId, at: u64, missed: u64, to: &mut Vec<u8>) {
+/// Appends how many frames of an interface were missed so far.
+pub fn statistics(interface: u32, at: u64, missed: u64, to: &mut Vec<u8>) {
     block(STATISTICS, to, |to| {
-        to.extend(u32::from(port.0).to_le_bytes());
+        to.extend(interface.to_le_bytes());
         to.extend(stamp(at));
         options(to, &[(option::IF_DROP, &missed.to_le_bytes())]);
     });

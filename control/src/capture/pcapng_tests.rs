@@ -1,6 +1,7 @@
 use super::*;
 use dataplane::capture::Seen;
 use dataplane::outcome::DropReason;
+use dataplane::outcome::PortId;
 use dataplane::wire::vnet::VnetHeader;
 use pcap_file::pcapng::{Block as Theirs, PcapNgReader};
 use proptest::prelude::*;
@@ -17,12 +18,13 @@ fn sighting(stamp: u64, port: u16, length: usize) -> Sighting {
 
 fn file(frames: &[Vec<u8>]) -> Vec<u8> {
     let mut file = Vec::new();
-    begin(&names().ports, "tcp", &mut file);
+    begin(&mut file);
+    names().ports.iter().for_each(|name| interface(name, "tcp", &mut file));
     for (frame, n) in frames.iter().zip(0..) {
         let stamp = 1_700_000_000_123_456_789 + n;
-        packet(&sighting(stamp, 1, frame.len()), frame, &names(), &mut file);
+        packet(1, &sighting(stamp, 1, frame.len()), frame, &names(), &mut file);
     }
-    statistics(PortId(1), 1_700_000_001_000_000_000, 7, &mut file);
+    statistics(1, 1_700_000_001_000_000_000, 7, &mut file);
     file
 }
 

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 /// The names of what a network has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Of its ports, each at its number.
+    /// Of its ports, each at its number; empty where there is none.
     pub ports: Vec<String>,
     /// Where its rules were written, in their order.
     pub rules: Vec<String>,
@@ -30,7 +30,15 @@ pub struct Names {
 impl Names {
     /// The name of a port.
     pub fn port(&self, id: PortId) -> String {
-        self.ports.get(id.index()).cloned().unwrap_or_else(|| format!("port {id}"))
+        let name = self.ports.get(id.index()).filter(|name| !name.is_empty());
+        name.cloned().unwrap_or_else(|| format!("port {id}"))
+    }
+
+    /// From now on a port has this name.
+    pub fn name(&mut self, id: PortId, name: String) {
+        let ports = &mut self.ports;
+        ports.resize(ports.len().max(id.index() + 1), String::new());
+        ports[id.index()] = name;
     }
 
     /// Who judged, as the subject of a sentence: the rule by file and line, or what else it was.

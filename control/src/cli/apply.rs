@@ -26,13 +26,23 @@ pub(super) struct Options {
     /// Print the steps, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Which process is meant, where several hold networks of files.
+#[derive(Debug, Args)]
+pub(super) struct Choice {
+    /// Ask the process that holds this network, where there are several
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
 }
 
 /// Puts the file in force, or says how.
 pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let file = read(&options.file)?;
     let known = Known::look()?;
-    let Some(client) = process(&known) else {
+    let Some(client) = process(&known, &options.choice)? else {
         if !options.dry_run {
             return Err(CliError::NothingRuns);
         }
@@ -56,12 +66,20 @@ pub(super) fn ask<T>(answer: Result<T, ClientError>) -> Result<T, CliError> {
     })
 }
 
-/// The process that keeps networks of files: the daemon, otherwise the first `up -f` that runs.
-pub(super) fn process(known: &Known) -> Option<Client> {
-    if Keeper::of(&known.site).is_some() {
-        return Some(Client::new(known.site.state_dir.join(SOCKET_NAME)));
+/// The process that keeps networks of files: who holds the network that was named, otherwise the daemon,
+/// otherwise the only `up -f` that runs.
+pub(super) fn process(known: &Known, choice: &Choice) -> Result<Option<Client>, CliError> {
+    if let Some(name) = &choice.network {
+        return Ok(Some(known.living(name)?.process().clone()));
     }
-    known.file_sockets().into_iter().next().map(Client::new)
+    if Keeper::of(&known.site).is_some() {
+        return Ok(Some(Client::new(known.site.state_dir.join(SOCKET_NAME))));
+    }
+    let mut sockets = known.file_sockets();
+    match sockets.len() {
+        0 | 1 => Ok(sockets.pop().map(Client::new)),
+        _ => Err(CliError::SeveralProcesses(known.held(&sockets))),
+    }
 }
 
 /// Reads a file of networks.

@@ -72,6 +72,13 @@ pub enum CliError {
     /// Nothing runs that could be changed.
     #[error("nothing of a file runs here; start it with `udp-bridge up -f FILE`")]
     NothingRuns,
+    /// Several processes hold networks of files, and none was chosen.
+    #[error(
+        "{} processes hold networks of files: {}; choose one of them with --network NAME",
+        .0.len(),
+        processes(.0)
+    )]
+    SeveralProcesses(Vec<Vec<String>>),
     /// The network did not end in order.
     #[error(transparent)]
     End(#[from] Arc<EndError>),
@@ -272,7 +279,7 @@ impl CliError {
         match self {
             Self::Start(error) if error.is_bad_input() => BAD_INPUT,
             Self::Change(error) if error.is_bad_input() || error.is_conflict() => BAD_INPUT,
-            Self::File { .. } => BAD_INPUT,
+            Self::File { .. } | Self::SeveralProcesses(_) => BAD_INPUT,
             Self::Name(_)
             | Self::Metrics(_)
             | Self::RulesFile(_)
@@ -324,6 +331,15 @@ fn listed(kind: &str, names: &[String]) -> String {
     } else {
         format!("the {kind} are {}", some_of(names))
     }
+}
+
+/// The networks of each of some processes.
+fn processes(held: &[Vec<String>]) -> String {
+    let one = |networks: &Vec<String>| match &networks[..] {
+        [] => "one has none now".to_owned(),
+        networks => format!("one has {}", some_of(networks)),
+    };
+    held.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// As many names as can be read at a glance.

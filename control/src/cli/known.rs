@@ -68,6 +68,19 @@ impl Known {
         sockets.filter(|socket| UnixStream::connect(socket).is_ok()).collect()
     }
 
+    /// The networks behind each of these sockets.
+    pub(super) fn held(&self, sockets: &[PathBuf]) -> Vec<Vec<String>> {
+        let is_behind = |network: &&KnownNetwork, socket: &PathBuf| {
+            let ends = [&self.socket(&network.name), socket].map(std::fs::canonicalize);
+            matches!(ends, [Ok(one), Ok(other)] if one == other)
+        };
+        let networks = |socket| {
+            let behind = self.networks.iter().filter(|network| is_behind(network, socket));
+            behind.map(|network| network.name.to_string()).collect()
+        };
+        sockets.iter().map(networks).collect()
+    }
+
     fn socket(&self, name: &NetworkName) -> PathBuf {
         self.site.state_dir.join(name.as_str()).join(SOCKET_NAME)
     }

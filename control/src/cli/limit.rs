@@ -7,7 +7,7 @@ use super::table::{List, Side};
 use super::units::grouped;
 use crate::api::change::LimitsInfo;
 use crate::api::protocol::PortInfo;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 use std::num::NonZeroU64;
 
@@ -27,29 +27,30 @@ enum Deed {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("what").required(true).multiple(true)))]
 struct Set {
     /// The port's name
     port: String,
     /// Take all limits away; those that are named beside it are set
-    #[arg(long, required_unless_present_any = ["flows", "new_flows", "packets_in", "packets_out", "bytes_in", "bytes_out"])]
+    #[arg(long, group = "what")]
     none: bool,
     /// Flows at one time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     flows: Option<NonZeroU64>,
     /// Flows that begin in a second
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     new_flows: Option<NonZeroU64>,
     /// Packets towards the namespace in a second
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     packets_in: Option<NonZeroU64>,
     /// Packets from the namespace in a second
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     packets_out: Option<NonZeroU64>,
     /// Bytes towards the namespace in a second
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     bytes_in: Option<NonZeroU64>,
     /// Bytes from the namespace in a second
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, group = "what")]
     bytes_out: Option<NonZeroU64>,
     /// The network
     #[arg(long, value_name = "NAME", default_value = DEFAULT_NAME)]
@@ -64,6 +65,15 @@ struct Shown {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// The text is no limit.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write a whole number from 1 on; without a limit is `--none`")]
+struct NoLimit;
+
+fn limit(text: &str) -> Result<NonZeroU64, NoLimit> {
+    text.parse().map_err(|_| NoLimit)
 }
 
 /// The limits of one port.

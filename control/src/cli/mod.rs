@@ -31,7 +31,6 @@ mod table;
 mod top;
 mod trace;
 mod units;
-mod unpublish;
 mod up;
 mod watched;
 
@@ -85,7 +84,7 @@ enum Verb {
     /// Publish ports of the host while a network is up
     Publish(publish::Options),
     /// Take published ports back while a network is up
-    Unpublish(unpublish::Options),
+    Unpublish(publish::Options),
     /// Show what may pass, and how often each rule decided
     Rules(rules::Options),
     /// Add and remove rules while a network is up
@@ -132,7 +131,7 @@ pub fn main() -> ExitCode {
         Verb::Fdb(options) => fdb::run(&options),
         Verb::Ports(options) => ports::run(&options),
         Verb::Publish(options) => publish::run(&options),
-        Verb::Unpublish(options) => unpublish::run(&options),
+        Verb::Unpublish(options) => publish::unpublish(&options),
         Verb::Rule(options) => rule::run(&options),
         Verb::Limit(options) => limit::run(&options),
         Verb::Rules(options) => rules::run(&options),

@@ -1,13 +1,13 @@
-//! `udp-bridge publish`: more ports of the host lead into a network that is up.
+//! `udp-bridge publish` and `unpublish`: more ports of the host lead into a network that is up, or fewer.
 
 use super::exit::CliError;
 use super::known::{DEFAULT_NAME, Known};
 use clap::Args;
 
-/// Options of `publish`.
+/// Options of both.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// As --publish of `up` has it: [ADDR:]PORT[-PORT]:NAME:PORT[-PORT][/tcp|udp]
+    /// As --publish of `up` has it, with /tcp or without: [ADDR:]PORT[-PORT]:NAME:PORT[-PORT][/tcp|udp]
     #[arg(required = true, value_name = "SPEC")]
     specs: Vec<String>,
     /// The network
@@ -30,4 +30,10 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Takes them back one after the other, up to the first that is not published.
+pub(super) fn unpublish(options: &Options) -> Result<(), CliError> {
+    let client = Known::look()?.living(&options.network)?;
+    options.specs.iter().try_for_each(|spec| client.unpublish(spec)).map_err(CliError::of_change)
 }

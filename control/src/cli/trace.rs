@@ -1,5 +1,6 @@
 //! `udp-bridge trace`: what would become of a packet and why, or what becomes of those that come.
 
+use super::apply::ask;
 use super::exit::CliError;
 use super::known::Known;
 use super::output::{OutputError, print, print_json};
@@ -52,14 +53,14 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let Watched { client, .. } = find(&known, options.network.as_deref(), port)?;
     let asked = TraceQuery { described, follow: options.follow };
     if !options.follow {
-        let told = client.trace(&asked)?;
+        let told = ask(client.trace(&asked))?;
         return match options.json {
             true => Ok(print_json(&told)?),
             false => Ok(print(&told.to_string())?),
         };
     }
     let mut followed = Followed { rest: Vec::new(), json: options.json, failure: None };
-    client.follow(&asked, &mut |bytes| followed.take(bytes))?;
+    ask(client.follow(&asked, &mut |bytes| followed.take(bytes)))?;
     followed.failure.map_or(Ok(()), Err)
 }
 

@@ -6,6 +6,7 @@
 
 mod checks;
 mod device;
+mod firewalls;
 pub mod probe;
 mod uplink;
 
@@ -128,7 +129,7 @@ pub fn examine() -> Report {
     findings.push(uplink::forwarding6());
     findings.push(uplink::raw_sockets(privileged));
     findings.push(uplink::local_rule());
-    findings.push(uplink::firewalls());
+    findings.push(firewalls::firewalls());
     findings.push(checks::descriptors());
     findings.push(checks::kernel_bridge());
     findings.push(checks::leftovers(&Site::here(privileged)));

@@ -1,7 +1,4 @@
 //! What does a way to the outside need of this machine?
-//!
-//! Known gap: whether a firewall lets forwarded packets pass cannot be seen without its own tools, so it
-//! is only said what to look for.
 
 use super::Finding;
 use super::probe::{Answer, Probed};
@@ -9,22 +6,11 @@ use crate::netlink::Netlink;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use std::fs;
-use std::io;
 use std::path::Path;
 
 /// Linux 6.17 and later forward IPv6 by single interfaces.
 const FORCE_FORWARDING: &str = "/proc/sys/net/ipv6/conf/default/force_forwarding";
 const FORWARDING_ALL: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
-
-/// Firewalls that are known to drop what they do not know, by a sign of them.
-const FIREWALLS: [(&str, &str); 4] = [
-    ("/run/docker.sock", "Docker"),
-    ("/run/firewalld", "firewalld"),
-    ("/etc/ufw/ufw.conf", "ufw"),
-    (IPTABLES, "iptables"),
-];
-/// Names of the tables that iptables has in use, for root to read.
-const IPTABLES: &str = "/proc/net/ip_tables_names";
 
 pub(super) fn rules(probed: &Probed) -> Finding {
     const SUBJECT: &str = "routing rules";
@@ -93,44 +79,4 @@ pub(super) fn local_rule() -> Finding {
         return Finding::lacks(SUBJECT, "there is none", advice);
     };
     Finding::ok(SUBJECT, format!("at pref {}", local.priority))
-}
-
-pub(super) fn firewalls() -> Finding {
-    const SUBJECT: &str = "firewalls";
-    const ADVICE: &str = "where their FORWARD policy is DROP (Docker sets that) nothing reaches the \
-        outside: let the host interface's traffic pass, as `iptables -I DOCKER-USER -i ub0 -j ACCEPT` \
-        and the same with -o";
-    let is_sign = |path: &str| match path {
-        IPTABLES => has_tables(fs::read(path)),
-        _ => Path::new(path).exists(),
-    };
-    let there = FIREWALLS.iter().filter(|(sign, _)| is_sign(sign));
-    let names: Vec<&str> = there.map(|(_, name)| *name).collect();
-    if names.is_empty() {
-        return Finding::ok(
-            SUBJECT,
-            "no sign of Docker, firewalld, ufw or iptables; nftables is not looked at",
-        );
-    }
-    Finding::lacks(SUBJECT, format!("signs of {}", names.join(", ")), ADVICE)
-}
-
-/// Does iptables have a table in use, as far as its list can be read?
-fn has_tables(list: io::Result<Vec<u8>>) -> bool {
-    list.is_ok_and(|names| !names.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::ErrorKind;
-
-    #[test]
-    fn a_list_of_iptables_that_is_empty_missing_or_closed_is_no_sign_of_it() {
-        assert!(has_tables(Ok(b"filter\n".to_vec())));
-        assert!(!has_tables(Ok(Vec::new())));
-        for kind in [ErrorKind::NotFound, ErrorKind::PermissionDenied] {
-            assert!(!has_tables(Err(kind.into())));
-        }
-    }
 }

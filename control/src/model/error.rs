@@ -95,6 +95,14 @@ pub enum ModelError {
     /// A timeout cannot be read.
     #[error("--conntrack-timeout {0:?} is no timeout: write it like udp=30, in whole seconds")]
     TimeoutMalformed(String),
+    /// A timeout is given two times.
+    #[error("--conntrack-timeout {first} and --conntrack-timeout {second}: give each timeout once")]
+    TimeoutTwice {
+        /// The one before, as given.
+        first: String,
+        /// The other.
+        second: String,
+    },
     /// There is no such timeout.
     #[error("--conntrack-timeout {name}: there is no such timeout; there are {known}")]
     TimeoutUnknown {

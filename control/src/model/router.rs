@@ -165,6 +165,7 @@ fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
         Profile::Linux => Timeouts::LINUX,
         Profile::Rfc => Timeouts::RFC,
     };
+    let mut seen: Vec<(&str, &String)> = Vec::new();
     for given in &request.timeouts {
         let (name, seconds) = given
             .split_once('=')
@@ -174,6 +175,11 @@ fn conntrack(request: &RouterRequest) -> Result<ConntrackConfig, ModelError> {
             let known = timeouts.all().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
             return Err(ModelError::TimeoutUnknown { name: name.to_owned(), known });
         }
+        if let Some((_, first)) = seen.iter().find(|(other, _)| *other == name) {
+            let (first, second) = ((*first).clone(), given.clone());
+            return Err(ModelError::TimeoutTwice { first, second });
+        }
+        seen.push((name, given));
     }
     let conntrack = ConntrackConfig {
         limit: request.conntrack_max,
@@ -230,6 +236,13 @@ mod tests {
         assert!(with("udp=+5").contains("udp=30"));
         assert!(with("tcp=5").contains("tcp-established"));
         assert!(with("udp=0").starts_with("--conntrack-timeout: the timeout udp"));
+        let twice = |request: &mut RouterRequest| {
+            request.timeouts = ["udp=30", "icmp=5", "udp=60"].map(str::to_owned).to_vec();
+        };
+        assert_eq!(
+            refusal(twice),
+            "--conntrack-timeout udp=30 and --conntrack-timeout udp=60: give each timeout once"
+        );
         let request = RouterRequest {
             profile: Profile::Rfc,
             timeouts: vec!["udp=42".into()],

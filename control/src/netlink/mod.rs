@@ -2,10 +2,11 @@
 //!
 //! A [`Netlink`] is a route socket of the network namespace whose thread opened it. Each call is one
 //! request and waits for the kernel's answer; there is no second request under way. Notifications come
-//! on a socket of their own, the [`Monitor`]. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
+//! on a socket of their own, the [`Monitor`]; chains of nftables are listed by [`forward_chains`]. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
 
 mod address;
 mod bridge;
+mod chains;
 mod interface;
 mod link;
 mod lookup;
@@ -15,6 +16,7 @@ mod route;
 mod rule;
 mod socket;
 
+pub use chains::{ForwardChain, forward_chains};
 pub use interface::Interface;
 pub use link::{Link, LinkChange, all_links};
 pub use lookup::Way;

@@ -118,12 +118,12 @@ impl Netlink {
 }
 
 /// The length in the header of the first message, if there is a whole header.
-fn message_length(bytes: &[u8]) -> Option<usize> {
+pub(super) fn message_length(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_ne_bytes(*bytes.first_chunk()?)).ok()?;
     (length >= 16 && bytes.len() >= 16).then_some(length)
 }
 
 /// How many bytes follow a message of this length up to the next multiple of 4.
-fn padding(length: usize) -> usize {
+pub(super) fn padding(length: usize) -> usize {
     length.wrapping_neg() % 4
 }

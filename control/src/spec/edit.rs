@@ -48,7 +48,7 @@ pub enum EditError {
         text: String,
     },
     /// There is no such rule.
-    #[error("network {network} has {count} rules, and none at {index}; the first is at 0")]
+    #[error("network {network} has no rule at {index} (rules: {count}, the first at 0)")]
     NoRule {
         /// The network.
         network: String,

@@ -4,13 +4,13 @@
 //! that live; what this one makes is in its own journal before it is made.
 
 use super::journal::Journal;
-use super::record::{folder, living, lock_site};
+use super::record::{folder, killed, living, lock_site};
 use super::{RecordError, Site, Topology, Warning};
 use crate::addressing::next_hop;
 use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind, Written};
 use crate::publish::for_dataplane;
-use crate::uplink::{self, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
+use crate::uplink::{self, Beside, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
 use dataplane::config::{HostView, NatConfig, RouterConfig};
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -41,6 +41,11 @@ pub(super) fn others(site: &Site, except: &NetworkName) -> io::Result<Vec<Entry>
     Ok(all.filter_map(|(_, journal)| journal.uplink).collect())
 }
 
+/// The entries of the networks that were killed and not cleared up after.
+fn dead(site: &Site) -> io::Result<Vec<Entry>> {
+    Ok(killed(site)?.into_iter().filter_map(|(_, journal)| journal.uplink).collect())
+}
+
 /// The host interfaces of all networks that live.
 fn taps(site: &Site) -> io::Result<BTreeSet<String>> {
     Ok(living(site)?.into_iter().map(|(_, journal)| journal.interface).collect())
@@ -66,11 +71,13 @@ fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<()
     let name = topology.network.name().clone();
     let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
     let others = others(site, &name).map_err(unreadable)?;
+    let dead = dead(site).map_err(unreadable)?;
     let taps = taps(site).map_err(unreadable)?;
     let taken: HashSet<_> = uplink::Host::observe()?.addresses().collect();
     let next_hop = next_hop(&topology.network, &taken);
     let mut note = |entry: &Entry| note(site, &name, Some(entry));
-    let made = Uplink::raise(&site.state_dir, wanted, next_hop, &others, &taps, &mut note)?;
+    let beside = Beside { others: &others, dead: &dead, taps: &taps };
+    let made = Uplink::raise(&site.state_dir, wanted, next_hop, beside, &mut note)?;
     if wanted.ipv6 && !made.entry().ipv6 {
         topology.warnings.push(Caveat::Ipv6NotForwarded.into());
     }

@@ -172,9 +172,21 @@ pub fn networks(site: &Site) -> io::Result<Vec<KnownNetwork>> {
 
 /// The journals of the networks that live.
 pub(super) fn living(site: &Site) -> io::Result<Vec<(NetworkName, Journal)>> {
-    let alive = networks(site)?.into_iter().filter(|network| network.alive);
+    journals(site, |network| network.alive)
+}
+
+/// The journals of the networks whose processes were killed, and that nobody has cleared up after.
+pub(super) fn killed(site: &Site) -> io::Result<Vec<(NetworkName, Journal)>> {
+    journals(site, |network| !network.alive)
+}
+
+fn journals(
+    site: &Site,
+    is_meant: impl Fn(&KnownNetwork) -> bool,
+) -> io::Result<Vec<(NetworkName, Journal)>> {
+    let meant = networks(site)?.into_iter().filter(is_meant);
     // Who has no journal yet has made nothing yet.
-    let with_journal = alive.filter_map(|network| {
+    let with_journal = meant.filter_map(|network| {
         let journal = Journal::read(&folder(site, &network.name)).ok().flatten()?;
         Some((network.name, journal))
     });

@@ -58,6 +58,17 @@ pub struct Look {
     desired: Desired,
 }
 
+/// Who else there is when an uplink is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// The entries of the other networks that live.
+    pub others: &'a [Entry],
+    /// Those of networks that were killed and not cleared up after.
+    pub dead: &'a [Entry],
+    /// The host interfaces of all networks.
+    pub taps: &'a BTreeSet<String>,
+}
+
 /// Writes an entry into the network's journal.
 pub type Note<'a> = &'a mut dyn FnMut(&Entry) -> Result<(), UplinkError>;
 
@@ -70,13 +81,13 @@ impl Uplink {
         folder: &Path,
         wanted: &Wanted,
         next_hop: NextHop,
-        others: &[Entry],
-        taps: &BTreeSet<String>,
+        beside: Beside<'_>,
         note: Note<'_>,
     ) -> Result<Self, UplinkError> {
         let host = Host::observe()?;
-        let entry = choose(wanted, netns::own()?, &host, others)?;
-        let desired = desired(&entry, &host, taps);
+        let mut entry = choose(wanted, netns::own()?, &host, beside.others)?;
+        take_over(&mut entry, beside.dead);
+        let desired = desired(&entry, &host, beside.taps);
         let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
         let look = Look { host, desired };
         uplink.note(&look, note)?;
@@ -247,6 +258,15 @@ impl Uplink {
     }
 }
 
+/// What a killed network has reserved of our ports is ours from now on: it is not given back with the rest of
+/// what that one left, but with us.
+fn take_over(entry: &mut Entry, dead: &[Entry]) {
+    let here = dead.iter().filter(|other| other.home == entry.home);
+    let theirs = ports::union(here.flat_map(|other| other.reserved.iter().copied()));
+    let shared = ports::intersection(&[entry.ports], &theirs);
+    entry.reserved = ports::union(entry.reserved.iter().copied().chain(shared));
+}
+
 /// Takes an uplink away, be its process alive or not. What other networks need stays.
 pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError> {
     match netns::own() {
@@ -260,7 +280,7 @@ pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError>
     let mut errors = Vec::new();
     errors.extend(remove_rules(entry, &others).err());
     errors.extend(restore_settings(folder, entry.home, &others));
-    errors.extend(unreserve(entry).err());
+    errors.extend(unreserve(entry, &others).err());
     errors
 }
 
@@ -298,12 +318,14 @@ fn restore_settings(folder: &Path, home: Identity, others: &[&Entry]) -> Vec<Upl
     }
 }
 
-fn unreserve(entry: &Entry) -> Result<(), UplinkError> {
-    if entry.reserved.is_empty() {
+fn unreserve(entry: &Entry, others: &[&Entry]) -> Result<(), UplinkError> {
+    let needed = ports::union(others.iter().flat_map(|other| other.reserved.iter().copied()));
+    let unneeded = ports::difference(&entry.reserved, &needed);
+    if unneeded.is_empty() {
         return Ok(());
     }
     let now = reserved()?;
-    let left = ports::difference(&now, &entry.reserved);
+    let left = ports::difference(&now, &unneeded);
     if left != now {
         sysctl::write(RESERVED, &ports::format(&left))?;
     }

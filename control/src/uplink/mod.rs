@@ -51,7 +51,7 @@ mod plan;
 pub mod ports;
 mod view;
 
-pub use apply::{Caveat, Look, Note, Uplink, lower};
+pub use apply::{Beside, Caveat, Look, Note, Uplink, lower};
 pub use error::{Refusal, UplinkError};
 pub use host::Host;
 pub use ledger::LEDGER;
@@ -83,6 +83,6 @@ pub struct Entry {
     pub published: Vec<Claim>,
     /// The keys of the settings that must be as they are for it.
     pub needs: BTreeSet<String>,
-    /// The ports that it took from those that the host gives away.
+    /// The ports that it took from those that the host gives away, or that a killed one had taken.
     pub reserved: Vec<Range>,
 }

@@ -13,8 +13,11 @@
 //! All memory is taken when a capture begins. The engine only ever writes to the rings; if a frame does
 //! not fit, it is counted and the path goes on. Time is an argument here too.
 //!
+//! An id may be one port's and then another's. A port that comes is [`Named`] before its first frame, and the
+//! reader learns it between the last frame before and the first one after.
+//!
 //! Limits: [`MAX_CAPTURES`] of one engine; [`RING_BYTES`] and [`RING_SIGHTINGS`] that nobody has read
-//! yet; [`STALL`] after which a capture that nobody reads ends.
+//! yet, and [`RING_NAMES`]; [`STALL`] after which a capture that nobody reads ends.
 //!
 //! Known gaps: a super-frame is seen once, not as the segments that a port without offloads gets. A frame
 //! that has waited in vain is not seen to die; it is counted.
@@ -25,8 +28,9 @@ mod ring;
 mod tests;
 
 pub use filter::{Filter, Protocol, Side};
-pub use ring::{Capture, Catch, begin};
+pub use ring::{Capture, Catch, Named, begin};
 
+use crate::config::MAX_PORTS;
 use crate::outcome::{DropReason, PortId};
 use crate::pipeline::Story;
 use crate::pipeline::story::Ends;
@@ -43,6 +47,10 @@ pub const RING_BYTES: usize = 8 << 20;
 
 /// Most sightings that wait to be read: what a million frames a second, each seen twice, bring in 8 ms.
 pub const RING_SIGHTINGS: usize = 1 << 14;
+
+/// Most names of ports that came and that nobody has read yet: as many as a switch has ports. Who leaves
+/// more of them has not read for long, and the capture ends.
+pub const RING_NAMES: usize = MAX_PORTS;
 
 /// How long nothing may be read of a ring that is full before the capture ends: nobody is there any more.
 pub const STALL: Duration = Duration::from_secs(5);
@@ -97,4 +105,6 @@ pub struct Sighting {
     pub seen: Seen,
     /// Length in bytes from the Ethernet header on.
     length: u32,
+    /// How many ports had been named by then.
+    named: u32,
 }

@@ -1,10 +1,11 @@
 //! How do frames get from the engine to whoever reads them?
 //!
 //! One ring has the bytes, one the sightings. The bytes of a sighting are in their ring before it is in
-//! its own; so who has taken a sighting finds its bytes. Both are wait-free on both sides.
+//! its own; so who has taken a sighting finds its bytes. A third one has the names of ports that came; each
+//! sighting says how many there were. All are wait-free on both sides.
 
 use super::filter::View;
-use super::{RING_BYTES, RING_SIGHTINGS, STALL, Seen, Sighting, Spec};
+use super::{RING_BYTES, RING_NAMES, RING_SIGHTINGS, STALL, Seen, Sighting, Spec};
 use crate::clock::Time;
 use crate::outcome::PortId;
 use crate::wire::vnet::VnetHeader;
@@ -18,6 +19,11 @@ pub struct Capture {
     spec: Spec,
     bytes: Producer<u8>,
     sightings: Producer<Sighting>,
+    names: Producer<Named>,
+    /// How many ports were named.
+    named: u32,
+    /// A name found no room.
+    is_lost: bool,
     missed: Arc<[AtomicU64]>,
     /// `None` while what is wanted fits.
     full: Option<Full>,
@@ -40,7 +46,23 @@ struct Full {
 pub struct Catch {
     bytes: Consumer<u8>,
     sightings: Consumer<Sighting>,
+    names: Consumer<Named>,
+    /// How many names were taken.
+    taken: u32,
+    /// How many of those that are here hold for what comes next.
+    due: u32,
     missed: Arc<[AtomicU64]>,
+}
+
+/// A port that came while the capture went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its id, which may have been another's.
+    pub port: PortId,
+    /// Its name.
+    pub name: String,
+    /// How many frames were missed at this id before it came.
+    pub missed: u64,
 }
 
 /// Begins a capture at a switch of so many ports.
@@ -52,16 +74,28 @@ pub fn begin(spec: Spec, ports: usize) -> (Capture, Catch) {
 pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) -> (Capture, Catch) {
     let (bytes_in, bytes_out) = RingBuffer::new(bytes);
     let (sightings_in, sightings_out) = RingBuffer::new(sightings);
+    let (names_in, names_out) = RingBuffer::new(RING_NAMES);
     let missed: Arc<[AtomicU64]> = (0..ports).map(|_| AtomicU64::new(0)).collect();
     let capture = Capture {
         spec,
         bytes: bytes_in,
         sightings: sightings_in,
+        names: names_in,
+        named: 0,
+        is_lost: false,
         missed: Arc::clone(&missed),
         full: None,
         pending: false,
     };
-    (capture, Catch { bytes: bytes_out, sightings: sightings_out, missed })
+    let catch = Catch {
+        bytes: bytes_out,
+        sightings: sightings_out,
+        names: names_out,
+        taken: 0,
+        due: 0,
+        missed,
+    };
+    (capture, catch)
 }
 
 impl Capture {
@@ -75,22 +109,31 @@ impl Capture {
     /// Says what became of the frame that came in last.
     pub fn came(&mut self, sighting: Sighting) {
         if std::mem::take(&mut self.pending) {
-            // There was room when its bytes were taken, and nobody else writes.
-            let _ = self.sightings.push(sighting);
+            self.push(sighting);
         }
     }
 
     /// Takes a frame that leaves by a port, if it is wanted.
     pub fn left(&mut self, sighting: Sighting, view: &View, frame: &[u8], now: Time) {
         if self.wants(sighting.port, Some(view)) && self.copy(sighting.port, frame, now) {
-            let _ = self.sightings.push(sighting);
+            self.push(sighting);
         }
     }
 
-    /// Is the capture over: is its reader gone, or has it not read for [`STALL`]?
+    /// Says that frames at `port` are of a port of this name from now on. Not for a frame.
+    pub fn name(&mut self, port: PortId, name: &str) {
+        let missed = self.missed.get(port.index()).map_or(0, |it| it.load(Ordering::Relaxed));
+        let named = Named { port, name: name.to_owned(), missed };
+        match self.names.push(named) {
+            Ok(()) => self.named = self.named.wrapping_add(1),
+            Err(_) => self.is_lost = true,
+        }
+    }
+
+    /// Is the capture over: is its reader gone, or has it not read for [`STALL`], or missed a name?
     pub fn is_over(&self, now: Time) -> bool {
         let is_stalled = |full: Full| self.is_unread(full) && now - full.since >= STALL;
-        self.full.is_some_and(is_stalled) || self.sightings.is_abandoned()
+        self.is_lost || self.full.is_some_and(is_stalled) || self.sightings.is_abandoned()
     }
 
     /// Is it of this port alone?
@@ -101,10 +144,16 @@ impl Capture {
     /// Is a frame at this port wanted? `view` is `None` if it does not parse.
     pub fn wants(&self, port: PortId, view: Option<&View>) -> bool {
         let here = self.spec.port.is_none_or(|wanted| wanted == port);
-        here && match view {
-            Some(view) => self.spec.filter.matches(view),
-            None => self.spec.filter == super::Filter::All,
-        }
+        here && !self.is_lost
+            && match view {
+                Some(view) => self.spec.filter.matches(view),
+                None => self.spec.filter == super::Filter::All,
+            }
+    }
+
+    fn push(&mut self, sighting: Sighting) {
+        // There was room when its bytes were taken, and nobody else writes.
+        let _ = self.sightings.push(Sighting { named: self.named, ..sighting });
     }
 
     /// Puts bytes into their ring, if there is room for them and for a sighting.
@@ -133,18 +182,31 @@ impl Sighting {
     /// A frame of so many bytes at a port.
     pub fn new(stamp: u64, port: PortId, length: usize, offload: VnetHeader, seen: Seen) -> Self {
         // A frame is 64 KiB and some bytes at most.
-        Self { stamp, port, offload, seen, length: length as u32 }
+        Self { stamp, port, offload, seen, length: length as u32, named: 0 }
     }
 }
 
 impl Catch {
     /// The next sighting; its frame, from the Ethernet header on, takes the place of what was in `frame`.
+    /// Ports that came before it are told by [`Self::named`].
     pub fn next(&mut self, frame: &mut Vec<u8>) -> Option<Sighting> {
-        let sighting = self.sightings.pop().ok()?;
+        // RING_NAMES at most. Asked for first: what was seen before one of these is here by now, so if there
+        // is nothing, it has been taken.
+        let here = self.names.slots() as u32;
+        let next = self.sightings.pop().ok();
+        self.due = next.map_or(here, |sighting| sighting.named.wrapping_sub(self.taken));
+        let sighting = next?;
         frame.resize(sighting.length as usize, 0);
         // They were written before the sighting was.
         self.bytes.pop_entire_slice(frame).ok()?;
         Some(sighting)
+    }
+
+    /// The next port that came before what [`Self::next`] has returned, or by now if that was nothing.
+    pub fn named(&mut self) -> Option<Named> {
+        self.due = self.due.checked_sub(1)?;
+        self.taken = self.taken.wrapping_add(1);
+        self.names.pop().ok()
     }
 
     /// Will nothing come any more, but for what is here already? True once the engine has ended, or has

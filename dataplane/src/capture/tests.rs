@@ -235,6 +235,48 @@ fn what_does_not_fit_is_counted_for_its_port_and_leaves_no_trace() {
     assert_eq!(catch.next(&mut bytes), Some(sighting(0, 100)));
 }
 
+/// What [`Catch::named`] tells now.
+fn named(catch: &mut Catch) -> Vec<(u16, String, u64)> {
+    let told = std::iter::from_fn(|| catch.named());
+    told.map(|named| (named.port.0, named.name, named.missed)).collect()
+}
+
+#[test]
+fn a_port_that_comes_is_told_between_the_frames_before_it_and_those_after() {
+    let (mut capture, mut catch) = sized(ALL, 2, 100, 3);
+    let mut bytes = Vec::new();
+    comes(&mut capture, 1, &[1], Time::START);
+    comes(&mut capture, 1, &[1; 100], Time::START);
+    capture.name(PortId(1), "db");
+    capture.name(PortId(0), "dns");
+    comes(&mut capture, 1, &[2], Time::START);
+    capture.name(PortId(1), "late");
+    assert!(catch.next(&mut bytes).is_some());
+    assert_eq!((bytes[0], named(&mut catch)), (1, vec![]));
+    assert!(catch.next(&mut bytes).is_some());
+    assert_eq!(bytes[0], 2);
+    assert_eq!(named(&mut catch), [(1, "db".to_owned(), 1), (0, "dns".to_owned(), 0)]);
+    assert!(catch.next(&mut bytes).is_none());
+    assert_eq!(named(&mut catch), [(1, "late".to_owned(), 1)], "no frame was before it");
+}
+
+#[test]
+fn a_capture_that_misses_a_name_takes_no_more_and_is_over() {
+    let (mut capture, mut catch) = sized(ALL, 2, 100, 3);
+    for _ in 0..RING_NAMES {
+        capture.name(PortId(1), "one");
+    }
+    comes(&mut capture, 1, &[1], Time::START);
+    assert!(!capture.is_over(Time::START));
+    capture.name(PortId(1), "another");
+    comes(&mut capture, 1, &[2], Time::START);
+    assert!(capture.is_over(Time::START));
+    let mut bytes = Vec::new();
+    assert!(catch.next(&mut bytes).is_some());
+    assert_eq!(named(&mut catch).len(), RING_NAMES);
+    assert!(catch.next(&mut bytes).is_none(), "whose it would be is not known");
+}
+
 #[test]
 fn a_capture_that_nobody_reads_is_over_after_a_while_and_not_before() {
     let (mut capture, mut catch) = sized(ALL, 1, 100, 3);

@@ -41,6 +41,7 @@ impl Forwarder {
         }
         desk.count_eviction(evicted);
         desk.slots.put(id, config, port);
+        desk.name_to_captures(id, &config.name);
         Ok(id)
     }
 

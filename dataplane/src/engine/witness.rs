@@ -68,6 +68,11 @@ impl Captures {
         self.list.is_empty()
     }
 
+    /// Tells all of them that a port has come.
+    fn name(&mut self, port: PortId, name: &str) {
+        self.list.iter_mut().for_each(|capture| capture.name(port, name));
+    }
+
     /// Lets go of those that are over; true if none is left.
     pub(super) fn clear(&mut self, now: Time) -> bool {
         self.list.retain(|capture| !capture.is_over(now));
@@ -104,6 +109,13 @@ impl Desk {
     /// Ends the captures of a port that was taken out: its id may soon be another's.
     pub(super) fn end_captures_of(&mut self, port: PortId) {
         self.captures.take_if(|captures| captures.forget(port));
+    }
+
+    /// Tells the captures that a port has come, perhaps with an id that was another's.
+    pub(super) fn name_to_captures(&mut self, port: PortId, name: &str) {
+        if let Some(captures) = &mut self.captures {
+            captures.name(port, name);
+        }
     }
 
     /// Does something that the captures, if there are any, are to be told of.

@@ -28,6 +28,7 @@
 pub mod api;
 pub mod icmp_errors;
 pub mod needs;
+pub mod nftables;
 pub mod outside;
 pub mod process;
 pub mod product;

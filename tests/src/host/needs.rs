@@ -4,6 +4,7 @@
 //! Needs are looked at once per process, before the tests are listed, so that `cargo nextest` sees the
 //! same.
 
+use super::nftables::set_forward_policy;
 use super::programs::{COTURN, find_program};
 use super::rtnl::Rtnl;
 use super::{Host, make_private, on_own_thread};
@@ -30,6 +31,8 @@ pub enum Need {
     Uso,
     /// User namespaces for users without privileges.
     UserNamespaces,
+    /// A kernel with nftables.
+    Nftables,
     /// The program `ip`.
     IpCommand,
     /// The program `tshark`.
@@ -50,7 +53,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 12] = [const { OnceLock::new() }; 12];
+        static SEEN: [OnceLock<bool>; 13] = [const { OnceLock::new() }; 13];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -64,6 +67,7 @@ impl Need {
             Self::KernelBridge => basics() && Host::run(|_| Rtnl::open().try_bridge("br0").is_ok()),
             Self::Uso => granted(Offloads::ALL).is_some_and(|got| got.contains(Offloads::USO)),
             Self::UserNamespaces => user_namespaces(),
+            Self::Nftables => basics() && Host::run(|_| set_forward_policy(false).is_ok()),
             Self::Tshark => find_program("tshark").is_some(),
             Self::Tcpdump => find_program("tcpdump").is_some(),
             Self::IpCommand => find_program("ip").is_some(),
@@ -81,6 +85,7 @@ impl Need {
             Self::KernelBridge => "the kernel's bridge module",
             Self::Uso => "a kernel with UDP segmentation in TAPs (Linux 6.2)",
             Self::UserNamespaces => "user namespaces without privileges",
+            Self::Nftables => "nftables in the kernel",
             Self::IpCommand => "the program ip",
             Self::Tshark => "the program tshark",
             Self::Tcpdump => "the program tcpdump",

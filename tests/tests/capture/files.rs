@@ -11,7 +11,7 @@ use std::time::Duration;
 use udp_bridge_tests::host::needs::{Need, Suite};
 use udp_bridge_tests::host::outside::Family;
 use udp_bridge_tests::host::process::Running;
-use udp_bridge_tests::host::traffic::End;
+use udp_bridge_tests::host::traffic::{End, pings};
 use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
@@ -19,6 +19,8 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(v6, "a_file_has_what_was_sent_before_and_after_nat", before_and_after);
     suite.add("ctrl_c_leaves_a_whole_file", interrupted);
     suite.add_needing(&[Need::Tshark], "tshark_reads_ports_directions_and_comments", tshark);
+    suite.add("who_gets_the_number_of_another_is_an_interface_of_its_own", reused);
+    suite.add_needing(&[Need::Tshark], "tshark_reads_who_had_a_number_first_and_who_then", renamed);
     suite.add_needing(&[Need::Tcpdump], "tcpdump_reads_what_is_piped_to_it", tcpdump);
 }
 
@@ -219,6 +221,75 @@ fn tshark(host: &Host) {
         assert_eq!((line[0], line[3]), (name, source), "{read}");
         assert!(line[1].ends_with(direction) && line[2].starts_with(comment), "{read}");
     }
+}
+
+/// Captures two sandboxes that have one number, one after the other: `web` and then `db`.
+fn captured_twice(host: &Host) {
+    const FILE: &str = "version = 1
+[networks.lab]
+subnet = '172.16.1.0/24'
+internal = true
+[sandboxes.web.endpoints.lab]
+address = '172.16.1.2'
+[sandboxes.db]
+[sandboxes.dns.endpoints.lab]
+address = '172.16.1.9'
+";
+    std::fs::write("/run/net.toml", FILE).unwrap();
+    let mut running = host.start(&mut host.command("up -f /run/net.toml"));
+    wait::for_yes("the file is up", || {
+        assert!(!running.has_ended(), "it ended: {}", running.stderr());
+        running.stdout().contains("OFFLOADS") && host.is_running("lab")
+    });
+    let number = |name: &str| {
+        let ports = host.udp_bridge("ps lab --json").ok().stdout;
+        let ports: serde_json::Value = serde_json::from_str(&ports).unwrap();
+        let ports = ports[0]["ports"].as_array().unwrap().clone();
+        ports.into_iter().find(|port| port["name"] == name).unwrap()["number"].clone()
+    };
+    let dns = "172.16.1.9".parse().unwrap();
+    let first = number("web");
+    let capture = start(host, "/run/all.pcapng", &["all", "--network", "lab", "icmp"]);
+    assert!(host.visit("web", || pings(dns, wait::LONG)));
+    host.udp_bridge("disconnect web lab").ok();
+    host.udp_bridge("connect db lab --address 172.16.1.3").ok();
+    assert_eq!(number("db"), first, "the number is used again");
+    assert!(host.visit("db", || pings(dns, wait::LONG)));
+    wait::for_yes("both pings are captured", || frames_so_far("/run/all.pcapng") >= 8);
+    capture.signal(Signal::SIGINT);
+    capture.wait().ok();
+}
+
+fn reused(host: &Host) {
+    captured_twice(host);
+    let (packets, told) = read(Path::new("/run/all.pcapng"));
+    assert_eq!(told, 5, "one when the number changes hands, four at the end");
+    let seen = |port: &str, words: &str| {
+        packets.iter().any(|packet| packet.port == port && packet.comment.starts_with(words))
+    };
+    for (port, words) in [
+        ("web", "forwarded to dns"),
+        ("dns", "from web"),
+        ("dns", "forwarded to web"),
+        ("web", "from dns"),
+        ("db", "forwarded to dns"),
+        ("dns", "from db"),
+        ("dns", "forwarded to db"),
+        ("db", "from dns"),
+    ] {
+        assert!(seen(port, words), "{port} {words}: {packets:?}");
+    }
+}
+
+fn renamed(host: &Host) {
+    captured_twice(host);
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-r", "/run/all.pcapng", "-T", "fields"]);
+    command.args(["-e", "frame.interface_name", "-e", "ip.src"]);
+    command.args(["-Y", "icmp.type == 8 && frame.packet_flags_direction == 1"]);
+    let read = host.finish(&mut command).ok().stdout;
+    assert!(read.contains("web\t172.16.1.2\n") && read.contains("db\t172.16.1.3\n"), "{read}");
+    assert!(!read.contains("web\t172.16.1.3"), "{read}");
 }
 
 fn tcpdump(host: &Host) {

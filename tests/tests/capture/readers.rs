@@ -12,6 +12,7 @@ use udp_bridge_tests::host::{Host, STATE_DIR, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("what_makes_no_sense_is_refused_with_its_place", refuses);
+    suite.add("a_capture_that_is_refused_leaves_the_file_as_it_was", keeps);
     suite.add("there_are_so_many_captures_and_who_goes_makes_room", many);
     suite.add("a_reader_that_stalls_ends_its_capture_and_nothing_else", stalls);
     suite.add("a_network_that_ends_ends_its_captures_in_order", ends);
@@ -30,7 +31,27 @@ fn refuses(host: &Host) {
         let refused = host.udp_bridge(&format!("capture {arguments}"));
         assert_eq!(refused.code(), Some(code), "{arguments}: {refused:?}");
         assert!(refused.stderr.contains(words), "{arguments}: {refused:?}");
+        assert!(!refused.stderr.contains("/v1/"), "in words, not in paths: {refused:?}");
     }
+}
+
+fn keeps(host: &Host) {
+    let _network = host.up("--ports 1");
+    let kept = std::path::Path::new("/run/kept.pcapng");
+    std::fs::write(kept, "of yesterday").unwrap();
+    for arguments in ["nope", "all tcp prot 80", "all --network nowhere", "ub0-1 udp prot"] {
+        let refused = host.udp_bridge(&format!("capture -w {} {arguments}", kept.display()));
+        assert!(refused.code() != Some(0), "{arguments}: {refused:?}");
+        assert_eq!(std::fs::read(kept).unwrap(), b"of yesterday", "{arguments}");
+    }
+    let captures: Vec<_> = (0..4).map(|_| ask("ub0", "capture")).collect();
+    let refused = host.udp_bridge("capture all -w /run/kept.pcapng");
+    assert!(refused.stderr.contains("there are 4 captures"), "{refused:?}");
+    assert_eq!(std::fs::read(kept).unwrap(), b"of yesterday");
+    drop(captures);
+    wait::for_yes("there is room again", || ask("ub0", "capture").0 == 200);
+    host.udp_bridge("capture nope -w /run/new.pcapng");
+    assert!(!std::path::Path::new("/run/new.pcapng").exists());
 }
 
 /// Asks by hand for what goes on and on. Returns the status, and the answer behind its first line.

@@ -152,7 +152,10 @@ fn limits(host: &Host) {
     assert_eq!(dropped(), before);
     others.finish();
     assert_eq!(host.udp_bridge("limit set ub0-9 --flows 1").code(), Some(127));
-    assert_eq!(host.udp_bridge("limit set ub0-1 --flows 0").code(), Some(2));
+    let zero = host.udp_bridge("limit set ub0-1 --flows 0");
+    assert!(zero.code() == Some(2) && zero.stderr.contains("from 1 on"), "{zero:?}");
+    let nothing = host.udp_bridge("limit set ub0-1");
+    assert!(nothing.code() == Some(2) && nothing.stderr.contains("--new-flows"), "{nothing:?}");
     assert_eq!(host.udp_bridge("limit set ub0-1").code(), Some(2));
 }
 

@@ -13,6 +13,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_sandbox_is_connected_and_disconnected_by_commands", connected);
     suite.add("what_commands_change_is_of_the_file_from_then_on", by_commands);
     suite.add("networks_come_and_go_with_a_file", networks);
+    suite.add("where_several_processes_hold_networks_one_is_chosen", chosen);
 }
 
 fn undone(host: &Host) {
@@ -138,5 +139,32 @@ fn networks(host: &Host) {
     host.udp_bridge("down back").ok();
     assert!(!host.netns("d").exists() && host.netns("a").exists());
     before.assert_same(&host.snapshot());
+    drop(running);
+}
+
+fn chosen(host: &Host) {
+    let back = TWO.replace("front", "back").replace("172.16.1.", "172.16.9.");
+    let back = back.replace("sandboxes.a", "sandboxes.c").replace("sandboxes.b", "sandboxes.d");
+    let running =
+        [up(host, &write("a.toml", TWO), "front"), up(host, &write("b.toml", &back), "back")];
+    for arguments in ["config", "apply -f /run/a.toml", "apply -f /run/a.toml --dry-run"] {
+        let refused = host.udp_bridge(arguments);
+        assert_eq!(refused.code(), Some(2), "{arguments}: {refused:?}");
+        for words in ["2 processes", "one has front", "one has back", "--network NAME"] {
+            assert!(refused.stderr.contains(words), "{arguments}: {refused:?}");
+        }
+    }
+    let config = host.udp_bridge("config --network back").ok().stdout;
+    assert!(config.contains("[networks.back]") && !config.contains("front"), "{config}");
+    let third = format!("{back}[sandboxes.e.endpoints.back]\n");
+    apply(host, &third, "--network back").ok();
+    assert!(host.netns("e").exists());
+    let nowhere = host.udp_bridge("config --network nowhere");
+    assert!(nowhere.stderr.contains("there is no network \"nowhere\""), "{nowhere:?}");
+    // The network says whom to ask.
+    host.udp_bridge("disconnect e back").ok();
+    host.udp_bridge("connect e back").ok();
+    host.udp_bridge("disconnect b front").ok();
+    assert!(reaches(host, "c", "172.16.9.3"));
     drop(running);
 }

@@ -2,6 +2,8 @@
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::num::NonZero;
@@ -12,7 +14,10 @@ use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("top_fits_a_terminal_of_eighty_by_twenty_four_and_leaves_it_clean", top);
+    suite.add("top_follows_the_size_of_its_terminal", resized);
+    suite.add("top_runs_on_the_terminals_that_ssh_brings", terminals);
     suite.add("top_without_a_terminal_says_what_else_there_is", no_terminal);
+    suite.add("top_on_a_terminal_without_a_cursor_says_what_else_there_is", dumb);
     suite.add("metrics_count_what_went_through", metrics);
     suite.add("logs_in_a_file_are_json", logs);
     suite.add("manual_and_completions_know_every_verb", manual);
@@ -29,11 +34,20 @@ struct OnTerminal {
 
 impl OnTerminal {
     fn start(command: &mut Command) -> Self {
+        Self::start_as(command, Some("xterm-256color"))
+    }
+
+    /// The same on a terminal of a type.
+    fn start_as(command: &mut Command, term: Option<&str>) -> Self {
         let OpenptyResult { master, slave } = openpty(Some(&SIZE), None).unwrap();
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let side = || Stdio::from(slave.try_clone().unwrap());
         command.stdin(side()).stdout(side()).stderr(side());
-        let child = command.env("TERM", "xterm-256color").spawn().unwrap();
+        match term {
+            Some(term) => command.env("TERM", term),
+            None => command.env_remove("TERM"),
+        };
+        let child = command.spawn().unwrap();
         let [rows, columns] = [SIZE.ws_row, SIZE.ws_col].map(|size| NonZero::new(size).unwrap());
         let parser = vt100::Parser::new(rows, columns, 0);
         Self { child, terminal: master.into(), parser }
@@ -50,6 +64,17 @@ impl OnTerminal {
                 _ => return self.parser.screen().contents(),
             }
         }
+    }
+
+    /// Makes the terminal as large as this, and says so as `ssh` does.
+    fn resize(&mut self, rows: u16, columns: u16) {
+        let size =
+            rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.terminal, size).unwrap();
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, Signal::SIGWINCH).unwrap();
+        let [rows, columns] = [rows, columns].map(|size| NonZero::new(size).unwrap());
+        self.parser.screen_mut().set_size(rows, columns);
     }
 
     fn press(&mut self, key: char) {
@@ -88,6 +113,57 @@ fn top(host: &Host) {
     assert!(status.unwrap().success());
     shown.screen();
     assert!(!shown.parser.screen().alternate_screen(), "the terminal is as it was");
+}
+
+fn resized(host: &Host) {
+    let _network = host.up("--ports 2");
+    let mut shown = OnTerminal::start(&mut host.command("top ub0 --interval 0.2"));
+    let all = ["PORT", "RX-FR/S", "DROPS/S", "UNREAD/S", "q quit"];
+    for (rows, columns, missing) in [
+        (24, 80, &[][..]),
+        (20, 60, &["UNREAD/S"]),
+        (15, 40, &["RX-FR/S", "UNREAD/S"]),
+        (11, 40, &all),
+        (24, 80, &[]),
+    ] {
+        shown.resize(rows, columns);
+        wait::for_yes(&format!("{columns} columns and {rows} lines are used"), || {
+            let screen = shown.screen();
+            let has_small = screen.contains("needs 40x12");
+            has_small == (rows < 12)
+                && all.iter().all(|word| screen.contains(word) != missing.contains(word))
+        });
+    }
+    shown.press('q');
+    let status = wait::until(wait::LONG, || shown.child.try_wait().unwrap());
+    assert!(status.unwrap().success());
+}
+
+fn terminals(host: &Host) {
+    let _network = host.up("--ports 1");
+    for term in ["xterm", "vt100", "screen", "linux"] {
+        let mut shown = OnTerminal::start_as(&mut host.command("top"), Some(term));
+        wait::for_yes(term, || {
+            let screen = shown.screen();
+            screen.contains("ub0-1") && screen.contains("q quit")
+        });
+        shown.press('q');
+        let status = wait::until(wait::LONG, || shown.child.try_wait().unwrap());
+        assert!(status.unwrap().success(), "{term}");
+    }
+}
+
+fn dumb(host: &Host) {
+    let _network = host.up("--ports 1");
+    for (term, named) in [(Some("dumb"), "\"dumb\""), (Some(""), "\"\""), (None, "\"\"")] {
+        let mut shown = OnTerminal::start_as(&mut host.command("top"), term);
+        let status = wait::until(wait::LONG, || shown.child.try_wait().unwrap());
+        assert_eq!(status.unwrap().code(), Some(1), "{term:?}");
+        // As wide as the terminal, so that its lines are broken.
+        let screen = shown.screen().replace('\n', "");
+        assert!(screen.contains(&format!("of type {named} (TERM)")), "{term:?}: {screen}");
+        assert!(screen.contains("udp-bridge ps"), "{term:?}: {screen}");
+    }
 }
 
 fn no_terminal(host: &Host) {

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::process::Command;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::nftables::set_forward_policy;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("up_shows_the_ports_and_what_to_try", up_shows);
@@ -20,6 +21,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("ps_and_fdb_tell_of_every_port", ps_and_fdb);
     suite.add("verbs_about_an_unknown_network_fail", unknown_network);
     suite.add("doctor_finds_this_machine_ready", doctor);
+    suite.add_needing(&[Need::Nftables], "doctor_names_a_policy_that_drops", dropping);
     suite.add("a_second_network_of_the_same_name_is_refused", second_refused);
     suite.add("of_two_starting_at_once_one_wins", race);
     suite.add("two_networks_live_side_by_side", side_by_side);
@@ -137,6 +139,28 @@ fn doctor(host: &Host) {
     assert_eq!((&report["ready"], &report["privileged"]), (&true.into(), &true.into()));
     host.udp_bridge("doctor").ok();
     before.assert_same(&host.snapshot());
+}
+
+fn dropping(host: &Host) {
+    let firewalls = || {
+        let report = host.udp_bridge("doctor --json").ok().stdout;
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings.into_iter().find(|finding| finding["subject"] == "firewalls").unwrap()
+    };
+    let words = |finding: &Value| finding["found"].as_str().unwrap().to_owned();
+    let none = firewalls();
+    assert!(!words(&none).contains("FORWARD"), "{none}");
+    set_forward_policy(false).unwrap();
+    let accepts = firewalls();
+    assert!(words(&accepts).contains("chain ip filter FORWARD"), "{accepts}");
+    assert!(!words(&accepts).contains("dropped"), "{accepts}");
+    set_forward_policy(true).unwrap();
+    let drops = firewalls();
+    assert_eq!(drops["grade"], "lacks");
+    assert!(words(&drops).contains("dropped if no rule lets it pass"), "{drops}");
+    let advice = drops["advice"].as_str().unwrap();
+    assert!(advice.contains("nft insert rule ip filter FORWARD iifname ub0 accept"), "{drops}");
 }
 
 fn second_refused(host: &Host) {

@@ -206,6 +206,8 @@ fn a_capture_of_a_port_ends_with_it_and_does_not_see_who_gets_its_id() {
     assert_eq!(world.add(2, setup), Ok(2));
     through(&mut world, 1, &udp(across(1, 2), at(inside(1), 1), at(inside(2), 2), b""), 2);
     assert_eq!((seen(&mut one).len(), seen(&mut all).len()), (0, 2));
+    let named = all.named().unwrap();
+    assert_eq!((named.port, named.name), (PortId(2), world.setup(2).config(2).name));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) fn add_to(suite: &mut Suite) {
     );
     suite.add("without_an_uplink_the_host_stays_as_it_is", without);
     suite.add("ports_that_the_host_gives_away_are_reserved_and_given_back", reserved);
+    suite
+        .add("ports_that_a_killed_network_had_reserved_stay_with_who_has_them_now", reserved_twice);
     suite.add("the_hosts_own_traffic_goes_on_as_before", own_traffic);
 }
 
@@ -224,6 +226,31 @@ fn reserved(host: &Host) {
     host.udp_bridge("down").ok();
     assert_eq!(setting("ipv4/ip_local_reserved_ports"), "8080,9090,40000-40010");
     super::world::set("ipv4/ip_local_reserved_ports", "8080,40000-40010");
+    before.assert_same(&host.snapshot());
+}
+
+fn reserved_twice(host: &Host) {
+    add_outside(host);
+    super::world::set("ipv4/ip_local_reserved_ports", "8080");
+    let before = host.snapshot();
+    let reserved = || setting("ipv4/ip_local_reserved_ports");
+    let dead = host.up("--ports 1 --nat-ports 40000-40020");
+    assert_eq!(dead.end_by(Signal::SIGKILL).code(), None);
+    let red = host.up("--ports 1 --name red --nat-ports 40010-40030");
+    assert_eq!(reserved(), "8080,40000-40030");
+    // What it shares with the killed one is its own now.
+    host.udp_bridge("down ub0").ok();
+    assert_eq!(reserved(), "8080,40010-40030");
+    host.udp_bridge("down red").ok();
+    drop(red);
+    before.assert_same(&host.snapshot());
+    // The other way round: the living one ends first.
+    let dead = host.up("--ports 1 --nat-ports 40000-40020");
+    assert_eq!(dead.end_by(Signal::SIGKILL).code(), None);
+    let red = host.up("--ports 1 --name red --nat-ports 40010-40030");
+    host.udp_bridge("down red").ok();
+    drop(red);
+    host.udp_bridge("down ub0").ok();
     before.assert_same(&host.snapshot());
 }
 

@@ -10,6 +10,7 @@
 
 mod ask;
 pub(in crate::api) mod body;
+mod interfaces;
 mod query;
 pub mod serve;
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 use super::CaptureQuery;
 use super::body::{Piece, Pieces, Stream};
+use super::interfaces::Interfaces;
 use crate::api::flow::serve::find;
 use crate::api::protocol::Problem;
 use crate::api::server::Network;
@@ -21,8 +22,6 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::CaptureError;
-use dataplane::outcome::PortId;
-use std::sync::Arc;
 
 /// About how many bytes go out in one piece: the rest of the process has its turn between two.
 pub const PIECE: usize = 128 << 10;
@@ -33,10 +32,11 @@ const PCAPNG: &str = "application/x-pcapng";
 pub(in crate::api) async fn capture(Named(network): Named, uri: Uri) -> Result<Response, Problem> {
     let bad = |error: super::QueryError| Problem::new(StatusCode::BAD_REQUEST, &error.to_string());
     let asked: CaptureQuery = uri.query().unwrap_or_default().parse().map_err(bad)?;
-    let (spec, names) = choose(network.as_ref(), &asked)?;
+    let (spec, _) = choose(network.as_ref(), &asked)?;
     let watched = network.clone();
     let catch = beside(move || watched.capture(spec)).await?.map_err(|error| refused(&error))?;
-    let body = Body::new(Stream::of(Frames::new(catch, network, names, asked)));
+    // From now on the capture tells which ports come, so none is overlooked.
+    let body = Body::new(Stream::of(Frames::new(catch, network.names(), asked)));
     Ok(([(header::CONTENT_TYPE, PCAPNG)], body).into_response())
 }
 
@@ -68,14 +68,11 @@ pub(in crate::api) fn refused(error: &CaptureError) -> Problem {
 /// The blocks of an answer, made as they go out.
 struct Frames {
     catch: Catch,
-    network: Arc<dyn Network>,
     names: Names,
-    filter: String,
+    interfaces: Interfaces,
     /// How many frames may still be sent.
     left: Option<u64>,
     frame: Vec<u8>,
-    /// What was told of each interface.
-    told: Vec<u64>,
     stamp: u64,
     state: Sending,
 }
@@ -89,15 +86,13 @@ enum Sending {
 }
 
 impl Frames {
-    fn new(catch: Catch, network: Arc<dyn Network>, names: Names, asked: CaptureQuery) -> Self {
+    fn new(catch: Catch, names: Names, asked: CaptureQuery) -> Self {
         Self {
             catch,
-            network,
             names,
-            filter: asked.filter,
+            interfaces: Interfaces::new(asked.filter),
             left: asked.count,
             frame: Vec::new(),
-            told: Vec::new(),
             stamp: 0,
             state: Sending::Head,
         }
@@ -107,7 +102,8 @@ impl Frames {
     fn piece(&mut self) -> Vec<u8> {
         let mut piece = Vec::new();
         if self.state == Sending::Head {
-            pcapng::begin(&self.names.ports, &self.filter, &mut piece);
+            pcapng::begin(&mut piece);
+            self.interfaces.describe_all(&self.names, &mut piece);
             self.state = Sending::Frames;
         }
         // Whether there will be more is asked before the last look at what there is.
@@ -119,46 +115,24 @@ impl Frames {
         if self.left == Some(0) || (is_over && is_empty) {
             self.state = Sending::Done;
         }
-        self.tell_missed(&mut piece);
+        let missed = self.catch.missed();
+        self.interfaces.tell(&missed, self.stamp, self.state == Sending::Done, &mut piece);
         piece
     }
 
-    /// Adds a frame; false if there is none.
+    /// Adds a frame, and before it the ports that came before it; false if there is none.
     fn one(&mut self, piece: &mut Vec<u8>) -> bool {
-        let Some(sighting) = self.catch.next(&mut self.frame) else { return false };
-        self.name(sighting.port, piece);
+        let next = self.catch.next(&mut self.frame);
+        while let Some(named) = self.catch.named() {
+            self.interfaces.rename(&named, self.stamp, piece);
+            self.names.name(named.port, named.name);
+        }
+        let Some(sighting) = next else { return false };
         self.stamp = sighting.stamp;
-        pcapng::packet(&sighting, &self.frame, &self.names, piece);
+        let interface = self.interfaces.of(sighting.port, &self.names, piece);
+        pcapng::packet(interface, &sighting, &self.frame, &self.names, piece);
         self.left = self.left.map(|left| left - 1);
         true
-    }
-
-    /// Describes ports that were added since.
-    fn name(&mut self, port: PortId, piece: &mut Vec<u8>) {
-        let known = self.names.ports.len();
-        if port.index() < known {
-            return;
-        }
-        self.names = self.network.names();
-        for index in self.names.ports.len()..=port.index() {
-            self.names.ports.push(format!("port {index}"));
-        }
-        for name in &self.names.ports[known..] {
-            pcapng::interface(name, &self.filter, piece);
-        }
-    }
-
-    /// Adds how many frames were missed, where that has changed; at the end for all ports.
-    fn tell_missed(&mut self, piece: &mut Vec<u8>) {
-        let missed = self.catch.missed();
-        self.told.resize(missed.len(), 0);
-        for (index, (missed, told)) in missed.iter().zip(&mut self.told).enumerate() {
-            let changed = std::mem::replace(told, *missed) != *missed;
-            if index < self.names.ports.len() && (changed || self.state == Sending::Done) {
-                // A switch has 1,024 ports at most.
-                pcapng::statistics(PortId(index as u16), self.stamp, *missed, piece);
-            }
-        }
     }
 }
 

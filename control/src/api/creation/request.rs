@@ -1,4 +1,8 @@
 //! What is the same as the model has it?
+//!
+//! There are two forms of one thing. The model's holds types of the dataplane, which knows no serde, and a
+//! router of its own; the one of the wire is flat and refuses unknown fields, which serde does not do for a
+//! flattened part.
 
 use super::{All, NewNetwork, PortSet, RulesText, Storm, TimeoutProfile, Uplink, Who};
 use crate::model::rules::RulesFile;

@@ -156,7 +156,11 @@ impl Pieces for Packets {
         let is_over = self.catch.is_over();
         let mut lines = Vec::new();
         while lines.len() < PIECE {
-            let Some(sighting) = self.catch.next(&mut self.frame) else {
+            let next = self.catch.next(&mut self.frame);
+            while let Some(named) = self.catch.named() {
+                self.names.name(named.port, named.name);
+            }
+            let Some(sighting) = next else {
                 self.is_done = is_over;
                 break;
             };

@@ -38,7 +38,8 @@ mod tests {
     #[test]
     fn blocks_are_whole_however_they_come() {
         let mut file = Vec::new();
-        pcapng::begin(&["ub0".to_owned(), "ub0-1".to_owned()], "", &mut file);
+        pcapng::begin(&mut file);
+        ["ub0", "ub0-1"].iter().for_each(|name| pcapng::interface(name, "", &mut file));
         for step in [1, 3, 7, 50, file.len()] {
             let (mut blocks, mut whole, mut names) = (Blocks::default(), Vec::new(), Vec::new());
             for piece in file.chunks(step) {

@@ -1,11 +1,12 @@
 //! `udp-bridge capture`: frames as they come and go.
 //!
 //! As a file, to standard output as one (`-w -`), or a line for each frame. What is written is whole
-//! blocks only, however it ends.
+//! blocks only, however it ends. A file that there is stays as it is until the first of them has come.
 
 mod blocks;
 mod line;
 
+use super::apply::ask;
 use super::exit::CliError;
 use super::known::Known;
 use super::output::OutputError;
@@ -14,7 +15,6 @@ use crate::api::capture::CaptureQuery;
 use crate::capture::pcapng::{self, Block, Malformed};
 use blocks::Blocks;
 use clap::Args;
-use dataplane::outcome::PortId;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -66,7 +66,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let known = Known::look()?;
     let Watched { client, port } = find(&known, options.network.as_deref(), &options.port)?;
     query.port = port;
-    let mut sink = Sink::new(options.write.as_deref())?;
+    let mut sink = Sink::new(options.write.as_deref());
     let mut taken = Taken::default();
     let mut blocks = Blocks::default();
     let mut end = Ok(());
@@ -86,7 +86,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         // Who reads no more has seen enough.
         Err(Stop::NoReader) => Ok(()),
         Err(Stop::Failed(error)) => Err(*error),
-        Ok(()) => Ok(asked?),
+        Ok(()) => ask(asked),
     }
 }
 
@@ -147,28 +147,22 @@ impl Taken {
 
 /// Where frames go.
 enum Sink {
-    Blocks(PathBuf, Box<dyn Write>),
+    /// Opened when something comes: a capture that is refused leaves the file as it was.
+    Blocks(PathBuf, Option<Box<dyn Write>>),
     Lines(line::Lines<BufWriter<io::Stdout>>),
 }
 
 impl Sink {
-    fn new(write: Option<&Path>) -> Result<Self, CliError> {
-        Ok(match write {
+    fn new(write: Option<&Path>) -> Self {
+        match write {
             None => Self::Lines(line::Lines::new(BufWriter::new(io::stdout()))),
-            Some(path) if path == Path::new("-") => {
-                Self::Blocks(path.to_owned(), Box::new(BufWriter::new(io::stdout())))
-            }
-            Some(path) => {
-                let file = File::create(path)
-                    .map_err(|source| CaptureFailure::Write { path: path.to_owned(), source })?;
-                Self::Blocks(path.to_owned(), Box::new(BufWriter::new(file)))
-            }
-        })
+            Some(path) => Self::Blocks(path.to_owned(), None),
+        }
     }
 
     fn take(&mut self, bytes: &[u8], block: Block<'_>) -> Result<(), Stop> {
         let written = match self {
-            Self::Blocks(_, to) => to.write_all(bytes),
+            Self::Blocks(path, to) => write(path, to, bytes),
             Self::Lines(lines) => lines.take(block),
         };
         self.check(written)
@@ -177,7 +171,7 @@ impl Sink {
     /// What has come is to be seen at once.
     fn flush(&mut self) -> Result<(), Stop> {
         let written = match self {
-            Self::Blocks(_, to) => to.flush(),
+            Self::Blocks(_, to) => to.as_mut().map_or(Ok(()), Write::flush),
             Self::Lines(lines) => lines.flush(),
         };
         self.check(written)
@@ -185,12 +179,14 @@ impl Sink {
 
     /// A file that was ended by hand says what was missed, too.
     fn finish(&mut self, taken: &Taken) -> Result<(), Stop> {
-        if let (Self::Blocks(_, to), false) = (&mut *self, taken.is_told) {
+        if let (Self::Blocks(path, to), true, false) =
+            (&mut *self, taken.has_begun(), taken.is_told)
+        {
             let mut blocks = Vec::new();
-            for (port, missed) in (0..).map(PortId).zip(&taken.missed) {
-                pcapng::statistics(port, taken.stamp, *missed, &mut blocks);
+            for (interface, missed) in (0..).zip(&taken.missed) {
+                pcapng::statistics(interface, taken.stamp, *missed, &mut blocks);
             }
-            let written = to.write_all(&blocks);
+            let written = write(path, to, &blocks);
             self.check(written)?;
         }
         self.flush()
@@ -206,4 +202,17 @@ impl Sink {
             (Err(error), Self::Lines(_)) => Err(OutputError::from(error).into()),
         }
     }
+}
+
+/// Writes to a file, which is made or emptied the first time.
+fn write(path: &Path, to: &mut Option<Box<dyn Write>>, bytes: &[u8]) -> io::Result<()> {
+    let to = match to {
+        Some(to) => to,
+        None => to.insert(if path == Path::new("-") {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(File::create(path)?))
+        }),
+    };
+    to.write_all(bytes)
 }

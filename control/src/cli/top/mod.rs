@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   api ── sample ──> rates ──> view ──> terminal
-//!          (now)     (now and    (80 × 24 and up)
+//!          (now)     (now and    (80 × 24, or down to 40 × 12)
 //!                     before)
 //! ```
 //!
@@ -24,6 +24,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use rates::{Order, Rates};
 use sample::Sample;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,12 @@ pub enum ScreenError {
     /// Output or input is no terminal.
     #[error("top needs a terminal to draw on; `udp-bridge ps` prints the same counters once")]
     NoTerminal,
+    /// The terminal cannot move its cursor.
+    #[error(
+        "top cannot draw on a terminal of type {0:?} (TERM); set TERM to what it is, like xterm, or use \
+         `udp-bridge ps`, which prints the same counters once"
+    )]
+    Dumb(String),
     /// The terminal does not do what it is told.
     #[error("cannot draw on the terminal: {0}")]
     Draw(#[from] io::Error),
@@ -66,6 +73,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(ScreenError::NoTerminal.into());
     }
+    is_able(std::env::var_os("TERM").unwrap_or_default())?;
     // What is wrong with the name is said on a screen that stays.
     let first = Sample::take(&Known::look()?, options.name.as_deref())?;
     let mut terminal = ratatui::try_init().map_err(ScreenError::from)?;
@@ -73,6 +81,14 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let restored = ratatui::try_restore().map_err(ScreenError::from);
     shown?;
     Ok(restored?)
+}
+
+/// Refuses a terminal that is known to have no cursor, or of which nothing is known, as curses does.
+fn is_able(term: OsString) -> Result<(), ScreenError> {
+    match term.to_string_lossy().into_owned() {
+        term if ["", "dumb", "unknown"].contains(&term.as_str()) => Err(ScreenError::Dumb(term)),
+        _ => Ok(()),
+    }
 }
 
 /// What is on the screen, and what the keys have changed of it.

@@ -70,12 +70,84 @@ fn everything_is_seen_on_eighty_columns_and_twenty_four_lines() {
 }
 
 #[test]
-fn a_small_screen_cuts_and_never_panics() {
+fn no_size_panics() {
     let (before, now) = samples();
     let rates = Rates::between(&before, &now, Order::Traffic);
-    for (width, height) in [(1, 1), (20, 5), (79, 23), (300, 100)] {
+    for (width, height) in [(1, 1), (20, 5), (40, 12), (79, 23), (300, 100)] {
         assert_eq!(screen(&rates, width, height).len(), usize::from(height));
     }
+}
+
+/// Figures with many digits, names and addresses as long as they can be.
+fn long() -> Rates {
+    let (before, now) = samples();
+    let mut rates = Rates::between(&before, &now, Order::Traffic);
+    for port in &mut rates.ports {
+        port.name = "a-name-of-15-ch".to_owned();
+        (port.received_bits, port.sent_bits) = (9.87e9, 12.3e9);
+        (port.received_frames, port.sent_frames) = (1_234_567.0, 7_654_321.0);
+        (port.dropped, port.unread) = (123_456_789.0, 1_234_567.0);
+    }
+    for flow in &mut rates.flows {
+        (flow.bits, flow.packets) = (99.9e9, 7_777_777.0);
+        flow.source = ("2001:db8:1234:5678:9abc:def0:1234:5678".parse().unwrap(), Some(54_321));
+        flow.destination = ("192.168.100.200".parse().unwrap(), Some(65_432));
+    }
+    for drop in &mut rates.drops {
+        (drop.by_second, drop.total) = (123_456_789.0, 98_765_432_101);
+        drop.reason = "static-mac-elsewhere".to_owned();
+    }
+    rates
+}
+
+/// No figure but these is on any screen: a piece of one would be another.
+#[test]
+fn a_figure_is_shown_whole_or_not_at_all() {
+    let whole = "1,234,567 7,654,321 123,456,789 246,913,578 2,469,134 7,777,777 98,765,432,101 9.87 \
+                 12.3 19.7 99.9 7,000 8,192 2 262,144 47";
+    let whole: Vec<&str> = whole.split(' ').collect();
+    let rates = long();
+    for width in 40..200 {
+        let screen = screen(&rates, width, 24);
+        let all = screen.join("\n");
+        let words = screen.iter().skip(1).flat_map(|line| line.split_whitespace());
+        for word in
+            words.filter(|word| word.chars().all(|c| c.is_ascii_digit() || ",.".contains(c)))
+        {
+            assert!(whole.contains(&word), "{word:?} at {width} columns:\n{all}");
+        }
+        for needed in ["9.87 Gbit/s", "99.9 Gbit/s", ":54321", ":65432", "static-mac-elsewhere"] {
+            assert!(all.contains(needed), "no {needed} at {width} columns:\n{all}");
+        }
+    }
+}
+
+#[test]
+fn narrower_screens_leave_out_what_matters_least() {
+    let (before, now) = samples();
+    let rates = Rates::between(&before, &now, Order::Traffic);
+    let titles = |width| {
+        line(&screen(&rates, width, 20), "PORT").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(titles(80), "PORT RX TX RX-FR/S TX-FR/S DROPS/S UNREAD/S");
+    assert_eq!(titles(60), "PORT RX TX RX-FR/S DROPS/S");
+    assert_eq!(titles(50), "PORT RX TX DROPS/S");
+    assert_eq!(titles(40), "PORT RX TX");
+    let narrow = screen(&rates, 40, 15);
+    assert!(narrow[0].starts_with("ub0 up 2m03s") && narrow[1].starts_with("4.00 Gbit/s"));
+    assert!(narrow[1].contains("5 dropped/s"), "{narrow:?}");
+    assert!(line(&narrow, "q quit").contains("space pause"));
+    assert!(line(&narrow, "Tables:").trim_end().ends_with("FDB 7,000 of 8,192"));
+}
+
+#[test]
+fn a_terminal_that_is_too_small_is_told_what_it_needs() {
+    let (before, now) = samples();
+    let rates = Rates::between(&before, &now, Order::Traffic);
+    assert!(line(&screen(&rates, 39, 24), "the terminal").contains("too small (needs 40x12)"));
+    assert!(line(&screen(&rates, 80, 11), "the terminal").contains("too small (needs 40x12)"));
+    let words: Vec<String> = screen(&rates, 20, 5);
+    assert!(words.concat().contains("too small"), "{words:?}");
 }
 
 #[test]

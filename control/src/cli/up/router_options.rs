@@ -34,7 +34,7 @@ pub(super) struct RouterOptions {
     /// Timeouts as the kernel has them, or as the RFCs ask
     #[arg(long, value_name = "PROFILE", value_enum, default_value_t = Timeouts::Linux)]
     conntrack_profile: Timeouts,
-    /// A timeout of its own, like udp=30; can be given several times
+    /// A timeout of its own, like udp=30; can be given several times, each timeout once
     #[arg(long, value_name = "NAME=SECONDS")]
     conntrack_timeout: Vec<String>,
     /// Pick up TCP connections in their middle
