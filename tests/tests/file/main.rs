@@ -7,6 +7,7 @@
 //! | [`written`] | files for tests, and a process that has made one |
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
+//! | [`scene`] | two sandboxes that talk while somebody changes what runs |
 //! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says, and who is not concerned notices nothing |
 #![allow(
@@ -19,6 +20,7 @@
 mod changing;
 mod examples;
 mod making;
+mod scene;
 mod settings;
 mod written;
 
