@@ -67,7 +67,7 @@ impl Handle {
         config.check(0)?;
         let there = self.stages(|pipeline, _| pipeline.switch.fdb().room())?;
         let wanted = config.fdb_capacity;
-        let room = (wanted > there).then(|| Room::new(wanted));
+        let room = (wanted > there).then(|| Room::touched(wanted));
         // What was used until now is given back here, not on the way of a frame.
         let put = move |forwarder: &mut Forwarder, now| forwarder.set_switch(&config, room, now);
         drop(self.forwarder(put)??);
