@@ -30,6 +30,18 @@ impl Bucket {
         fits.then(|| Self { full_at: self.full_at.max(now) + cost, ..*self })
     }
 
+    /// The same bucket at another rate, of which `per_second` is at least 1. It is as full as it was, in
+    /// parts of a burst, so nobody gets one by the change; what it owes beyond that stays as much.
+    #[must_use]
+    pub fn retuned(&self, per_second: u64, now: Time) -> Self {
+        let missing = self.full_at - now;
+        let owed = missing.saturating_sub(self.burst);
+        // At most 584 years of nanoseconds times 64 bits.
+        let owes = owed.as_nanos() * u128::from(self.per_second) / u128::from(per_second);
+        let owed_now = Duration::from_nanos(u64::try_from(owes).unwrap_or(u64::MAX));
+        Self { per_second, full_at: now + (missing - owed) + owed_now, ..*self }
+    }
+
     /// Takes `amount`, or nothing and says false.
     pub fn take(&mut self, amount: u64, now: Time) -> bool {
         let after = self.spend(amount, now);
@@ -65,6 +77,31 @@ mod tests {
         assert!(bucket.take(u64::MAX, Time::START));
         assert!(!bucket.take(1, Time::START + Duration::from_secs(1)));
         assert!(Bucket::new(1, Duration::ZERO).spend(2, Time::START).is_some());
+    }
+
+    #[test]
+    fn at_another_rate_it_is_as_full_and_owes_as_much() {
+        let now = Time::START + Duration::from_secs(9);
+        let mut bucket = Bucket::new(1000, Duration::from_millis(50));
+        assert_eq!((0..100).filter(|_| bucket.take(1, now)).count(), 50);
+        for rate in [500, 4000, 1000] {
+            let mut empty = bucket.retuned(rate, now);
+            assert!(!empty.take(1, now), "{rate}");
+            let one = now + Duration::from_nanos(1_000_000_000 / rate);
+            assert!(empty.take(1, one) && !empty.take(1, one), "{rate}");
+        }
+        let later = now + Duration::from_secs(1);
+        let mut full = bucket.retuned(2000, later);
+        assert_eq!((0..1000).filter(|_| full.take(1, later)).count(), 100);
+        // A full one has let 600 pass, of which 550 are owed.
+        let owing = Bucket::new(100, Duration::from_millis(500)).spend(600, now).unwrap();
+        let quick = owing.retuned(1000, now);
+        assert!(quick.spend(1, now + Duration::from_millis(551)).is_some());
+        assert!(quick.spend(1, now + Duration::from_millis(550)).is_none());
+        let most = Bucket::new(1, Duration::ZERO).spend(u64::MAX, now).unwrap();
+        assert!(most.retuned(u64::MAX, now).spend(1, later).is_some(), "nothing overflows");
+        let slow = Bucket::new(u64::MAX, Duration::ZERO).spend(u64::MAX, now).unwrap();
+        assert!(slow.retuned(1, now).spend(1, later).is_none());
     }
 
     proptest! {

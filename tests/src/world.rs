@@ -14,7 +14,7 @@
 use crate::counts::{Move, Moved, differences, sum};
 use dataplane::capture::{self, Catch, Spec};
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig};
+use dataplane::config::{Config, ConfigError, PortConfig, PortLimits, RouterConfig, SwitchConfig};
 use dataplane::conntrack::FlowView;
 use dataplane::counters::CounterSnapshot;
 use dataplane::engine::{AddError, CapturesFull, FdbEntry, Forwarder, Served};
@@ -22,6 +22,7 @@ use dataplane::outcome::{DropReason, PortId};
 use dataplane::pipeline::{Cursor, Prepared, Router, Story};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
+use dataplane::switch::Room;
 use dataplane::wire::ethernet::MacAddr;
 use std::fmt;
 use std::time::Duration;
@@ -235,6 +236,23 @@ impl World {
             None => drop(self.forwarder.unroute(self.now)),
         }
         self.purge();
+    }
+
+    /// Gives the switch other settings, as a handle does.
+    ///
+    /// # Errors
+    /// What the forwarder says.
+    pub fn set_switch(
+        &mut self,
+        change: impl FnOnce(&mut SwitchConfig),
+    ) -> Result<(), ConfigError> {
+        let mut switch = self.setup.switch.clone();
+        change(&mut switch);
+        let room = Some(Room::new(switch.fdb_capacity));
+        self.forwarder.set_switch(&switch, room, self.now)?;
+        while self.forwarder.trim_fdb(3) {}
+        self.setup.switch = switch;
+        Ok(())
     }
 
     /// Ends the flows that the last change concerns.

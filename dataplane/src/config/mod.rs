@@ -61,11 +61,7 @@ impl PortConfig {
         if !self.mac.is_unicast() {
             return Err(ConfigError::Mac(self.name.clone(), self.mac));
         }
-        // 68 is the least an IPv4 link may have (RFC 791).
-        if self.mtu < 68 || self.mtu > MAX_MTU {
-            return Err(ConfigError::Mtu(self.name.clone(), self.mtu));
-        }
-        Ok(())
+        check_mtu(&self.name, self.mtu)
     }
 }
 
@@ -120,6 +116,18 @@ impl Config {
         // MAX_PORTS fits a u16.
         self.ports.iter().enumerate().map(|(index, port)| (PortId(index as u16), port))
     }
+}
+
+/// Can a port of this name have this MTU, in bytes?
+///
+/// # Errors
+/// `Mtu`.
+pub fn check_mtu(name: &str, mtu: u16) -> Result<(), ConfigError> {
+    // 68 is the least an IPv4 link may have (RFC 791).
+    if !(68..=MAX_MTU).contains(&mtu) {
+        return Err(ConfigError::Mtu(name.to_owned(), mtu));
+    }
+    Ok(())
 }
 
 fn check_ports(ports: &[PortConfig]) -> Result<(), ConfigError> {

@@ -92,7 +92,7 @@ impl Forwarder {
 }
 
 impl Desk {
-    fn count_eviction(&self, loser: Option<PortId>) {
+    pub(super) fn count_eviction(&self, loser: Option<PortId>) {
         if let Some(loser) = loser {
             self.counters[loser.index()].fdb_evictions.add(1);
         }

@@ -107,6 +107,23 @@ impl Slots {
         }
     }
 
+    /// A port of the switch, to be changed; `None` if it was taken out.
+    pub(super) fn there_mut(&mut self, id: PortId) -> Option<&mut dyn Port> {
+        Some(self.ports.get_mut(id.index())?.port.as_mut()?.as_mut())
+    }
+
+    /// The largest MTU of a port.
+    pub(super) fn largest_mtu(&self) -> usize {
+        self.ports.iter().map(|slot| slot.mtu).max().unwrap_or_default()
+    }
+
+    /// Gives all ports this MTU, and those that cut packets by it.
+    pub(super) fn set_mtu(&mut self, mtu: u16) {
+        self.ports.iter_mut().for_each(|slot| slot.mtu = mtu.into());
+        let readers = self.ports.iter_mut().chain(&mut self.listeners);
+        readers.filter_map(|slot| slot.port.as_mut()).for_each(|port| port.set_mtu(mtu));
+    }
+
     /// Takes a port of the switch out; `None` if it is not there.
     pub(super) fn take(&mut self, id: PortId) -> Option<Box<dyn Port>> {
         let port = self.ports.get_mut(id.index())?.port.take();

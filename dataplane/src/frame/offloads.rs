@@ -42,6 +42,12 @@ impl Offloads {
         Self(self.0 | other.0)
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// The set with all of `other` taken out.
     #[must_use]
     pub fn without(self, other: Self) -> Self {

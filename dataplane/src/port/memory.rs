@@ -119,6 +119,10 @@ impl Port for MemoryPort {
         self.offloads
     }
 
+    fn set_offloads(&mut self, offloads: Offloads) {
+        self.offloads = offloads;
+    }
+
     fn fd(&self) -> Option<RawFd> {
         None
     }

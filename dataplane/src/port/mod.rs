@@ -25,6 +25,7 @@ pub use sys::INTERFACE_NAME_MAX;
 
 use crate::frame::FrameBuffer;
 use crate::outcome::DropReason;
+use std::io;
 use std::os::fd::RawFd;
 
 /// What one attempt to read brought.
@@ -55,6 +56,21 @@ pub trait Port: Send {
 
     /// What frames may leave undone here, in both directions.
     fn offloads(&self) -> Offloads;
+
+    /// Frames that are written here may leave this undone from now on, of which the device knows. A port
+    /// that cannot be changed stays as it is.
+    fn set_offloads(&mut self, _offloads: Offloads) {}
+
+    /// What tells the device of that; `None` for a port without one.
+    ///
+    /// # Errors
+    /// There are no more file descriptors.
+    fn offload_switch(&self) -> io::Result<Option<tap::OffloadSwitch>> {
+        Ok(None)
+    }
+
+    /// Hands out no larger packets than so many bytes from now on, if it is a port that cuts them.
+    fn set_mtu(&mut self, _mtu: u16) {}
 
     /// The descriptor to wait on; `None` for a port that is only ever polled.
     fn fd(&self) -> Option<RawFd>;

@@ -73,9 +73,29 @@ impl Tap {
     }
 }
 
+/// A second way to a device, for another thread: to change its offloads the kernel waits for all who
+/// change some interface (`rtnl_lock`), which no frame should.
+#[derive(Debug)]
+pub struct OffloadSwitch(OwnedFd);
+
+impl OffloadSwitch {
+    /// Asks for these offloads; returns what the kernel grants. Frames that the device holds already may
+    /// leave more undone.
+    ///
+    /// # Errors
+    /// What the kernel says; then nothing has changed.
+    pub fn set(&self, wanted: Offloads) -> io::Result<Offloads> {
+        grant(&self.0, wanted)
+    }
+}
+
 /// Sets header size and offloads; the mask is always written, for it outlives a file descriptor.
 fn set_up(fd: &OwnedFd, wanted: Offloads) -> io::Result<Offloads> {
     sys::set_vnet_header_size(fd.as_fd(), vnet::HEADER_LEN as i32)?;
+    grant(fd, wanted)
+}
+
+fn grant(fd: &OwnedFd, wanted: Offloads) -> io::Result<Offloads> {
     match sys::set_offload(fd.as_fd(), mask(wanted)) {
         Ok(()) => Ok(wanted),
         // Linux before 6.2 does not know USO and refuses the whole mask.
@@ -134,6 +154,14 @@ impl Port for Tap {
 
     fn offloads(&self) -> Offloads {
         self.offloads
+    }
+
+    fn set_offloads(&mut self, offloads: Offloads) {
+        self.offloads = offloads;
+    }
+
+    fn offload_switch(&self) -> io::Result<Option<OffloadSwitch>> {
+        Ok(Some(OffloadSwitch(self.fd.try_clone()?)))
     }
 
     fn fd(&self) -> Option<RawFd> {

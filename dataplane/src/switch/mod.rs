@@ -17,12 +17,13 @@
 
 mod entries;
 pub mod fdb;
+mod settings;
 pub mod storm;
 #[cfg(test)]
 mod tests;
 
 pub use entries::FdbError;
-pub use fdb::{Fdb, FdbEntry, FdbFull, FdbKind, Learned};
+pub use fdb::{Fdb, FdbEntry, FdbFull, FdbKind, Learned, Room};
 pub use storm::Storm;
 
 use crate::clock::Time;

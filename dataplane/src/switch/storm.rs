@@ -28,6 +28,15 @@ impl Storm {
         }
     }
 
+    /// The same buckets at other rates: as full as before, see [`Bucket::retuned`].
+    #[must_use]
+    pub fn retuned(&self, limit: StormLimit, now: Time) -> Self {
+        Self {
+            frames: self.frames.retuned(limit.frames_per_second, now),
+            bytes: self.bytes.retuned(limit.bytes_per_second, now),
+        }
+    }
+
     /// Takes one frame and `bytes` bytes out of the buckets, or nothing if either lacks them.
     ///
     /// # Errors
@@ -74,6 +83,18 @@ mod tests {
         assert_eq!(storm.take(60_000, at(0)), Ok(()));
         assert_eq!(storm.take(1, at(59_000)), Err(DropReason::StormBytes));
         assert_eq!(storm.take(1, at(60_000)), Ok(()));
+    }
+
+    #[test]
+    fn other_limits_give_no_burst_to_who_has_had_one() {
+        let mut storm = storm(100, 1_000_000);
+        assert_eq!((0..20).filter(|_| storm.take(60, at(0)).is_ok()).count(), 10);
+        let limit = StormLimit { frames_per_second: 1000, bytes_per_second: 1_000_000 };
+        for _ in 0..50 {
+            storm = storm.retuned(limit, at(0));
+            assert_eq!(storm.take(60, at(0)), Err(DropReason::StormFrames));
+        }
+        assert_eq!(storm.take(60, at(1)), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The FDB against a slow model, over random operations and clocks.
 
-use super::fdb::{Fdb, FdbFull, FdbKind, Learned};
+use super::fdb::{Fdb, FdbFull, FdbKind, Learned, Room};
 use crate::clock::Time;
 use crate::config::SwitchConfig;
 use crate::outcome::PortId;
@@ -12,8 +12,6 @@ const PORTS: u16 = 4;
 const CAPACITY: usize = 12;
 const PORT_LIMIT: usize = 5;
 const AGEING: Duration = Duration::from_secs(20);
-/// A sixteenth of it would be more than a second.
-const REFRESH_STEP: Duration = Duration::from_secs(1);
 
 /// One entry of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,11 +22,32 @@ struct Known {
     refreshed: Time,
 }
 
-/// The FDB as a list in the order of last refresh, with the rules of the module head and no index.
-#[derive(Default)]
-struct Model(Vec<Known>);
+/// The FDB as a list in the order of last refresh, with the rules of the module head and no index; and
+/// its limits now.
+struct Model(Vec<Known>, SwitchConfig);
 
 impl Model {
+    fn statics(&self) -> usize {
+        self.0.iter().filter(|known| known.kind == FdbKind::Static).count()
+    }
+
+    /// Lets go what is beyond the limits. Returns who lost how many.
+    fn trim(&mut self) -> [usize; PORTS as usize] {
+        let mut lost = [0; PORTS as usize];
+        for port in 0..PORTS {
+            while self.learned(PortId(port)) > self.1.fdb_port_limit {
+                self.evict_oldest(PortId(port));
+                lost[usize::from(port)] += 1;
+            }
+        }
+        while self.0.len() > self.1.fdb_capacity {
+            let loser = self.fullest();
+            self.evict_oldest(loser);
+            lost[loser.index()] += 1;
+        }
+        lost
+    }
+
     fn position(&self, mac: MacAddr) -> Option<usize> {
         self.0.iter().position(|known| known.mac == mac)
     }
@@ -49,9 +68,9 @@ impl Model {
     }
 
     fn insert(&mut self, mac: MacAddr, port: PortId, now: Time) -> Option<PortId> {
-        let loser = if self.learned(port) == PORT_LIMIT {
+        let loser = if self.learned(port) == self.1.fdb_port_limit {
             Some(port)
-        } else if self.0.len() == CAPACITY {
+        } else if self.0.len() == self.1.fdb_capacity {
             Some(self.fullest())
         } else {
             None
@@ -72,7 +91,7 @@ impl Model {
             return if known.port == port { Learned::Known } else { Learned::StaticElsewhere };
         }
         if known.port == port {
-            if now - known.refreshed >= REFRESH_STEP {
+            if now - known.refreshed >= refresh_step(self.1.ageing) {
                 self.0.remove(at);
                 self.0.push(Known { refreshed: now, ..known });
             }
@@ -82,13 +101,13 @@ impl Model {
         Learned::Moved { from: known.port, evicted: self.insert(mac, port, now) }
     }
 
-    fn expired(known: &Known, now: Time) -> bool {
-        known.kind == FdbKind::Learned && now - known.refreshed >= AGEING
+    fn expired(&self, known: &Known, now: Time) -> bool {
+        known.kind == FdbKind::Learned && now - known.refreshed >= self.1.ageing
     }
 
     fn lookup(&self, mac: MacAddr, now: Time) -> Option<PortId> {
         let known = &self.0[self.position(mac)?];
-        (!Self::expired(known, now)).then_some(known.port)
+        (!self.expired(known, now)).then_some(known.port)
     }
 }
 
@@ -102,6 +121,9 @@ enum Step {
     Flush(u16),
     AddStatic(u8, u16),
     Remove(u8, u16),
+    /// Capacity, port limit, ageing time in seconds.
+    Configure(usize, usize, u64),
+    ForgetLearned,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -113,6 +135,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..PORTS).prop_map(Step::Flush),
         1 => (0u8..24, 0..PORTS).prop_map(|(mac, port)| Step::AddStatic(mac, port)),
         1 => (0u8..24, 0..PORTS).prop_map(|(mac, port)| Step::Remove(mac, port)),
+        1 => (1..2 * CAPACITY, 1..2 * PORT_LIMIT, 1u64..40)
+            .prop_map(|(capacity, port, ageing)| Step::Configure(capacity, port, ageing)),
+        1 => Just(Step::ForgetLearned),
     ]
 }
 
@@ -121,12 +146,16 @@ fn mac(n: u8) -> MacAddr {
 }
 
 fn small() -> SwitchConfig {
-    SwitchConfig {
-        ageing: AGEING,
-        fdb_capacity: CAPACITY,
-        fdb_port_limit: PORT_LIMIT,
-        ..SwitchConfig::default()
-    }
+    limits(CAPACITY, PORT_LIMIT, AGEING.as_secs())
+}
+
+fn limits(fdb_capacity: usize, fdb_port_limit: usize, ageing: u64) -> SwitchConfig {
+    let ageing = Duration::from_secs(ageing);
+    SwitchConfig { ageing, fdb_capacity, fdb_port_limit, ..SwitchConfig::default() }
+}
+
+fn refresh_step(ageing: Duration) -> Duration {
+    (ageing / 16).min(Duration::from_secs(1))
 }
 
 proptest! {
@@ -134,7 +163,7 @@ proptest! {
     #[test]
     fn fdb_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..200)) {
         let mut fdb = Fdb::new(&small(), usize::from(PORTS));
-        let mut model = Model::default();
+        let mut model = Model(Vec::new(), small());
         let mut now = Time::START;
         for step in steps {
             match step {
@@ -148,7 +177,9 @@ proptest! {
                 Step::Wait(millis) => now = now + Duration::from_millis(millis),
                 Step::Expire => {
                     let before = model.0.len();
-                    model.0.retain(|known| !Model::expired(known, now));
+                    let aged = model.0.iter().filter(|known| model.expired(known, now)).cloned();
+                    let aged: Vec<_> = aged.collect();
+                    model.0.retain(|known| !aged.contains(known));
                     prop_assert_eq!(fdb.expire(now, usize::MAX), before - model.0.len());
                 }
                 Step::Flush(port) => {
@@ -156,19 +187,19 @@ proptest! {
                     model.0.retain(|known| known.port != PortId(port));
                 }
                 Step::AddStatic(n, port) => {
-                    let statics = model.0.iter().filter(|k| k.kind == FdbKind::Static).count();
+                    let (statics, capacity) = (model.statics(), model.1.fdb_capacity);
                     let known = model.position(mac(n)).map(|at| model.0[at].kind);
                     let others = statics - usize::from(known == Some(FdbKind::Static));
                     let added = fdb.add_static(mac(n), PortId(port));
-                    if others + 1 < CAPACITY {
+                    if others + 1 < capacity {
                         model.0.retain(|known| known.mac != mac(n));
-                        let loser = (model.0.len() == CAPACITY).then(|| model.fullest());
+                        let loser = (model.0.len() == capacity).then(|| model.fullest());
                         loser.into_iter().for_each(|loser| model.evict_oldest(loser));
                         prop_assert_eq!(added, Ok(loser));
                         let (mac, port, kind) = (mac(n), PortId(port), FdbKind::Static);
                         model.0.push(Known { mac, port, kind, refreshed: Time::START });
                     } else {
-                        prop_assert_eq!(added, Err(FdbFull { capacity: CAPACITY }));
+                        prop_assert_eq!(added, Err(FdbFull { capacity }));
                     }
                 }
                 Step::Remove(n, port) => {
@@ -179,14 +210,30 @@ proptest! {
                     }
                     prop_assert_eq!(fdb.remove_entry(mac(n), PortId(port)), at.is_some());
                 }
+                Step::Configure(capacity, port_limit, ageing) => {
+                    model.1 = limits(capacity.max(model.statics() + 1), port_limit, ageing);
+                    let capacity = model.1.fdb_capacity;
+                    let room = (capacity > fdb.room()).then(|| Room::touched(capacity));
+                    fdb.configure(&model.1, room);
+                    let mut lost = [0; PORTS as usize];
+                    while let Some(loser) = fdb.trim() {
+                        lost[loser.index()] += 1;
+                    }
+                    prop_assert_eq!(lost, model.trim());
+                }
+                Step::ForgetLearned => {
+                    let before = model.0.len();
+                    model.0.retain(|known| known.kind == FdbKind::Static);
+                    prop_assert_eq!(fdb.forget_learned(usize::MAX), before - model.0.len());
+                }
             }
             prop_assert_eq!(fdb.len(), model.0.len());
             let due = model.0.iter().filter(|known| known.kind == FdbKind::Learned);
-            let due = due.map(|known| known.refreshed + AGEING).min();
+            let due = due.map(|known| known.refreshed + model.1.ageing).min();
             prop_assert_eq!(fdb.next_expiry(), due);
         }
         let mut shown: Vec<_> = fdb.entries(now).map(|e| (e.mac, e.port, e.kind)).collect();
-        let fresh = model.0.iter().filter(|known| !Model::expired(known, now));
+        let fresh = model.0.iter().filter(|known| !model.expired(known, now));
         let mut expected: Vec<_> = fresh.map(|k| (k.mac, k.port, k.kind)).collect();
         shown.sort_by_key(|entry| entry.0);
         expected.sort_by_key(|entry| entry.0);
@@ -204,4 +251,24 @@ fn a_busy_entry_is_written_once_a_step() {
     let step = Time::START + fdb.refresh_step();
     fdb.learn(mac(1), PortId(1), step);
     assert_eq!(fdb.next_expiry(), Some(step + AGEING));
+}
+
+#[test]
+fn what_is_beyond_a_smaller_limit_is_let_go_one_by_one_and_learning_goes_on_between() {
+    let mut fdb = Fdb::new(&limits(100, 50, 20), 2);
+    for n in 0..60 {
+        fdb.learn(mac(n), PortId(u16::from(n) % 2), Time::START);
+    }
+    fdb.configure(&limits(10, 8, 20), None);
+    // As in a full table: nobody has more than before.
+    assert_eq!(
+        fdb.learn(mac(60), PortId(0), Time::START),
+        Learned::New { evicted: Some(PortId(0)) }
+    );
+    assert_eq!((fdb.len(), fdb.capacity()), (60, 10));
+    let trimmed = std::iter::from_fn(|| fdb.trim()).count();
+    assert_eq!((trimmed, fdb.len(), fdb.trim()), (50, 10, None));
+    // The last that were seen are left.
+    let all: Vec<_> = fdb.entries(Time::START).map(|entry| entry.mac).collect();
+    assert!(all.contains(&mac(60)) && all.contains(&mac(59)) && !all.contains(&mac(0)), "{all:?}");
 }

@@ -8,3 +8,4 @@ mod learning;
 mod limits;
 mod live;
 mod port_limits;
+mod settings;

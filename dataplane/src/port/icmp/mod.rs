@@ -292,6 +292,10 @@ impl Port for IcmpPort {
         Offloads::NONE
     }
 
+    fn set_mtu(&mut self, mtu: u16) {
+        self.mtu = mtu.into();
+    }
+
     fn fd(&self) -> Option<RawFd> {
         Some(self.socket.as_raw_fd())
     }

@@ -4,6 +4,8 @@
 //! steps of a test the engine falls asleep or does not; both must come to the same.
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be made is a failed test")]
 
+mod settings;
+
 use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig};
 use dataplane::engine::{AddPortError, Engine, Handle, LimitError, ReconfigureError};
 use dataplane::frame::{FrameBuffer, with_plain_header};

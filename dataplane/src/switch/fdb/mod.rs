@@ -12,6 +12,18 @@
 //! entries loses its oldest. [`SwitchConfig::fdb_port_limit`] for one port; beyond it that port loses
 //! its own oldest. Keys are chosen by whoever sends frames, so they are hashed with a random seed.
 //! Source: `net/bridge/br_fdb.c`.
+//!
+//! | file | question |
+//! |---|---|
+//! | `mod` | where does a MAC live, and since when? |
+//! | `limits` | who makes room, and what if the limits change? |
+//! | `slots` | how are entries kept, and in which order? |
+
+mod limits;
+mod slots;
+
+pub use limits::FdbFull;
+pub use slots::Room;
 
 use crate::clock::Time;
 use crate::config::SwitchConfig;
@@ -19,7 +31,7 @@ use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
+use slots::{List, NIL, Slot, hash};
 use std::time::Duration;
 
 /// Where an entry comes from.
@@ -65,33 +77,14 @@ pub enum Learned {
     StaticElsewhere,
 }
 
-/// No entry: the end of a list.
-const NIL: u32 = u32::MAX;
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    mac: MacAddr,
-    port: PortId,
-    kind: FdbKind,
-    refreshed: Time,
-    previous: u32,
-    next: u32,
-}
-
-/// The learned entries of one port, the longest unseen first.
-#[derive(Clone, Copy, Debug)]
-struct List {
-    head: u32,
-    tail: u32,
-    len: usize,
-}
-
 /// The forwarding database of one switch.
 #[derive(Clone, Debug)]
 pub struct Fdb {
     slots: Vec<Slot>,
     free: Vec<u32>,
     index: HashTable<u32>,
+    /// How many entries there is memory for.
+    room: usize,
     lists: Vec<List>,
     seed: RandomState,
     /// How many of the entries are static.
@@ -101,25 +94,16 @@ pub struct Fdb {
     ageing: Duration,
 }
 
-/// As many static entries as the table may have: one more would leave no room to learn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the FDB holds {capacity} MACs, and all but one of them are static: there is no room for another"
-)]
-pub struct FdbFull {
-    /// How many entries it holds.
-    pub capacity: usize,
-}
-
 impl Fdb {
     /// An empty table for `ports` ports. It allocates all it will ever need for these.
     pub fn new(config: &SwitchConfig, ports: usize) -> Self {
+        let Room { entries, slots, free, index } = Room::new(config.fdb_capacity);
         Self {
-            slots: Vec::with_capacity(config.fdb_capacity),
-            free: Vec::with_capacity(config.fdb_capacity),
-            // Twice the room, so that removals never make it rehash on the way of a frame.
-            index: HashTable::with_capacity(config.fdb_capacity * 2),
-            lists: vec![List { head: NIL, tail: NIL, len: 0 }; ports],
+            slots,
+            free,
+            index,
+            room: entries,
+            lists: vec![List::EMPTY; ports],
             seed: RandomState::default(),
             statics: 0,
             capacity: config.fdb_capacity,
@@ -155,30 +139,8 @@ impl Fdb {
     /// Makes room for so many ports.
     pub fn add_ports(&mut self, ports: usize) {
         if ports > self.lists.len() {
-            self.lists.resize(ports, List { head: NIL, tail: NIL, len: 0 });
+            self.lists.resize(ports, List::EMPTY);
         }
-    }
-
-    /// Adds a static entry, in place of any other of this MAC. Returns the port that lost a learned one
-    /// for it, because the table was full.
-    ///
-    /// # Errors
-    /// [`FdbFull`]; then nothing has changed.
-    pub fn add_static(&mut self, mac: MacAddr, port: PortId) -> Result<Option<PortId>, FdbFull> {
-        let known = self.find(mac);
-        let others = self.statics - usize::from(known.is_some_and(|at| self.is_static(at)));
-        if others + 1 >= self.capacity {
-            return Err(FdbFull { capacity: self.capacity });
-        }
-        if let Some(at) = known {
-            self.remove(at);
-        }
-        let loser = if self.len() == self.capacity { self.fullest() } else { None };
-        if let Some(loser) = loser {
-            self.remove(self.lists[loser.index()].head);
-        }
-        self.store(mac, port, FdbKind::Static, Time::START);
-        Ok(loser)
     }
 
     /// Removes the entry of a MAC, static or learned, if it is at this port. Says whether it was.
@@ -289,105 +251,4 @@ impl Fdb {
         let evicted = self.insert(mac, port, now);
         Learned::Moved { from, evicted }
     }
-
-    /// Adds a learned entry. Returns the port that lost one for it.
-    fn insert(&mut self, mac: MacAddr, port: PortId, now: Time) -> Option<PortId> {
-        let loser = self.loser(port);
-        if let Some(loser) = loser {
-            self.remove(self.lists[loser.index()].head);
-        }
-        self.store(mac, port, FdbKind::Learned, now);
-        loser
-    }
-
-    /// The port that must lose an entry before `port` can have another.
-    fn loser(&self, port: PortId) -> Option<PortId> {
-        if self.lists[port.index()].len >= self.port_limit {
-            return Some(port);
-        }
-        if self.len() < self.capacity {
-            return None;
-        }
-        self.fullest()
-    }
-
-    /// The port with most learned entries, where the table is full: one is not static, so its list is
-    /// not empty.
-    fn fullest(&self) -> Option<PortId> {
-        let fullest = self.lists.iter().enumerate().max_by_key(|(_, list)| list.len)?;
-        Some(PortId(fullest.0 as u16))
-    }
-
-    fn is_static(&self, at: u32) -> bool {
-        self.slots[at as usize].kind == FdbKind::Static
-    }
-
-    fn store(&mut self, mac: MacAddr, port: PortId, kind: FdbKind, refreshed: Time) {
-        let slot = Slot { mac, port, kind, refreshed, previous: NIL, next: NIL };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.slots[at as usize] = slot;
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                (self.slots.len() - 1) as u32
-            }
-        };
-        let (slots, seed) = (&self.slots, &self.seed);
-        self.index.insert_unique(hash(seed, mac), at, |&at| hash(seed, slots[at as usize].mac));
-        match kind {
-            FdbKind::Learned => self.link(at),
-            FdbKind::Static => self.statics += 1,
-        }
-    }
-
-    fn remove(&mut self, at: u32) {
-        let Slot { mac, kind, .. } = self.slots[at as usize];
-        match kind {
-            FdbKind::Learned => self.unlink(at),
-            FdbKind::Static => self.statics -= 1,
-        }
-        if let Ok(found) = self.index.find_entry(self.hash(mac), |&other| other == at) {
-            found.remove();
-            self.free.push(at);
-        }
-    }
-
-    /// Puts an entry at the tail of its port's list: seen last.
-    fn link(&mut self, at: u32) {
-        let list = &mut self.lists[self.slots[at as usize].port.index()];
-        let tail = std::mem::replace(&mut list.tail, at);
-        list.len += 1;
-        if tail == NIL {
-            list.head = at;
-        } else {
-            self.slots[tail as usize].next = at;
-        }
-        let slot = &mut self.slots[at as usize];
-        (slot.previous, slot.next) = (tail, NIL);
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Slot { port, previous, next, .. } = self.slots[at as usize];
-        let list = &mut self.lists[port.index()];
-        list.len -= 1;
-        if previous == NIL {
-            list.head = next;
-        } else {
-            self.slots[previous as usize].next = next;
-        }
-        let list = &mut self.lists[port.index()];
-        if next == NIL {
-            list.tail = previous;
-        } else {
-            self.slots[next as usize].previous = previous;
-        }
-    }
-}
-
-#[inline]
-fn hash(seed: &RandomState, mac: MacAddr) -> u64 {
-    let [a, b, c, d, e, f] = mac.0;
-    seed.hash_one(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
