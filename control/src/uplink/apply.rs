@@ -4,6 +4,7 @@
 //! interfaces, reserved ports) is touched only by who holds the site's lock; `others` are then the
 //! entries of the networks that live, this one's not among them.
 
+use super::beside::Beside;
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
 use super::plan::{
@@ -71,12 +72,12 @@ impl Uplink {
         wanted: &Wanted,
         next_hop: NextHop,
         others: &[Entry],
-        taps: &BTreeSet<String>,
+        beside: &Beside,
         note: Note<'_>,
     ) -> Result<Self, UplinkError> {
         let host = Host::observe()?;
         let entry = choose(wanted, netns::own()?, &host, others)?;
-        let desired = desired(&entry, &host, taps);
+        let desired = desired(&entry, &host, beside);
         let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
         let look = Look { host, desired };
         uplink.note(&look, note)?;
@@ -139,9 +140,9 @@ impl Uplink {
     ///
     /// # Errors
     /// The kernel does not answer.
-    pub fn look(&self, taps: &BTreeSet<String>) -> Result<Look, UplinkError> {
+    pub fn look(&self, beside: &Beside) -> Result<Look, UplinkError> {
         let host = Host::observe()?;
-        let desired = desired(&self.entry, &host, taps);
+        let desired = desired(&self.entry, &host, beside);
         Ok(Look { host, desired })
     }
 
@@ -196,9 +197,9 @@ impl Uplink {
     pub fn view(
         &self,
         look: &Look,
-        taps: &BTreeSet<String>,
+        beside: &Beside,
     ) -> Result<(HostView, Vec<Caveat>), UplinkError> {
-        let (view, all) = host_view(&look.host, taps, self.entry.ipv6)?;
+        let (view, all) = host_view(&look.host, beside, self.entry.ipv6)?;
         let left_out = look.desired.left_out;
         let pairs = (left_out > 0).then_some(Caveat::Pairs(left_out));
         let prefixes = (!all).then_some(Caveat::Prefixes);
