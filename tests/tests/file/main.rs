@@ -7,6 +7,7 @@
 //! | [`written`] | files for tests, and a process that has made one |
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
+//! | [`across`] | networks are apart unless rules of both say otherwise |
 //! | [`changing`] | what runs becomes what a file says, and who is not concerned notices nothing |
 #![allow(
     clippy::expect_used,
@@ -15,6 +16,7 @@
     reason = "all of this is test code"
 )]
 
+mod across;
 mod changing;
 mod examples;
 mod making;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     examples::add_to(&mut suite);
     making::add_to(&mut suite);
     changing::add_to(&mut suite);
+    across::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)
 }
