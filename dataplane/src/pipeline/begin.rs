@@ -212,7 +212,10 @@ impl<A: Routed> Path<'_, A> {
         if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
         }
-        if self.is_inside(tuple.source) || self.family.routes.is_own(tuple.source) {
+        let source = tuple.source;
+        let is_ours = self.is_inside(source) || self.family.routes.is_own(source);
+        // Another network's namespaces do not come by the outside.
+        if is_ours || self.network_of(source).is_some() {
             return Err(DropReason::SpoofedSource);
         }
         if is_known || self.may_enter(tuple) { Ok(()) } else { Err(DropReason::NatFiltered) }

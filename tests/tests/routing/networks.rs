@@ -144,6 +144,10 @@ fn nobody_takes_an_address_of_another_network() {
         dies(&mut world, 1, &stranger, DropReason::SpoofedSource);
         let outside = udp(down(), at(family.outside, 53), at(family.inside(1), 80), b"call");
         dies(&mut world, 0, &outside, DropReason::SpoofedSource);
+        // What is published for the outside is not for who only looks like another network.
+        change(&mut world, |router| router.published = publishing([published(17)]));
+        let forged = udp(down(), them, at(family.host, 8000), b"call");
+        dies(&mut world, 0, &forged, DropReason::SpoofedSource);
     }
 }
 
