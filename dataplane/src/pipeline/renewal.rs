@@ -46,16 +46,16 @@ pub(super) fn is_allowed<A: Routed>(
     let (original, reply) = (entry.original(), entry.reply());
     let is_outside = |end: A| !routes.is_own(end) && !config.is_inside(end.into());
     let leaves = is_outside(original.source) || is_outside(reply.source);
-    if original.inverted() == *reply {
-        if is_stranded(entry, config, routes) {
-            return false;
-        }
-    } else if leaves && !config.has_outside() {
-        return false;
-    } else if [original.source, reply.source].iter().any(|&end| {
-        // What was the outside may be a network by now.
-        is_outside(end) && routes.network_of(end).is_some()
-    }) {
+    // What was the outside may be a network by now.
+    let meets_network = [original.source, reply.source]
+        .iter()
+        .any(|&end| is_outside(end) && routes.network_of(end).is_some());
+    let is_wrong = if original.inverted() == *reply {
+        is_stranded(entry, config, routes)
+    } else {
+        leaves && !config.has_outside() || meets_network
+    };
+    if is_wrong {
         return false;
     }
     if original.source != reply.destination && !routes.is_own(reply.destination) {

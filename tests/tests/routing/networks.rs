@@ -3,7 +3,8 @@
 use dataplane::config::{Action, Place, RouterConfig, Rule};
 use dataplane::flow::NetworkId;
 use dataplane::outcome::DropReason;
-use std::net::IpAddr;
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use udp_bridge_tests::counts::{dropped, received, sent};
 use udp_bridge_tests::errors::{Complaint, complain};
 use udp_bridge_tests::network::*;
@@ -15,13 +16,15 @@ pub(crate) const BACK: NetworkId = NetworkId(7);
 
 /// Makes it known that there is another network.
 pub(crate) fn beside(router: &mut RouterConfig) {
-    let subnets = ["172.16.2.0/24", "fd02::/64"];
-    router.host.networks = subnets.map(|net| (net.parse().unwrap(), BACK)).to_vec();
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 2, 0), 24);
+    let v6 = Ipv6Net::new_assert(Ipv6Addr::new(0xfd02, 0, 0, 0, 0, 0, 0, 0), 64);
+    router.host.networks = vec![(v4.into(), BACK), (v6.into(), BACK)];
 }
 
 /// Somebody in the other network.
 pub(crate) fn theirs(family: Family) -> IpAddr {
-    family.of("172.16.2.9".parse().unwrap(), "fd02::9".parse().unwrap())
+    let (v4, v6) = (Ipv4Addr::new(172, 16, 2, 9), Ipv6Addr::new(0xfd02, 0, 0, 0, 0, 0, 0, 9));
+    family.of(v4.into(), v6.into())
 }
 
 fn to_them() -> Rule {
@@ -185,7 +188,7 @@ fn change(world: &mut World, change: impl FnOnce(&mut RouterConfig)) {
     beside(&mut config);
     config.filter.rules = vec![to_them()];
     change(&mut config);
-    world.routed().reconfigure(config).unwrap();
+    assert_eq!(world.routed().reconfigure(config), Ok(()));
     world.routed().settle();
 }
 
