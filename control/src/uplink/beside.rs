@@ -3,9 +3,11 @@
 //! A network lies behind its host interface, the TAP, and has the subnets that this has addresses of.
 //! Another process's networks are known like those of this one.
 
+use super::Entry;
 use super::host::Host;
-use super::plan::is_usable;
+use super::plan::{is_usable, local_priority};
 use crate::model::NetworkName;
+use crate::netlink::{PROTOCOL_OURS, Rule};
 use dataplane::flow::NetworkId;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,8 +59,30 @@ impl Beside {
 }
 
 /// The subnets behind an interface; link-local ones are each link's own.
-pub(super) fn subnets<'h>(host: &'h Host, interface: &str) -> impl Iterator<Item = IpNet> + 'h {
+fn subnets<'h>(host: &'h Host, interface: &str) -> impl Iterator<Item = IpNet> + 'h {
     let found = host.interfaces.iter().find(|one| one.name == interface);
     let addresses = found.into_iter().flat_map(|one| &one.addresses);
     addresses.filter(|net| is_usable(&net.addr())).map(IpNet::trunc)
+}
+
+/// What comes by the TAPs of networks that rules name, for our subnets. Behind the `local` rule: the
+/// bridge's address is the host's.
+pub(super) fn from_networks(entry: &Entry, host: &Host, beside: &Beside) -> Vec<Rule> {
+    let ours: Vec<IpNet> = subnets(host, &entry.interface)
+        .filter(|subnet| entry.ipv6 || subnet.addr().is_ipv4())
+        .collect();
+    let taps = beside.named().filter(|tap| **tap != entry.interface);
+    taps.flat_map(|tap| ours.iter().map(move |subnet| (tap, *subnet)))
+        .map(|(tap, subnet)| Rule {
+            ipv4: subnet.addr().is_ipv4(),
+            priority: local_priority(&host.rules, subnet.addr().is_ipv4()) + 1,
+            table: entry.table,
+            protocol: PROTOCOL_OURS,
+            interface: Some(tap.clone()),
+            to: Some(subnet),
+            ip_protocol: None,
+            ports: None,
+            plain: true,
+        })
+        .collect()
 }

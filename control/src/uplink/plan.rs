@@ -7,7 +7,7 @@
 //! of interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other, for every packet that has
 //! no socket yet.
 
-use super::beside::{Beside, subnets};
+use super::beside::{Beside, from_networks};
 use super::host::{EARLY_DEMUX, Host, key};
 use super::ports::{self, Range};
 use super::{Entry, Refusal};
@@ -300,28 +300,6 @@ pub fn desired(entry: &Entry, host: &Host, beside: &Beside) -> Desired {
     desired
 }
 
-/// What comes by the TAPs of networks that rules name, for our subnets. Behind the `local` rule: the
-/// bridge's address is the host's.
-fn from_networks(entry: &Entry, host: &Host, beside: &Beside) -> Vec<Rule> {
-    let ours: Vec<IpNet> = subnets(host, &entry.interface)
-        .filter(|subnet| entry.ipv6 || subnet.addr().is_ipv4())
-        .collect();
-    let taps = beside.named().filter(|tap| **tap != entry.interface);
-    taps.flat_map(|tap| ours.iter().map(move |subnet| (tap, *subnet)))
-        .map(|(tap, subnet)| Rule {
-            ipv4: subnet.addr().is_ipv4(),
-            priority: local_priority(&host.rules, subnet.addr().is_ipv4()) + 1,
-            table: entry.table,
-            protocol: PROTOCOL_OURS,
-            interface: Some(tap.clone()),
-            to: Some(subnet),
-            ip_protocol: None,
-            ports: None,
-            plain: true,
-        })
-        .collect()
-}
-
 /// The ports of an address that are ours.
 fn ranges(entry: &Entry, address: IpAddr, protocol: u8) -> Vec<Range> {
     let published = entry.published.iter().filter(|claim| {
@@ -346,7 +324,7 @@ pub(super) fn is_usable(address: &IpAddr) -> bool {
 }
 
 /// The priority of the first `local` rule once the kernel's is out of the way; at least 1.
-fn local_priority(rules: &[Rule], ipv4: bool) -> u32 {
+pub(super) fn local_priority(rules: &[Rule], ipv4: bool) -> u32 {
     let moved = |rule: &&Rule| rule.ipv4 == ipv4 && rule.is_local() && rule.priority > 0;
     rules.iter().filter(moved).map(|rule| rule.priority).min().unwrap_or(PRIORITY_LOCAL)
 }

@@ -13,7 +13,7 @@
 //!
 //! Networks are apart unless a rule says otherwise, and says which: so of the rules that accept, only
 //! those that name another network are asked about it. Those that drop or reject are asked about
-//! everything that they match. So rules have two [`Table`]s: one of all, and one of those that are asked
+//! everything that they match. So rules have two tables: one of all, and one of those that are asked
 //! about other networks.
 //!
 //! Finding the first rule takes no walk through all of them. What a rule compares (its *signature*:
