@@ -247,7 +247,11 @@ fn router(published: u16) -> Config {
             ..ConntrackConfig::default()
         },
         nat: flows::nat_config(),
-        host: HostView { addresses: [own, BRIDGE.into()].into(), routes: vec![outside] },
+        host: HostView {
+            addresses: [own, BRIDGE.into()].into(),
+            routes: vec![outside],
+            networks: Vec::new(),
+        },
     };
     switch().with_router(router).unwrap()
 }

@@ -10,6 +10,7 @@ use dataplane::config::{
 };
 use dataplane::outcome::PortId;
 use dataplane::wire::ethernet::MacAddr;
+use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -40,8 +41,10 @@ impl Parts {
         }
     }
 
-    fn needs_router(&self) -> bool {
+    /// `own` is the network's IPv4 subnet.
+    fn needs_router(&self, own: IpNet) -> bool {
         self.uplink.is_some()
+            || self.host.networks.iter().any(|(other, _)| other.addr().is_ipv4() && *other != own)
             || self.internal
             || !self.published.is_empty()
             || !self.filter.rules.is_empty()
@@ -51,10 +54,10 @@ impl Parts {
 
 /// The router of a network; `None` if a switch alone does.
 pub fn router(network: &Network, parts: Parts) -> Option<RouterConfig> {
-    if !parts.needs_router() {
+    let all = interfaces(network);
+    if !parts.needs_router(IpNet::from(all.host.ipv4).trunc()) {
         return None;
     }
-    let all = interfaces(network);
     let options = network.router();
     let (internal, ports) = (parts.internal, parts.uplink.as_ref().map(|(_, ports)| ports.clone()));
     Some(RouterConfig {

@@ -177,6 +177,21 @@ pub enum Zone {
     Port(crate::outcome::PortId),
     /// The host itself.
     Host,
-    /// What is reached through the host.
+    /// Another network of this host.
+    Network(NetworkId),
+    /// What is reached through the host, and is no network of it.
     Outside,
 }
+
+impl Zone {
+    /// Is it another network?
+    #[inline]
+    pub fn is_network(self) -> bool {
+        matches!(self, Self::Network(_))
+    }
+}
+
+/// Another network of this host. Whoever configures the dataplane gives each a number, and the same one
+/// as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetworkId(pub u32);

@@ -136,6 +136,8 @@ drop_reasons! {
     FilterReject = "filter-reject",
     /// Namespaces of this network do not begin flows to each other (`--icc=false`).
     NoIcc = "no-icc",
+    /// It is between this network and another one of the host, and no rule lets it pass.
+    OtherNetwork = "other-network",
     /// The network has no way to the outside (`--internal`).
     Internal = "internal",
     /// It comes from the outside, but not to a published port and not as a reply.

@@ -4,7 +4,7 @@
 //! new flow.
 
 use crate::config::HostView;
-use crate::flow::Address;
+use crate::flow::{Address, NetworkId};
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -62,6 +62,7 @@ pub struct Way<A> {
 pub struct Routes<A: Routed> {
     own: HashSet<A, RandomState>,
     ways: PrefixMap<A::Net, Way<A>>,
+    networks: PrefixMap<A::Net, NetworkId>,
 }
 
 impl<A: Routed> Routes<A> {
@@ -72,13 +73,23 @@ impl<A: Routed> Routes<A> {
             let source = route.source.and_then(A::of);
             Some((A::net(route.destination)?, Way { source, mtu: route.mtu }))
         });
-        Self { own, ways: ways.collect() }
+        let networks = view.networks.iter().filter_map(|&(net, id)| Some((A::net(net)?, id)));
+        Self { own, ways: ways.collect(), networks: networks.collect() }
     }
 
     /// Is it an address of the host itself?
     #[inline]
     pub fn is_own(&self, address: A) -> bool {
         self.own.contains(&address)
+    }
+
+    /// The network of this host that an address belongs to; an address of the host itself does to none.
+    #[inline]
+    pub fn network_of(&self, address: A) -> Option<NetworkId> {
+        if self.networks.is_empty() || self.is_own(address) {
+            return None;
+        }
+        self.networks.get_lpm(&address.host()).map(|(_, id)| *id)
     }
 
     /// The way to an address; `None` if no route covers it.
@@ -108,6 +119,10 @@ mod tests {
                 route("198.51.100.7/32", None, 1400),
                 route("2001:db8:f::/48", Some("2001:db8::1"), 1300),
             ],
+            networks: vec![
+                ("192.0.2.0/25".parse().unwrap(), NetworkId(1)),
+                ("fd00:1::/64".parse().unwrap(), NetworkId(2)),
+            ],
         }
     }
 
@@ -119,6 +134,15 @@ mod tests {
         assert_eq!(source("203.0.113.1"), Some((Some(Ipv4Addr::new(192, 0, 2, 1)), 1500)));
         assert_eq!(source("198.51.100.8"), Some((Some(Ipv4Addr::new(192, 0, 2, 2)), 1400)));
         assert_eq!(source("198.51.100.7"), Some((None, 1400)));
+    }
+
+    #[test]
+    fn an_address_of_a_network_is_known_unless_it_is_the_hosts() {
+        let (v4, v6) = (Routes::<Ipv4Addr>::new(&view()), Routes::<Ipv6Addr>::new(&view()));
+        assert_eq!(v4.network_of(Ipv4Addr::new(192, 0, 2, 2)), Some(NetworkId(1)));
+        assert_eq!(v4.network_of(Ipv4Addr::new(192, 0, 2, 1)), None);
+        assert_eq!(v4.network_of(Ipv4Addr::new(192, 0, 2, 200)), None);
+        assert_eq!(v6.network_of("fd00:1::7".parse().unwrap()), Some(NetworkId(2)));
     }
 
     #[test]

@@ -86,6 +86,7 @@ pub fn router(ports: u16) -> RouterConfig {
                 route(Ipv4Net::default().into(), HOST.into()),
                 route(Ipv6Net::default().into(), HOST6.into()),
             ],
+            networks: Vec::new(),
         },
     }
 }

@@ -50,6 +50,7 @@ impl Names {
             },
             By::Flow => "the flow's being let pass before".to_owned(),
             By::Icc => "--icc=false".to_owned(),
+            By::Isolation => "the isolation of networks".to_owned(),
             By::Policy => "the policy".to_owned(),
         }
     }

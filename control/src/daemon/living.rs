@@ -212,8 +212,9 @@ impl Living {
         // Held until the router is told, so that nobody who changes the network tells it in between.
         let mut topology = lock(&self.topology);
         let followed = topology.as_mut().map(|topology| topology.follow(&self.site));
-        if let Some((router, caveats)) = followed.transpose()?.flatten() {
-            self.tell_router(router, &caveats);
+        if let Some(followed) = followed.transpose()? {
+            let (router, caveats) = followed.unzip();
+            self.tell_router(router, &caveats.unwrap_or_default());
         }
         Ok(())
     }
@@ -230,16 +231,16 @@ impl Living {
         }
     }
 
-    fn tell_router(&self, router: RouterConfig, caveats: &[Caveat]) {
+    fn tell_router(&self, router: Option<RouterConfig>, caveats: &[Caveat]) {
         let mut told = lock(&self.router);
-        if told.as_ref() == Some(&router) {
+        if *told == router {
             return;
         }
         for caveat in caveats {
             tracing::warn!("{caveat}");
         }
         match self.handle.reconfigure(router.clone()) {
-            Ok(()) => *told = Some(router),
+            Ok(()) => *told = router,
             Err(error) => {
                 tracing::warn!("the router does not follow a change of the host: {error}");
             }

@@ -10,6 +10,7 @@ mod fault;
 mod members;
 mod name;
 mod network;
+mod numbering;
 mod problem;
 mod publish;
 mod refusal;

@@ -32,6 +32,15 @@ pub enum Problem {
         /// Those that there are.
         known: Known,
     },
+    /// A rule names its own network as another one.
+    #[error("network {0} is this one: its own sandboxes are \"namespaces\"")]
+    OwnNetwork(NetworkName),
+    /// A rule between two networks, one of which the host does not route to.
+    #[error(
+        "networks reach each other by the host's routing, and network {0} has none (`uplink = \"none\"` \
+         or `internal = true`): give it `uplink = \"route\"`, or take the rule out"
+    )]
+    NotRouted(NetworkName),
     /// There is no such sandbox.
     #[error("there is no sandbox {name:?}; {known}")]
     NoSandbox {

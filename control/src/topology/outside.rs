@@ -10,9 +10,9 @@ use crate::addressing::next_hop;
 use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind, Written};
 use crate::publish::for_dataplane;
-use crate::uplink::{self, Beside, Caveat, Claim, Entry, Uplink, UplinkError, Wanted};
-use dataplane::config::{HostView, NatConfig, RouterConfig};
-use std::collections::{BTreeSet, HashSet};
+use crate::uplink::{self, Beside, Caveat, Claim, Entry, Others, Uplink, UplinkError, Wanted};
+use dataplane::config::{HostView, NatConfig, RouterConfig, Rule};
+use std::collections::HashSet;
 use std::io;
 
 /// What a network asks of its uplink; `None` if it is to have none.
@@ -46,9 +46,11 @@ fn dead(site: &Site) -> io::Result<Vec<Entry>> {
     Ok(killed(site)?.into_iter().filter_map(|(_, journal)| journal.uplink).collect())
 }
 
-/// The host interfaces of all networks that live.
-fn taps(site: &Site) -> io::Result<BTreeSet<String>> {
-    Ok(living(site)?.into_iter().map(|(_, journal)| journal.interface).collect())
+/// The networks that live, as the rules of this one name them.
+fn beside(site: &Site, network: &Network) -> io::Result<Beside> {
+    let all = living(site)?.into_iter().map(|(name, journal)| (journal.interface, name));
+    let named = network.filter().rules.iter().flat_map(Rule::networks);
+    Ok(Beside::of(all).naming(named.filter_map(NetworkName::of_id).collect()))
 }
 
 /// Makes the uplink of a network whose host interface is up. The caller holds the site's lock. Who did
@@ -72,12 +74,12 @@ fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<()
     let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
     let others = others(site, &name).map_err(unreadable)?;
     let dead = dead(site).map_err(unreadable)?;
-    let taps = taps(site).map_err(unreadable)?;
+    let beside = beside(site, &topology.network).map_err(unreadable)?;
     let taken: HashSet<_> = uplink::Host::observe()?.addresses().collect();
     let next_hop = next_hop(&topology.network, &taken);
     let mut note = |entry: &Entry| note(site, &name, Some(entry));
-    let beside = Beside { others: &others, dead: &dead, taps: &taps };
-    let made = Uplink::raise(&site.state_dir, wanted, next_hop, beside, &mut note)?;
+    let others = Others { living: &others, dead: &dead };
+    let made = Uplink::raise(&site.state_dir, wanted, next_hop, others, &beside, &mut note)?;
     if wanted.ipv6 && !made.entry().ipv6 {
         topology.warnings.push(Caveat::Ipv6NotForwarded.into());
     }
@@ -137,15 +139,17 @@ impl Topology {
         &mut self,
         site: &Site,
     ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
-        if self.uplink.is_none() && self.router(HostView::default()).is_none() {
+        let beside = beside(site, &self.network)
+            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
+        // Where there is another network, somebody must keep them apart.
+        let is_needed = self.uplink.is_some() || beside.has_others(self.network.name());
+        if !is_needed && self.router(HostView::default()).is_none() {
             return Ok(None);
         }
-        let taps = taps(site)
-            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
         let (view, caveats) = match &mut self.uplink {
-            None => (uplink::host_view(&uplink::Host::observe()?, &taps, false)?.0, Vec::new()),
+            None => (uplink::host_view(&uplink::Host::observe()?, &beside, false)?.0, Vec::new()),
             Some(uplink) => {
-                let look = uplink.look(&taps)?;
+                let look = uplink.look(&beside)?;
                 if uplink.is_shared(&look) {
                     let _turn = lock_site(site)?;
                     let name = self.network.name();
@@ -153,7 +157,7 @@ impl Topology {
                     uplink.settle_shared(&look, &mut note)?;
                 }
                 uplink.settle_rules(&look)?;
-                uplink.view(&look, &taps)?
+                uplink.view(&look, &beside)?
             }
         };
         Ok(self.router(view).map(|router| (router, caveats)))

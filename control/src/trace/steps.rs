@@ -129,7 +129,8 @@ fn switch(story: &Story, names: &Names) -> Option<String> {
         }
         (Way::Down, _) => {
             format!(
-                "{destination} is our next hop's: the host sends it from outside, or back to who called"
+                "{destination} is our next hop's: the host sends it from outside or another network, \
+                 or back to who called"
             )
         }
         (Way::Segment, _) if destination.is_group() => {

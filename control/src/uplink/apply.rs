@@ -4,6 +4,7 @@
 //! interfaces, reserved ports) is touched only by who holds the site's lock; `others` are then the
 //! entries of the networks that live, this one's not among them.
 
+use super::beside::Beside;
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
 use super::plan::{
@@ -58,15 +59,13 @@ pub struct Look {
     desired: Desired,
 }
 
-/// Who else there is when an uplink is made.
+/// The entries of the other networks when an uplink is made.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside<'a> {
-    /// The entries of the other networks that live.
-    pub others: &'a [Entry],
-    /// Those of networks that were killed and not cleared up after.
+pub struct Others<'a> {
+    /// Of those that live.
+    pub living: &'a [Entry],
+    /// Of those that were killed and not cleared up after.
     pub dead: &'a [Entry],
-    /// The host interfaces of all networks.
-    pub taps: &'a BTreeSet<String>,
 }
 
 /// Writes an entry into the network's journal.
@@ -81,13 +80,14 @@ impl Uplink {
         folder: &Path,
         wanted: &Wanted,
         next_hop: NextHop,
-        beside: Beside<'_>,
+        others: Others<'_>,
+        beside: &Beside,
         note: Note<'_>,
     ) -> Result<Self, UplinkError> {
         let host = Host::observe()?;
-        let mut entry = choose(wanted, netns::own()?, &host, beside.others)?;
-        take_over(&mut entry, beside.dead);
-        let desired = desired(&entry, &host, beside.taps);
+        let mut entry = choose(wanted, netns::own()?, &host, others.living)?;
+        take_over(&mut entry, others.dead);
+        let desired = desired(&entry, &host, beside);
         let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
         let look = Look { host, desired };
         uplink.note(&look, note)?;
@@ -150,9 +150,9 @@ impl Uplink {
     ///
     /// # Errors
     /// The kernel does not answer.
-    pub fn look(&self, taps: &BTreeSet<String>) -> Result<Look, UplinkError> {
+    pub fn look(&self, beside: &Beside) -> Result<Look, UplinkError> {
         let host = Host::observe()?;
-        let desired = desired(&self.entry, &host, taps);
+        let desired = desired(&self.entry, &host, beside);
         Ok(Look { host, desired })
     }
 
@@ -207,9 +207,9 @@ impl Uplink {
     pub fn view(
         &self,
         look: &Look,
-        taps: &BTreeSet<String>,
+        beside: &Beside,
     ) -> Result<(HostView, Vec<Caveat>), UplinkError> {
-        let (view, all) = host_view(&look.host, taps, self.entry.ipv6)?;
+        let (view, all) = host_view(&look.host, beside, self.entry.ipv6)?;
         let left_out = look.desired.left_out;
         let pairs = (left_out > 0).then_some(Caveat::Pairs(left_out));
         let prefixes = (!all).then_some(Caveat::Prefixes);

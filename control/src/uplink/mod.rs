@@ -12,6 +12,8 @@
 //!
 //!     pref 1  iif U to A ipproto tcp|udp dport R-R'  lookup T      one for each U, A and range
 //!     pref 2  lookup local                                         moved here from pref 0
+//!     pref 3  iif ub1 to S lookup T                                S: our subnets; ub1: the TAP of a
+//!                                                                  network that our rules name
 //!     table T: default via N dev ub0 onlink
 //! ```
 //!
@@ -27,6 +29,7 @@
 //! | file | question |
 //! |---|---|
 //! | `host` | what does the host have? |
+//! | `beside` | which networks are on it? |
 //! | `plan` | which rules and settings follow from that? (pure) |
 //! | `ports` | sets of ports, and few ranges that cover them (pure) |
 //! | `apply` | how are they made, followed and taken away? |
@@ -39,11 +42,16 @@
 //! Known gaps. Fragments but the first have no ports, so replies in fragments stay with the host. A
 //! rule of somebody else at pref 0 or 1 comes before `local` while a network stands, and one at pref 0 may
 //! come before ours. Who moves the `local` rule while a network stands gets it back at pref 0 in the
-//! end. An interface that is renamed keeps its settings. Networks do not reach each other:
-//! there is no route between them, and what comes by another network's TAP for a published port meets
-//! no rule of ours but the relay, which serves the host alone.
+//! end. An interface that is renamed keeps its settings.
+//!
+//! Networks do not reach each other: each engine drops what is between them, and what comes by another
+//! network's TAP for a published port meets no rule of ours but the relay, which serves the host alone.
+//! Where the filter's rules name another network, what comes by that one's TAP is sent to the next hop,
+//! too: so the dataplane can tell it from what only wears such an address, which the host sends to the
+//! namespaces' own MACs.
 
 mod apply;
+mod beside;
 mod error;
 mod host;
 mod ledger;
@@ -51,7 +59,8 @@ mod plan;
 pub mod ports;
 mod view;
 
-pub use apply::{Beside, Caveat, Look, Note, Uplink, lower};
+pub use apply::{Caveat, Look, Note, Others, Uplink, lower};
+pub use beside::Beside;
 pub use error::{Refusal, UplinkError};
 pub use host::Host;
 pub use ledger::LEDGER;

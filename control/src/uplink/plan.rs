@@ -7,6 +7,7 @@
 //! of interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other, for every packet that has
 //! no socket yet.
 
+use super::beside::{Beside, from_networks};
 use super::host::{EARLY_DEMUX, Host, key};
 use super::ports::{self, Range};
 use super::{Entry, Refusal};
@@ -245,9 +246,9 @@ pub(super) fn families(entry: &Entry) -> impl Iterator<Item = bool> + use<> {
     [true, false].into_iter().take(1 + usize::from(entry.ipv6))
 }
 
-/// What must be on the host for the uplink, as the host is now. `taps` are the host interfaces of all
-/// networks, which are no way to the outside.
-pub fn desired(entry: &Entry, host: &Host, taps: &BTreeSet<String>) -> Desired {
+/// What must be on the host for the uplink, as the host is now. The host interfaces of networks are no
+/// way to the outside.
+pub fn desired(entry: &Entry, host: &Host, beside: &Beside) -> Desired {
     let mut desired = Desired::default();
     // A packet whose socket was found early is not forwarded any more (`ip_forward`, `ip6_forward`):
     // what comes for a connection of the host on a port of ours would never be handed back to it.
@@ -258,7 +259,7 @@ pub fn desired(entry: &Entry, host: &Host, taps: &BTreeSet<String>) -> Desired {
     let anywhere: Vec<IpAddr> =
         host.interfaces.iter().filter(|one| one.loopback).flat_map(usable).collect();
     for interface in host.interfaces.iter().filter(|one| one.up && !one.loopback) {
-        if taps.contains(&interface.name) {
+        if beside.has(&interface.name) {
             continue;
         }
         for ipv4 in families(entry) {
@@ -295,6 +296,7 @@ pub fn desired(entry: &Entry, host: &Host, taps: &BTreeSet<String>) -> Desired {
             desired.rules.extend(rules);
         }
     }
+    desired.rules.extend(from_networks(entry, host, beside));
     desired
 }
 
@@ -322,7 +324,7 @@ pub(super) fn is_usable(address: &IpAddr) -> bool {
 }
 
 /// The priority of the first `local` rule once the kernel's is out of the way; at least 1.
-fn local_priority(rules: &[Rule], ipv4: bool) -> u32 {
+pub(super) fn local_priority(rules: &[Rule], ipv4: bool) -> u32 {
     let moved = |rule: &&Rule| rule.ipv4 == ipv4 && rule.is_local() && rule.priority > 0;
     rules.iter().filter(moved).map(|rule| rule.priority).min().unwrap_or(PRIORITY_LOCAL)
 }

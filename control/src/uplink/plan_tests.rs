@@ -46,8 +46,8 @@ fn chosen(wanted: &Wanted, host: &Host, others: &[Entry]) -> Result<Entry, Refus
     choose(wanted, Identity::default(), host, others)
 }
 
-fn taps() -> BTreeSet<String> {
-    BTreeSet::from(["ub0".to_owned()])
+fn taps() -> Beside {
+    Beside::of(["ub0", "ub1"].map(|name| (name.to_owned(), name.parse().unwrap())))
 }
 
 fn shown(desired: &Desired) -> Vec<String> {
@@ -79,6 +79,28 @@ fn replies_come_back_by_a_rule_for_each_address_of_each_interface_but_ours() {
     );
     let keys: Vec<_> = desired.settings.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["net/ipv4/conf/eth0/forwarding", "net/ipv6/conf/eth0/force_forwarding"]);
+}
+
+#[test]
+fn what_comes_by_the_tap_of_a_network_that_rules_name_is_ours_behind_what_is_the_hosts() {
+    let mut host = usual();
+    host.interfaces.push(interface("ub1", &["172.16.2.1/24"]));
+    let entry = chosen(&wanted(None), &host, &[]).unwrap();
+    let own = desired(&entry, &host, &taps()).rules;
+    let named = ["ub0", "ub1", "ub9"].map(|name| name.parse().unwrap());
+    let beside = taps().naming(named.into());
+    let with = desired(&entry, &host, &beside).rules;
+    let more: Vec<String> = with.difference(&own).map(ToString::to_string).collect();
+    let table = entry.table;
+    assert_eq!(
+        more,
+        [
+            format!("pref 3 iif ub1 to fd00::/64 lookup {table} (IPv6)"),
+            format!("pref 3 iif ub1 to 172.16.1.0/24 lookup {table} (IPv4)"),
+        ]
+    );
+    let v4_alone = desired(&Entry { ipv6: false, ..entry }, &host, &beside).rules;
+    assert_eq!(v4_alone.iter().filter(|rule| rule.priority == 3).count(), 1);
 }
 
 #[test]

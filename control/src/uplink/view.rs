@@ -9,6 +9,7 @@
 //! in common with the destination (RFC 6724 rule 8), which is not followed within a prefix.
 
 use super::UplinkError;
+use super::beside::Beside;
 use super::host::Host;
 use super::plan::is_usable;
 use crate::netlink::{Interface, Netlink};
@@ -45,14 +46,14 @@ const LABELS6: [Ipv6Net; 3] = [
 ];
 
 /// Looks at the calling thread's namespace: addresses and routes, and whether all prefixes were
-/// looked at. Nothing is reached through `taps`, the host interfaces of all networks, nor under
-/// their addresses.
+/// looked at. Nothing outside is reached through the host interfaces of networks, nor under their
+/// addresses.
 ///
 /// # Errors
 /// The kernel does not answer.
 pub fn host_view(
     host: &Host,
-    taps: &BTreeSet<String>,
+    beside: &Beside,
     ipv6: bool,
 ) -> Result<(HostView, bool), UplinkError> {
     let mut netlink = Netlink::open()?;
@@ -63,7 +64,7 @@ pub fn host_view(
     if !ipv6 {
         routes.push(refused(Ipv6Net::default().into()));
     }
-    let foreign = Foreign::of(host, taps);
+    let foreign = Foreign::of(host, beside);
     for &net in nets.iter().filter(|net| ipv6 || net.addr().is_ipv4()) {
         if is_hole(&net) {
             continue;
@@ -78,7 +79,8 @@ pub fn host_view(
         let mtu = mtu.map_or(u16::MAX, |mtu| u16::try_from(mtu).unwrap_or(u16::MAX));
         routes.push(Route { destination: net, source, mtu });
     }
-    Ok((HostView { addresses: host.addresses().collect(), routes: without_echoes(routes) }, all))
+    let (addresses, routes) = (host.addresses().collect(), without_echoes(routes));
+    Ok((HostView { addresses, routes, networks: beside.subnets(host) }, all))
 }
 
 fn refused(destination: IpNet) -> Route {
@@ -87,20 +89,20 @@ fn refused(destination: IpNet) -> Route {
 
 /// What leads to a network of ours and not outside.
 struct Foreign<'a> {
-    taps: &'a BTreeSet<String>,
+    beside: &'a Beside,
     addresses: HashSet<IpAddr>,
 }
 
 impl<'a> Foreign<'a> {
-    fn of(host: &Host, taps: &'a BTreeSet<String>) -> Self {
-        let ours = host.interfaces.iter().filter(|one| taps.contains(&one.name));
-        Self { taps, addresses: ours.flat_map(|one| &one.addresses).map(IpNet::addr).collect() }
+    fn of(host: &Host, beside: &'a Beside) -> Self {
+        let ours = host.interfaces.iter().filter(|one| beside.has(&one.name));
+        Self { beside, addresses: ours.flat_map(|one| &one.addresses).map(IpNet::addr).collect() }
     }
 
     fn allows(&self, source: IpAddr, interface: Option<&Interface>) -> bool {
         is_usable(&source)
             && !self.addresses.contains(&source)
-            && interface.is_some_and(|one| !self.taps.contains(&one.name))
+            && interface.is_some_and(|one| !self.beside.has(&one.name))
     }
 }
 
@@ -253,8 +255,8 @@ mod tests {
         }
         let link = netlink.link("u0").unwrap();
         netlink.add_default_route(&link, "192.0.2.2".parse().unwrap()).unwrap();
-        let taps = BTreeSet::from(["ub0".to_owned()]);
-        let (view, all) = host_view(&Host::observe().unwrap(), &taps, false).unwrap();
+        let beside = Beside::of([("ub0".to_owned(), "ub0".parse().unwrap())]);
+        let (view, all) = host_view(&Host::observe().unwrap(), &beside, false).unwrap();
         assert!(all);
         view
     }
@@ -274,6 +276,8 @@ mod tests {
         for refused in ["172.16.1.0/24", "127.0.0.0/8", "::/0"] {
             assert_eq!(route(refused).unwrap().source, None, "{refused}");
         }
+        let network: crate::model::NetworkName = "ub0".parse().unwrap();
+        assert_eq!(view.networks, [(net("172.16.1.0/24"), network.id())]);
         for own in ["192.0.2.1", "172.16.1.1"] {
             assert!(view.addresses.contains(&own.parse().unwrap()), "{own}");
         }

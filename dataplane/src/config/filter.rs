@@ -1,7 +1,7 @@
 //! What may pass?
 
 use super::ConfigError;
-use crate::flow::FlowState;
+use crate::flow::{FlowState, NetworkId};
 use crate::outcome::PortId;
 use crate::wire::{icmp, tcp, udp};
 use ipnet::IpNet;
@@ -75,8 +75,17 @@ pub enum Place {
     Namespaces,
     /// The host itself.
     Host,
-    /// What is reached through the host.
+    /// Another network of this host.
+    Network(NetworkId),
+    /// What is reached through the host, and is no network of it.
     Outside,
+}
+
+impl Place {
+    /// Can it be no end of what stays in the network?
+    fn is_elsewhere(self) -> bool {
+        matches!(self, Self::Outside | Self::Network(_))
+    }
 }
 
 impl FilterConfig {
@@ -136,8 +145,8 @@ pub enum RuleError {
     Icmpv6Family,
     /// Neither end can be a namespace.
     #[error(
-        "only traffic of the namespaces is seen here: from or to must be a port, \"namespaces\", \
-         or left out"
+        "only traffic of the namespaces is seen here: from or to must be one of them, \
+         \"namespaces\", or left out"
     )]
     NoNamespace,
 }
@@ -166,15 +175,25 @@ impl Rule {
     pub fn check(&self) -> Result<(), RuleError> {
         self.check_ports()?;
         self.check_families()?;
-        let is_elsewhere = |place| matches!(place, Some(Place::Host | Place::Outside));
-        if is_elsewhere(self.from) && is_elsewhere(self.to) {
+        let is_no_namespace =
+            |place: Option<Place>| place.is_some_and(|it| it == Place::Host || it.is_elsewhere());
+        if is_no_namespace(self.from) && is_no_namespace(self.to) {
             return Err(RuleError::NoNamespace);
         }
         Ok(())
     }
 
+    /// The other networks that it names.
+    pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
+        [self.from, self.to].into_iter().filter_map(|place| match place {
+            Some(Place::Network(id)) => Some(id),
+            _ => None,
+        })
+    }
+
     fn concerns_bridged(&self) -> bool {
-        self.from != Some(Place::Outside) && self.to != Some(Place::Outside)
+        let stays = |place: Option<Place>| place.is_none_or(|place| !place.is_elsewhere());
+        stays(self.from) && stays(self.to)
     }
 
     fn check_ports(&self) -> Result<(), RuleError> {

@@ -69,6 +69,10 @@ fn one_end_can_be_a_namespace() {
     assert_eq!(of(host, None), None);
     assert_eq!(of(Some(Place::Namespaces), outside), None);
     assert_eq!(of(outside, Some(Place::Port(PortId(1)))), None);
+    let other = Some(Place::Network(NetworkId(1)));
+    assert_eq!(of(other, outside), Some(RuleError::NoNamespace));
+    assert_eq!(of(host, other), Some(RuleError::NoNamespace));
+    assert_eq!(of(other, None), None);
 }
 
 #[test]
@@ -120,5 +124,6 @@ fn bridged_packets_are_judged_only_where_something_is_said_of_them() {
     let rule = |from, to| Rule { from, to, ..Rule::default() };
     assert!(!with(&|c| c.rules.push(rule(Some(Place::Outside), None))));
     assert!(!with(&|c| c.rules.push(rule(Some(Place::Namespaces), Some(Place::Outside)))));
+    assert!(!with(&|c| c.rules.push(rule(None, Some(Place::Network(NetworkId(1)))))));
     assert!(with(&|c| c.rules.push(rule(Some(Place::Host), None))));
 }

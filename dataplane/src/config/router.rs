@@ -1,6 +1,7 @@
 //! What lies behind the host, and what of the network is seen from there?
 
 use super::{ConfigError, ConntrackConfig, FilterConfig, NatConfig, PublishedPorts};
+use crate::flow::NetworkId;
 use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -58,6 +59,8 @@ pub struct HostView {
     pub addresses: HashSet<IpAddr>,
     /// Where it routes what, and under which address.
     pub routes: Vec<Route>,
+    /// The subnets of all networks of the host; this one's may be among them.
+    pub networks: Vec<(ipnet::IpNet, NetworkId)>,
 }
 
 /// One route of the host. The longest prefix that contains an address wins.

@@ -70,6 +70,8 @@ impl Hits {
             }
             By::Flow => self.flow.add(bytes),
             By::Icc => self.icc.add(bytes),
+            // No matter of rules: the port's own counter tells.
+            By::Isolation => {}
             By::Policy => self.policy.add(bytes),
         }
     }
@@ -90,6 +92,7 @@ mod tests {
             (By::Rule(2), 1),
             (By::Flow, 1000),
             (By::Icc, 5),
+            (By::Isolation, 6),
             (By::Policy, 7),
         ] {
             hits.count(Judgement { action: Action::Drop, by }, bytes);

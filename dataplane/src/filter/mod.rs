@@ -7,8 +7,14 @@
 //!  1. rules      in their order, the first that matches decides      By::Rule(index)
 //!  2. flow       ESTABLISHED and RELATED pass                        By::Flow
 //!  3. icc        from one namespace to another, and icc is off       By::Icc
+//!     isolation  to or from another network                          By::Isolation
 //!  4. policy     everything else                                     By::Policy
 //! ```
+//!
+//! Networks are apart unless a rule says otherwise, and says which: so of the rules that accept, only
+//! those that name another network are asked about it. Those that drop or reject are asked about
+//! everything that they match. So rules have two tables: one of all, and one of those that are asked
+//! about other networks.
 //!
 //! Finding the first rule takes no walk through all of them. What a rule compares (its *signature*:
 //! which fields, and how many bits of the addresses) is shared by many rules, so there is one hash
@@ -38,7 +44,7 @@ mod tests;
 pub use hits::{Count, Hits};
 pub use kept::kept_rules;
 
-use crate::config::{Action, FilterConfig};
+use crate::config::{Action, FilterConfig, Rule};
 use crate::flow::{FlowState, Zone};
 use crate::outcome::DropReason;
 use space::{Pattern, Space};
@@ -84,6 +90,8 @@ pub enum By {
     Flow,
     /// Namespaces do not begin flows to each other.
     Icc,
+    /// Networks do not begin flows to each other.
+    Isolation,
     /// The default policy.
     Policy,
 }
@@ -104,6 +112,7 @@ impl Judgement {
         match (self.action, self.by) {
             (Action::Accept, _) => None,
             (_, By::Icc) => Some(DropReason::NoIcc),
+            (_, By::Isolation) => Some(DropReason::OtherNetwork),
             (Action::Drop, _) => Some(DropReason::FilterDrop),
             (Action::Reject, _) => Some(DropReason::FilterReject),
         }
@@ -113,9 +122,9 @@ impl Judgement {
 /// Compiled rules.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    space: Space,
-    /// Rules with too many combinations, in their order.
-    wide: Vec<Wide>,
+    rules: Table,
+    /// Those that are asked about other networks; `None` if none lets anything pass to one, or from it.
+    across: Option<Table>,
     actions: Vec<Action>,
     policy: Action,
     icc: bool,
@@ -124,33 +133,25 @@ pub struct Filter {
 impl Filter {
     /// Compiles rules that [`FilterConfig::check`] has accepted.
     pub fn new(config: &FilterConfig) -> Self {
-        let mut filter = Self {
-            space: Space::default(),
-            wide: Vec::new(),
+        // MAX_RULES fits a u32.
+        let all = || (0_u32..).zip(&config.rules);
+        let opens = |rule: &Rule| rule.networks().next().is_some();
+        let across = |(_, rule): &(u32, &Rule)| rule.action != Action::Accept || opens(rule);
+        let any_opens = config.rules.iter().any(|it| it.action == Action::Accept && opens(it));
+        Self {
+            rules: Table::new(all()),
+            across: any_opens.then(|| Table::new(all().filter(across))),
             actions: config.rules.iter().map(|rule| rule.action).collect(),
             policy: config.policy,
             icc: config.icc,
-        };
-        let mut budget = EXPANSION_BUDGET;
-        // MAX_RULES fits a u32.
-        for (index, rule) in (0_u32..).zip(&config.rules) {
-            let count = Pattern::count(rule);
-            if count > 1 && (count > EXPANSION_LIMIT || count > budget) {
-                filter.wide.push(Wide::new(index, rule));
-                continue;
-            }
-            if count > 1 {
-                budget -= count;
-            }
-            Pattern::for_each(rule, |pattern| filter.space.insert(&pattern, index, &rule.states));
         }
-        filter.space.finish();
-        filter
     }
 
     /// What becomes of this packet?
     pub fn judge(&self, question: &Question) -> Judgement {
-        if let Some(index) = self.first_match(question, || {}) {
+        let across = question.from.is_network() || question.to.is_network();
+        let rules = if across { self.across.as_ref() } else { Some(&self.rules) };
+        if let Some(index) = rules.and_then(|rules| rules.first_match(question, || {})) {
             return Judgement { action: self.actions[index as usize], by: By::Rule(index) };
         }
         match (question.from, question.to) {
@@ -161,8 +162,38 @@ impl Filter {
             (Zone::Port(from), Zone::Port(to)) if !self.icc && from != to => {
                 Judgement { action: Action::Drop, by: By::Icc }
             }
+            _ if across => Judgement { action: Action::Drop, by: By::Isolation },
             _ => Judgement { action: self.policy, by: By::Policy },
         }
+    }
+}
+
+/// Rules that can be asked for the first that matches.
+#[derive(Clone, Debug, Default)]
+struct Table {
+    space: Space,
+    /// Rules with too many combinations, in their order.
+    wide: Vec<Wide>,
+}
+
+impl Table {
+    /// These rules, each with its index, in their order.
+    fn new<'r>(rules: impl Iterator<Item = (u32, &'r Rule)>) -> Self {
+        let mut table = Self::default();
+        let mut budget = EXPANSION_BUDGET;
+        for (index, rule) in rules {
+            let count = Pattern::count(rule);
+            if count > 1 && (count > EXPANSION_LIMIT || count > budget) {
+                table.wide.push(Wide::new(index, rule));
+                continue;
+            }
+            if count > 1 {
+                budget -= count;
+            }
+            Pattern::for_each(rule, |pattern| table.space.insert(&pattern, index, &rule.states));
+        }
+        table.space.finish();
+        table
     }
 
     /// The first rule that matches. `step` is called for each probe and each comparison.

@@ -1,7 +1,8 @@
 //! The filter against the obvious way to do it: every rule in turn, every field in turn.
 
 use super::*;
-use crate::config::{Place, Rule};
+use crate::config::Place;
+use crate::flow::NetworkId;
 use crate::outcome::PortId;
 use crate::wire::{icmp, tcp, udp};
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ fn place_has(place: Option<Place>, zone: Zone) -> bool {
         Some(Place::Port(port)) => zone == Zone::Port(port),
         Some(Place::Namespaces) => matches!(zone, Zone::Port(_)),
         Some(Place::Host) => zone == Zone::Host,
+        Some(Place::Network(id)) => zone == Zone::Network(id),
         Some(Place::Outside) => zone == Zone::Outside,
     }
 }
@@ -36,7 +38,13 @@ fn model_matches(rule: &Rule, q: &Question) -> bool {
 }
 
 fn model(config: &FilterConfig, q: &Question) -> (Action, Option<DropReason>, By) {
-    if let Some(index) = config.rules.iter().position(|rule| model_matches(rule, q)) {
+    let across = [q.from, q.to].iter().any(|zone| matches!(zone, Zone::Network(_)));
+    let names = |place| matches!(place, Some(Place::Network(_)));
+    let names = |rule: &Rule| names(rule.from) || names(rule.to);
+    let opens = config.rules.iter().any(|rule| rule.action == Action::Accept && names(rule));
+    let asked = |rule: &Rule| !across || opens && (rule.action != Action::Accept || names(rule));
+    let mut rules = config.rules.iter();
+    if let Some(index) = rules.position(|rule| asked(rule) && model_matches(rule, q)) {
         let action = config.rules[index].action;
         return (action, reason(action), By::Rule(index as u32));
     }
@@ -46,6 +54,9 @@ fn model(config: &FilterConfig, q: &Question) -> (Action, Option<DropReason>, By
     let between = |zone| matches!(zone, Zone::Port(_));
     if !config.icc && between(q.from) && between(q.to) && q.from != q.to {
         return (Action::Drop, Some(DropReason::NoIcc), By::Icc);
+    }
+    if across {
+        return (Action::Drop, Some(DropReason::OtherNetwork), By::Isolation);
     }
     (config.policy, reason(config.policy), By::Policy)
 }
@@ -62,13 +73,15 @@ fn reason(action: Action) -> Option<DropReason> {
 
 fn zone() -> impl Strategy<Value = Zone> {
     let ports = [1, 2, 3].map(|number| Zone::Port(PortId(number)));
-    select([&ports[..], &[Zone::Host, Zone::Outside]].concat())
+    let networks = [1, 2].map(|number| Zone::Network(NetworkId(number)));
+    select([&ports[..], &networks, &[Zone::Host, Zone::Outside]].concat())
 }
 
 fn place() -> impl Strategy<Value = Option<Place>> {
     let ports = [1, 2].map(|number| Some(Place::Port(PortId(number))));
     let others = [None, Some(Place::Namespaces), Some(Place::Host), Some(Place::Outside)];
-    select([&ports[..], &others].concat())
+    let networks = [1, 2].map(|number| Some(Place::Network(NetworkId(number))));
+    select([&ports[..], &networks, &others].concat())
 }
 
 fn address(v6: bool) -> BoxedStrategy<IpAddr> {

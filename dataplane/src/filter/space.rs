@@ -109,7 +109,7 @@ impl From<Option<Place>> for Grain {
         match place {
             None => Self::Any,
             Some(Place::Namespaces) => Self::Namespaces,
-            Some(Place::Port(_) | Place::Host | Place::Outside) => Self::Exact,
+            Some(Place::Port(_) | Place::Host | Place::Network(_) | Place::Outside) => Self::Exact,
         }
     }
 }
@@ -124,12 +124,13 @@ impl Grain {
             (Self::Namespaces, _) => None,
             (Self::Exact, Zone::Port(port)) => Some(place_number(Place::Port(port))),
             (Self::Exact, Zone::Host) => Some(place_number(Place::Host)),
+            (Self::Exact, Zone::Network(id)) => Some(place_number(Place::Network(id))),
             (Self::Exact, Zone::Outside) => Some(place_number(Place::Outside)),
         }
     }
 }
 
-/// A number for each place: ports have their own, the others those behind a `u16`.
+/// A number for each place: ports have their own, the others those behind a `u16`, networks the last.
 #[inline]
 fn place_number(place: Place) -> u32 {
     match place {
@@ -137,6 +138,7 @@ fn place_number(place: Place) -> u32 {
         Place::Namespaces => 1 << 16,
         Place::Host => 2 << 16,
         Place::Outside => 3 << 16,
+        Place::Network(id) => (4_u32 << 16).saturating_add(id.0),
     }
 }
 

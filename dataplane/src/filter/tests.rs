@@ -1,7 +1,8 @@
 //! Who decides, and what a judgement costs.
 
 use super::*;
-use crate::config::{MAX_RULES, Place, Rule};
+use crate::config::{MAX_RULES, Place};
+use crate::flow::NetworkId;
 use crate::outcome::PortId;
 use crate::wire::tcp;
 use ipnet::IpNet;
@@ -38,7 +39,7 @@ fn to_port(port: u16) -> Rule {
 /// How many probes and comparisons it takes to find the first rule that matches.
 fn steps(filter: &Filter, question: &Question) -> usize {
     let mut steps = 0;
-    filter.first_match(question, || steps += 1);
+    filter.rules.first_match(question, || steps += 1);
     steps
 }
 
@@ -73,6 +74,35 @@ fn icc_off_keeps_namespaces_apart_but_for_what_a_rule_accepts() {
     assert_eq!(by(Question { to: Zone::Host, ..other }), By::Policy);
     assert_eq!(by(Question { from: Zone::Outside, ..other }), By::Policy);
     assert_eq!(by(Question { from: Zone::Port(PortId(2)), ..other }), By::Policy);
+}
+
+#[test]
+fn networks_are_apart_but_for_what_a_rule_that_names_them_accepts() {
+    let back = Some(Place::Network(NetworkId(7)));
+    let accept = |to, rule: Rule| Rule { to, action: Action::Accept, ..rule };
+    let to = |to| Question { to, ..question() };
+    let across = to(Zone::Network(NetworkId(7)));
+    let judge = |rules: &[Rule], question: &Question| filter(rules.to_vec()).judge(question);
+    let isolated = Judgement { action: Action::Drop, by: By::Isolation };
+
+    assert_eq!(judge(&[], &across), isolated);
+    assert_eq!(isolated.reason(), Some(DropReason::OtherNetwork));
+    for silent in [accept(None, to_port(80)), accept(Some(Place::Outside), to_port(80))] {
+        assert_eq!(judge(&[silent], &across), isolated);
+    }
+    let opens = accept(back, to_port(80));
+    assert_eq!(judge(std::slice::from_ref(&opens), &across).by, By::Rule(0));
+    let other = to(Zone::Network(NetworkId(8)));
+    assert_eq!(judge(std::slice::from_ref(&opens), &other), isolated);
+    let reply =
+        Question { state: FlowState::Established, from: across.to, to: across.from, ..across };
+    assert_eq!(judge(std::slice::from_ref(&opens), &reply).by, By::Flow);
+    let begun_there = Question { state: FlowState::New, ..reply };
+    assert_eq!(judge(std::slice::from_ref(&opens), &begun_there), isolated);
+    // Those that forbid are asked about everything that they match.
+    let all = [accept(None, to_port(80)), to_port(80), opens];
+    assert_eq!(judge(&all, &across).by, By::Rule(1));
+    assert_eq!(judge(&all, &question()).by, By::Rule(0));
 }
 
 #[test]
@@ -120,8 +150,8 @@ fn a_list_is_looked_up_until_it_exceeds_the_expansion_limit() {
         filter(vec![to_port(1), rule])
     };
     let limit = EXPANSION_LIMIT as u16;
-    assert_eq!(of(limit).wide.len(), 0);
-    assert_eq!(of(limit + 1).wide.len(), 1);
+    assert_eq!(of(limit).rules.wide.len(), 0);
+    assert_eq!(of(limit + 1).rules.wide.len(), 1);
     for (ports, steps_taken) in [(limit, 1), (limit + 1, 2)] {
         let last = Question { destination_port: 999 + ports, ..question() };
         assert_eq!(of(ports).judge(&last).by, By::Rule(1));
@@ -138,9 +168,9 @@ fn lists_beyond_the_expansion_budget_are_compared() {
         Rule { from, destination_ports: vec![ports], ..to_port(1) }
     };
     let within = (EXPANSION_BUDGET / EXPANSION_LIMIT) as u16;
-    assert_eq!(filter((0..within).map(list).collect()).wide.len(), 0);
+    assert_eq!(filter((0..within).map(list).collect()).rules.wide.len(), 0);
     let beyond = filter((0..within + 2).map(list).chain([to_port(80)]).collect());
-    assert_eq!(beyond.wide.len(), 2);
+    assert_eq!(beyond.rules.wide.len(), 2);
     let question = Question { from: Zone::Outside, ..question() };
     assert_eq!(beyond.judge(&question).by, By::Rule(u32::from(within) + 2));
 }

@@ -69,6 +69,7 @@ fn is_in(place: Option<Place>, zone: Zone) -> bool {
     match (place, zone) {
         (None, _) | (Some(Place::Namespaces), Zone::Port(_)) => true,
         (Some(Place::Port(named)), Zone::Port(port)) => named == port,
+        (Some(Place::Network(named)), Zone::Network(id)) => named == id,
         (Some(Place::Host), Zone::Host) | (Some(Place::Outside), Zone::Outside) => true,
         _ => false,
     }

@@ -6,6 +6,7 @@
 //!                        the address called      a mapping that may hear it ──> DNAT
 //!   the host, its subnet ──> as it is            anything else ──> the host's own
 //!   the outside ──> SNAT
+//!   another network ──> as it is: `across`        from another network ──> as it is: `across`
 //! ```
 //!
 //! What was announced by FTP goes the way that its announcement says ([`super::announce`]).
@@ -64,6 +65,9 @@ impl<A: Routed> Path<'_, A> {
         let own = self.family.routes.is_own(tuple.destination);
         let target = if own { self.target(tuple) } else { None };
         let Some((address, port)) = target else {
+            if !own && self.network_of(tuple.destination).is_some() {
+                return self.begin_to_network(frame, tuple, packet, state);
+            }
             if own || self.is_inside(tuple.destination) || self.shared.config.uplink.is_none() {
                 return self.begin_plain(frame, tuple, packet, state);
             }
@@ -167,6 +171,9 @@ impl<A: Routed> Path<'_, A> {
         tuple: &Tuple<A>,
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
+        if self.is_to_inside(tuple.destination) {
+            return self.begin_from_network(frame, tuple, packet);
+        }
         if tuple.protocol == A::ICMP {
             return Err(DropReason::NotOurs);
         }
@@ -205,7 +212,10 @@ impl<A: Routed> Path<'_, A> {
         if !self.shared.config.has_outside() {
             return Err(DropReason::Internal);
         }
-        if self.is_inside(tuple.source) || self.family.routes.is_own(tuple.source) {
+        let source = tuple.source;
+        let is_ours = self.is_inside(source) || self.family.routes.is_own(source);
+        // Another network's namespaces do not come by the outside.
+        if is_ours || self.network_of(source).is_some() {
             return Err(DropReason::SpoofedSource);
         }
         if is_known || self.may_enter(tuple) { Ok(()) } else { Err(DropReason::NatFiltered) }
@@ -270,7 +280,7 @@ impl<A: Routed> Path<'_, A> {
 
 /// Is it an address that no router passes on: of the link or of the machine alone (RFC 4291 2.5.3 and
 /// 2.5.6, RFC 3927, RFC 1122 3.2.1.3), of a group, or of nobody?
-fn is_not_routed(address: impl Into<IpAddr>) -> bool {
+pub(super) fn is_not_routed(address: impl Into<IpAddr>) -> bool {
     let address = address.into();
     let of_link = match address {
         IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),

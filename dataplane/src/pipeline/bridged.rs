@@ -20,6 +20,10 @@ impl<A: Routed> Path<'_, A> {
     #[inline]
     pub(super) fn bridged(&mut self, frame: &mut Frame<'_>) -> Outcome {
         let from_outside = frame.ingress() == HOST && self.is_from_outside(frame);
+        if from_outside && self.is_from_network(frame) {
+            // What that network itself has sent, and may come, comes by the next hop.
+            return Err(DropReason::OtherNetwork);
+        }
         if from_outside && self.shared.config.uplink.is_some() {
             // Nobody outside speaks to a namespace but through a published port or a flow, and both
             // come by the next hop.
@@ -65,6 +69,12 @@ impl<A: Routed> Path<'_, A> {
         let address: IpAddr = source.into();
         let link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         !link_local && !address.is_unspecified() && !self.family.routes.is_own(source)
+    }
+
+    /// Does it wear an address of another network?
+    #[inline]
+    fn is_from_network(&self, frame: &Frame<'_>) -> bool {
+        self.network_of(A::read(&frame.packet()[A::OFFSET..])).is_some()
     }
 
     /// Asks the rules about a packet that stays on the segment.
@@ -145,6 +155,6 @@ impl<A: Routed> Path<'_, A> {
 fn port(zone: Zone) -> PortId {
     match zone {
         Zone::Port(port) => port,
-        Zone::Host | Zone::Outside => HOST,
+        Zone::Host | Zone::Network(_) | Zone::Outside => HOST,
     }
 }

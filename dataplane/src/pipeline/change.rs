@@ -6,6 +6,7 @@
 //! | an address that was given to a port, or that is another's now | those with this end |
 //! | an external address of the configured list | those that go out, or came in, under it |
 //! | a rule, the policy or ICC, where it let a flow's first packet pass | those that would not pass now |
+//! | anything | those with other networks that would not pass now |
 //!
 //! Everything else that a configuration may forbid needs no memory of the one before
 //! ([`super::renewal`]). What merely forbids more than before, a rule that drops for one, takes nothing
@@ -20,7 +21,7 @@ use crate::clock::Time;
 use crate::config::{Action, RouterConfig};
 use crate::conntrack::Entry;
 use crate::filter::{By, Filter, Question};
-use crate::flow::{FlowState, Zone};
+use crate::flow::{FlowState, NetworkId, Zone};
 use crate::gateway::{Gateway, HOST};
 use crate::nat::Nat;
 use crate::outcome::PortId;
@@ -99,8 +100,8 @@ impl FormerRules {
             && match before.by {
                 By::Rule(index) => !self.kept.get(index as usize).is_some_and(|&kept| kept),
                 By::Icc | By::Policy => !self.same_policy,
-                // Another flow had announced it.
-                By::Flow => false,
+                // Another flow had announced it; isolation accepts nothing.
+                By::Flow | By::Isolation => false,
             }
     }
 }
@@ -119,7 +120,24 @@ pub(super) struct Now<'r, A: Routed> {
 impl<A: Routed> Now<'_, A> {
     /// May a flow that was begun before the last change go on?
     pub(super) fn allows(&self, entry: &Entry<A, Keep>) -> bool {
-        is_allowed(entry, self.config, self.routes, self.nat) && !self.change.ends(entry, self)
+        is_allowed(entry, self.config, self.routes, self.nat)
+            && !(self.is_across(entry) && self.is_refused(entry))
+            && !self.change.ends(entry, self)
+    }
+
+    /// Is it a flow with another network? What gateways of our own forward on the segment is none.
+    fn is_across(&self, entry: &Entry<A, Keep>) -> bool {
+        let ends = [entry.original().source, entry.reply().source];
+        [entry.owner(), entry.extra().peer].contains(&HOST)
+            && ends.iter().any(|&end| self.network_of(end).is_some())
+    }
+
+    fn is_refused(&self, entry: &Entry<A, Keep>) -> bool {
+        self.filter.judge(&self.question(entry)).action != Action::Accept
+    }
+
+    fn network_of(&self, address: A) -> Option<NetworkId> {
+        self.routes.network_of(address).filter(|_| !self.config.is_inside(address.into()))
     }
 
     /// The address of the host that somebody outside knows the flow by, if that is translated.
@@ -143,6 +161,9 @@ impl<A: Routed> Now<'_, A> {
     fn zone(&self, address: A) -> Zone {
         if self.routes.is_own(address) {
             return Zone::Host;
+        }
+        if let Some(id) = self.network_of(address) {
+            return Zone::Network(id);
         }
         if self.is_outside(address) {
             return Zone::Outside;
@@ -170,10 +191,13 @@ impl<A: Routed> Now<'_, A> {
     /// From where to where the first packet went.
     fn between(&self, entry: &Entry<A, Keep>) -> (Zone, Zone) {
         let (owner, peer) = (entry.owner(), entry.extra().peer);
+        let (caller, called) = (entry.original().source, entry.reply().source);
+        if self.is_across(entry) && self.network_of(caller).is_some() {
+            return (self.zone(caller), self.zone(called));
+        }
         if peer != HOST {
             return (Zone::Port(owner), Zone::Port(peer));
         }
-        let (caller, called) = (entry.original().source, entry.reply().source);
         let to = self.zone(called);
         if self.routes.is_own(caller) {
             (Zone::Host, to)

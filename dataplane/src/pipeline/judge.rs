@@ -52,8 +52,13 @@ impl<A: Routed> Path<'_, A> {
         };
         let judgement = self.shared.judge(&question, frame.packet().len());
         let Some(reason) = judgement.reason() else { return Ok(()) };
-        if reason == DropReason::FilterReject {
-            self.refuse(frame, Refusal::Rejected);
+        match reason {
+            DropReason::FilterReject => self.refuse(frame, Refusal::Rejected),
+            // Our own learn at once that there is no way; others learn nothing.
+            DropReason::OtherNetwork if frame.ingress() != HOST => {
+                self.refuse(frame, Refusal::NoRoute);
+            }
+            _ => {}
         }
         Err(reason)
     }
@@ -63,10 +68,10 @@ impl<A: Routed> Path<'_, A> {
         if self.family.routes.is_own(address) {
             return Zone::Host;
         }
-        if !self.is_inside(address) {
-            return Zone::Outside;
+        if self.is_inside(address) {
+            return Zone::Port(self.port_of(address).unwrap_or(EVERYBODY));
         }
-        Zone::Port(self.port_of(address).unwrap_or(EVERYBODY))
+        self.network_of(address).map_or(Zone::Outside, Zone::Network)
     }
 
     /// The port behind which an address of the network is, as far as it is known.
@@ -81,12 +86,17 @@ impl<A: Routed> Path<'_, A> {
         self.shared.config.is_inside(address.into())
     }
 
-    /// Does a namespace speak in the host's own name? The host believes what comes in by the uplink's
-    /// port (`accept_local`), for what we translate wears its addresses. Link-local ones are each link's.
+    /// Does a namespace speak in the name of the host, or of another network? The host believes what
+    /// comes in by the uplink's port (`accept_local`), for what we translate wears its addresses; and
+    /// other networks believe that what comes from here is ours. Link-local addresses are each link's.
     #[inline]
     pub(super) fn is_forged(&self, frame: &Frame<'_>) -> bool {
+        if frame.ingress() == HOST {
+            return false;
+        }
         let source = A::read(&frame.packet()[A::OFFSET..]);
-        frame.ingress() != HOST && self.family.routes.is_own(source) && !is_link_local(source)
+        self.family.routes.is_own(source) && !is_link_local(source)
+            || self.network_of(source).is_some()
     }
 
     /// Tells the frame's sender why it does not go on: from the bridge's address, but to the outside

@@ -88,7 +88,8 @@ impl<A: Routed> Path<'_, A> {
     ) -> Result<(), DropReason> {
         if frame.ingress() == HOST {
             // The copy of a reply to the host, which was counted on its way there.
-            return if tuple.protocol == A::ICMP { Err(DropReason::NotOurs) } else { Ok(()) };
+            let is_copy = tuple.protocol == A::ICMP && !self.is_to_inside(tuple.destination);
+            return if is_copy { Err(DropReason::NotOurs) } else { Ok(()) };
         }
         let between = self.runs_between(hit, [frame.ingress(), HOST]);
         if between { Ok(()) } else { Err(DropReason::CtInvalid) }

@@ -7,6 +7,7 @@
 //! | [`written`] | files for tests, and a process that has made one |
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
+//! | [`across`] | networks are apart unless rules of both say otherwise |
 //! | [`scene`] | two sandboxes that talk while somebody changes what runs |
 //! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says |
@@ -18,6 +19,7 @@
     reason = "all of this is test code"
 )]
 
+mod across;
 mod changing;
 mod examples;
 mod making;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     changing::add_to(&mut suite);
     streaming::add_to(&mut suite);
     settings::add_to(&mut suite);
+    across::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)
 }

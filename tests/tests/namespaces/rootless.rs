@@ -20,6 +20,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(needs, "without_root_a_network_comes_up_works_and_goes", comes_and_goes);
     suite
         .add("without_root_a_way_to_the_outside_is_refused_by_the_option_that_was_given", stays_in);
+    suite.add_needing(needs, "without_root_the_networks_of_a_file_are_apart", apart);
     suite.add_needing(needs, "without_root_kill_9_leaves_nothing_that_down_cannot_clear", killed);
 }
 
@@ -62,9 +63,14 @@ impl<'h> User<'h> {
     }
 
     fn ping(&self, port: &str, to: &str) {
+        assert!(self.pings(port, to), "no answer from {to} to {port}");
+    }
+
+    fn pings(&self, port: &str, to: &str) -> bool {
         let test = std::env::current_exe().unwrap();
         let program = self.programs.join("deps").join(test.file_name().unwrap());
-        self.udp_bridge(&format!("exec {port} -- {} {PING} {to}", program.display())).ok();
+        let ended = self.udp_bridge(&format!("exec {port} -- {} {PING} {to}", program.display()));
+        ended.code() == Some(0)
     }
 }
 
@@ -90,6 +96,45 @@ fn comes_and_goes(host: &Host) {
     before.assert_same(&host.snapshot());
     assert!(host.processes().is_empty(), "{:?}", host.processes());
     assert_eq!(user.udp_bridge("ps --json").ok().stdout.trim(), "[]");
+}
+
+fn apart(host: &Host) {
+    const TWO: &str = "\
+version = 1
+[networks.front]
+subnet = '10.7.0.0/24'
+subnet6 = 'fd07::/64'
+[networks.back]
+subnet = '10.8.0.0/24'
+subnet6 = 'fd08::/64'
+[sandboxes.a.endpoints.front]
+[sandboxes.a2.endpoints.front]
+[sandboxes.b.endpoints.back]
+[sandboxes.b2.endpoints.back]
+";
+    let user = User::on(host);
+    let before = host.snapshot();
+    let opened = "[[networks.front.rules]]\nto = 'network:back'\nverdict = 'accept'\n";
+    fs::write("/run/open.toml", format!("{TWO}{opened}")).unwrap();
+    let refused = user.udp_bridge("up -f /run/open.toml --detach");
+    assert_eq!(refused.code(), Some(2), "{refused:?}");
+    assert!(
+        refused.stderr.contains("open.toml:13:6") && refused.stderr.contains("run as root"),
+        "{refused:?}"
+    );
+    fs::write("/run/net.toml", TWO).unwrap();
+    user.udp_bridge("up -f /run/net.toml --detach").ok();
+    user.ping("a2", "10.7.0.2");
+    user.ping("b2", "fd08::2");
+    user.ping("a", "10.8.0.1");
+    for to in ["10.8.0.2", "fd08::2"] {
+        assert!(!user.pings("a", to), "a reaches {to}");
+    }
+    let told = user.udp_bridge("ps front --json").ok().stdout;
+    assert!(told.contains("\"other-network\""), "{told}");
+    user.udp_bridge("down front").ok();
+    user.udp_bridge("down back").ok();
+    before.assert_same(&host.snapshot());
 }
 
 fn stays_in(host: &Host) {

@@ -1,6 +1,7 @@
 //! Has every reason of the router a frame that dies of it, and of nothing else?
 
 use crate::intruders::hidden;
+use crate::networks::{beside, theirs};
 use dataplane::config::{Action, PortLimits, RouterConfig};
 use dataplane::fragments::MAX_WAITING_FRAMES;
 use dataplane::gateway::neighbours::MAX_LEARNED;
@@ -141,6 +142,10 @@ fn story(reason: DropReason, family: Family) -> Option<Story> {
         R::NoIcc => {
             let frame = udp(across(1, 2), at(family.inside(1), 1), at(family.inside(2), 2), b"hi");
             Story::of(|router| router.filter.icc = false, 1, frame)
+        }
+        R::OtherNetwork => {
+            let call = udp(up(1), at(family.inside(1), 1), at(theirs(family), 2), b"hi");
+            Story::of(beside, 1, call).told()
         }
         R::Internal => Story::of(internal, 1, usual()),
         R::NotPublished => {

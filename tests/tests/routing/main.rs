@@ -15,6 +15,7 @@ mod live;
 mod masquerade;
 mod model;
 mod neighbours;
+mod networks;
 mod port_limits;
 mod published;
 mod reconfigure;

@@ -2,9 +2,9 @@
 //!
 //! What can be known before anything is made is refused here, with its field.
 
-use crate::model::{Namespace, NetworkName, Problem, Refusal, SandboxName};
+use crate::model::{Filter, Namespace, NetworkName, Problem, Refusal, SandboxName};
 use crate::netns;
-use crate::plan::{Plan, SandboxState, State, Step};
+use crate::plan::{NetworkChange, Plan, SandboxState, State, Step};
 use crate::spec::Field;
 use crate::topology::{Observed, Site, has_ended};
 use std::path::Path;
@@ -20,7 +20,11 @@ pub(super) fn machine(
     plan.steps().iter().try_for_each(|step| match step {
         Step::CreateNetwork(name, state) => {
             let ours = from.networks.contains_key(name);
+            names_no_other(name, &state.settings.filter, rootless)?;
             network(name, state.identity.host_interface.as_str(), from, observed, ours)
+        }
+        Step::ChangeNetwork(name, NetworkChange::Filter(change)) => {
+            names_no_other(name, &change.to, rootless)
         }
         Step::CreateWay(name, way) if rootless && way.is_asked_for() => {
             let words = "this needs the host's own routing table, which only root may change";
@@ -32,6 +36,21 @@ pub(super) fn machine(
         }
         _ => Ok(()),
     })
+}
+
+/// Networks reach each other as they reach the outside.
+fn names_no_other(name: &NetworkName, filter: &Filter, rootless: bool) -> Result<(), Refusal> {
+    let rules = filter.rules.iter().enumerate().filter(|_| rootless);
+    let mut named = rules.filter_map(|(index, rule)| Some((index, rule.networks().next()?.0)));
+    match named.next() {
+        Some((index, key)) => {
+            let field = Field::network(name, "rules").index(index).key(key);
+            let words = "networks reach each other by the host's own routing table, which only root may \
+                         change: run as root, or take the rule out";
+            Err(Refusal::new(field, Problem::Host(words.to_owned())))
+        }
+        None => Ok(()),
+    }
 }
 
 fn network(

@@ -26,7 +26,13 @@ impl Run<'_> {
     /// Does all of it or nothing.
     pub(super) fn all(&mut self, plan: &Plan) -> Result<(), ChangeError> {
         let mut done = Vec::new();
+        let mut told = true;
         for step in plan.steps() {
+            // Nobody is in a network that others do not know yet, to whom it would be the outside.
+            if matches!(step, Step::CreateEndpoint(..)) && !std::mem::replace(&mut told, true) {
+                self.tell_all();
+            }
+            told &= !matches!(step, Step::CreateNetwork(..) | Step::RemoveNetwork(..));
             if let Err(source) = self.step(step) {
                 let undo = self.undo(done);
                 let source = Box::new(source);
@@ -34,7 +40,19 @@ impl Run<'_> {
             }
             done.push(step.clone());
         }
+        if !told {
+            self.tell_all();
+        }
         Ok(())
+    }
+
+    /// Lets all networks know of each other. One that fails does so when the host's changes are followed.
+    fn tell_all(&self) {
+        for living in self.networks.living() {
+            if let Err(error) = living.follow() {
+                tracing::warn!("network {} does not know all others: {error}", living.network.name);
+            }
+        }
     }
 
     fn undo(&mut self, done: Vec<Step>) -> Vec<String> {

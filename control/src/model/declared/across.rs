@@ -2,8 +2,8 @@
 
 use super::{DeclaredNetwork, Endpoint, Model};
 use crate::model::rules::ports_in_words;
-use crate::model::{NetworkName, SandboxName, SubnetRequest};
-use crate::model::{Problem, Refusal, Taker};
+use crate::model::{Known, NetworkName, Problem, Refusal, SandboxName};
+use crate::model::{SubnetRequest, Taker, UplinkKind};
 use crate::spec::{Field, Spec};
 use dataplane::config::first_overlap;
 use ipnet::IpNet;
@@ -16,6 +16,7 @@ pub(super) fn check(model: &Model, spec: &Spec) -> Result<(), Refusal> {
     subnets(model)?;
     nat_ports(model)?;
     published(model, spec)?;
+    rules(model)?;
     model.networks.iter().try_for_each(|(name, network)| members(model, name, network))
 }
 
@@ -94,6 +95,42 @@ fn published(model: &Model, spec: &Spec) -> Result<(), Refusal> {
     let field = Field::network(second, "publish").index(index.unwrap_or_default());
     let (text, network) = (String::clone(text), NetworkName::clone(first));
     Err(Refusal::new(field, Problem::PublishedTwice { text, network }))
+}
+
+/// Is every network that a rule names another one, and are both routed?
+fn rules(model: &Model) -> Result<(), Refusal> {
+    for (name, network) in &model.networks {
+        for (index, rule) in network.settings.filter.rules.iter().enumerate() {
+            for (key, other) in rule.networks() {
+                check_other(model, (name, network), other).map_err(|problem| {
+                    let field = Field::network(name, "rules").index(index).key(key);
+                    Refusal::new(field, problem)
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_other(
+    model: &Model,
+    (name, network): (&NetworkName, &DeclaredNetwork),
+    other: &NetworkName,
+) -> Result<(), Problem> {
+    if name == other {
+        return Err(Problem::OwnNetwork(name.clone()));
+    }
+    let Some(there) = model.networks.get(other) else {
+        let known = Known::of(model.networks.keys().filter(|known| *known != name));
+        return Err(Problem::NoNetwork { name: other.to_string(), known });
+    };
+    let is_routed = |network: &DeclaredNetwork| {
+        network.way.kind != Some(UplinkKind::None) && !network.settings.internal
+    };
+    match [(name, network), (other, there)].into_iter().find(|(_, one)| !is_routed(one)) {
+        Some((name, _)) => Err(Problem::NotRouted(name.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Are the chosen addresses and MACs of a network each one's own, and inside?

@@ -198,7 +198,19 @@ impl Choices {
 
     /// Publishes ports of the members of a network, makes rules about them and fixes MACs.
     fn members(&mut self, name: &str, ports: &mut BTreeSet<usize>, spec: &mut Spec) {
+        let is_routed = |network: &NetworkSpec| {
+            network.internal != Some(true) && network.uplink != Some(UplinkWord::None)
+        };
+        let mut others = spec.networks.iter().filter(|(other, _)| *other != name);
+        let other = others.find(|(_, other)| is_routed(other)).map(|(other, _)| other.clone());
         let Some(network) = spec.networks.get_mut(name) else { return };
+        if let Some(other) = other.filter(|_| is_routed(network))
+            && self.one_in(3)
+        {
+            let place = Some(Place::Network(other.parse().unwrap()));
+            let (from, to) = if self.one_in(2) { (place, None) } else { (None, place) };
+            network.rules.push(Rule { from, to, ..Rule::default() });
+        }
         let is_member =
             |sandbox: &SandboxSpec| sandbox.endpoints.0.iter().any(|(network, _)| network == name);
         let members = spec.sandboxes.iter().filter(|(_, sandbox)| is_member(sandbox));

@@ -20,6 +20,36 @@ fn refusal(text: &str) -> String {
     error.lines().next().unwrap().to_owned()
 }
 
+#[test]
+fn a_rule_names_another_network_that_the_host_routes_to() {
+    let with = |rule: &str, front: &str, back: &str| {
+        format!(
+            "[networks.front]\n{front}\n[[networks.front.rules]]\n{rule}\n\
+             verdict = 'accept'\n[networks.back]\n{back}\n"
+        )
+    };
+    let to_back = "to = 'network:back'";
+    for rule in [to_back, "from = 'network:back'\nstate = 'new'"] {
+        assert!(Model::read(file(&with(rule, "", "uplink = 'route'"))).is_ok());
+    }
+    let nowhere = refusal(&with("from = 'network:nowhere'", "", ""));
+    assert!(nowhere.starts_with("net.toml:5:8: networks.front.rules[0].from: there is no network"));
+    assert!(nowhere.contains("back") && !nowhere.contains("front;"), "{nowhere}");
+    let own = refusal(&with("to = 'network:front'", "", ""));
+    assert!(own.contains("network front is this one"), "{own}");
+    for (front, back, which) in [
+        ("uplink = 'none'", "", "front"),
+        ("internal = true", "", "front"),
+        ("", "uplink = 'none'", "back"),
+        ("", "internal = true", "back"),
+    ] {
+        let refused = refusal(&with(to_back, front, back));
+        assert!(refused.contains(&format!("network {which} has none")), "{refused}");
+    }
+    let neither = refusal(&with("from = 'network:back'\nto = 'outside'", "", ""));
+    assert!(neither.contains("only traffic of the namespaces"), "{neither}");
+}
+
 const TWO: &str = r#"
 [networks.front]
 subnet = "10.1.0.0/24"

@@ -81,7 +81,8 @@ pub enum RulesProblem {
     },
     /// A name that no sandbox can have.
     #[error(
-        "{field}: {fault}; places besides sandboxes are \"namespaces\", \"host\" and \"outside\""
+        "{field}: {fault}; places besides sandboxes are \"namespaces\", \"host\", \"outside\" and \
+         \"network:NAME\""
     )]
     Name {
         /// The field.
@@ -90,6 +91,21 @@ pub enum RulesProblem {
         #[source]
         fault: NameFault,
     },
+    /// A name that no network can have.
+    #[error("{field}: {fault}; another network is written like \"network:back\"")]
+    Network {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with the name.
+        #[source]
+        fault: NameFault,
+    },
+    /// Another network, where there is no file that has it.
+    #[error(
+        "{0}: the rules of a network of a file can name other networks, these cannot: make both \
+         networks with `up -f`"
+    )]
+    NetworkAlone(&'static str),
     /// A protocol without a name here.
     #[error(
         "protocol: {0:?} is not known here; write \"tcp\", \"udp\", \"icmp\", \"icmpv6\" or a number"

@@ -2,7 +2,7 @@
 
 use super::KnownSandboxes;
 use super::error::{Misplaced, RulesProblem};
-use super::rule::Place;
+use super::rule::{NETWORK, Place};
 use dataplane::config::Action;
 use dataplane::flow::FlowState;
 use dataplane::wire::{icmp, tcp, udp};
@@ -39,7 +39,7 @@ pub(super) fn verdict(field: &'static str, value: &Value<'_>) -> Result<Action, 
     }
 }
 
-/// A sandbox of the network, or one of the places that each network has.
+/// A sandbox of the network, another network, or one of the places that each network has.
 pub(super) fn place(
     field: &'static str,
     value: &Value<'_>,
@@ -49,10 +49,13 @@ pub(super) fn place(
         "namespaces" => Ok(Place::Namespaces),
         "host" => Ok(Place::Host),
         "outside" => Ok(Place::Outside),
-        name => sandboxes
-            .find(field, name)
-            .map(Place::Sandbox)
-            .map_err(|problem| Misplaced::new(value.span(), problem)),
+        name => {
+            let found = match name.strip_prefix(NETWORK) {
+                Some(network) => sandboxes.other(field, network).map(Place::Network),
+                None => sandboxes.find(field, name).map(Place::Sandbox),
+            };
+            found.map_err(|problem| Misplaced::new(value.span(), problem))
+        }
     }
 }
 

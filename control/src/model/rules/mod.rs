@@ -62,10 +62,13 @@ pub struct KnownPorts<'a> {
     pub count: u32,
 }
 
-/// The sandboxes that a rule can name.
+/// The sandboxes and networks that a rule can name.
 pub(crate) trait KnownSandboxes {
     /// The sandbox of this name, or what is to be said if there is none.
     fn find(&self, field: &'static str, name: &str) -> Result<SandboxName, RulesProblem>;
+
+    /// Another network of this name, or what is to be said if there is none.
+    fn other(&self, field: &'static str, name: &str) -> Result<NetworkName, RulesProblem>;
 }
 
 /// Every name that a sandbox can have; whether there is one is asked later.
@@ -75,6 +78,10 @@ pub(crate) struct AnySandbox;
 impl KnownSandboxes for AnySandbox {
     fn find(&self, field: &'static str, name: &str) -> Result<SandboxName, RulesProblem> {
         name.parse().map_err(|fault| RulesProblem::Name { field, fault })
+    }
+
+    fn other(&self, field: &'static str, name: &str) -> Result<NetworkName, RulesProblem> {
+        name.parse().map_err(|fault| RulesProblem::Network { field, fault })
     }
 }
 
@@ -87,6 +94,10 @@ impl KnownSandboxes for KnownPorts<'_> {
                 Err(RulesProblem::Place { field, given, known })
             }
         }
+    }
+
+    fn other(&self, field: &'static str, _: &str) -> Result<NetworkName, RulesProblem> {
+        Err(RulesProblem::NetworkAlone(field))
     }
 }
 

@@ -5,7 +5,7 @@
 //! the dataplane's rule of it.
 
 use super::words::{ports_in_words, protocol_in_words, verdict_in_words};
-use crate::model::SandboxName;
+use crate::model::{NetworkName, SandboxName};
 use dataplane::config::{self, Action, RuleError};
 use dataplane::flow::FlowState;
 use dataplane::outcome::PortId;
@@ -47,9 +47,14 @@ pub enum Place {
     Namespaces,
     /// The host itself.
     Host,
-    /// What is reached through the host.
+    /// Another network.
+    Network(NetworkName),
+    /// What is reached through the host, and is no network of it.
     Outside,
 }
+
+/// What is written before the name of another network.
+pub(super) const NETWORK: &str = "network:";
 
 /// Where a rule was written, for people: `rules.toml:12`. It is no part of what the rule says, so all
 /// origins are equal: a rule that moved in its file is the same rule.
@@ -75,6 +80,16 @@ impl Rule {
         )
     }
 
+    /// The other networks that the rule names, with the field that does.
+    pub fn networks(&self) -> impl Iterator<Item = (&'static str, &NetworkName)> {
+        [("from", &self.from), ("to", &self.to)].into_iter().filter_map(
+            |(field, place)| match place {
+                Some(Place::Network(name)) => Some((field, name)),
+                _ => None,
+            },
+        )
+    }
+
     /// The rule for the dataplane, with the switch ports that `port` finds for sandboxes; `None` if a
     /// sandbox has none, for then nothing can match.
     pub fn compile(&self, port: impl Fn(&SandboxName) -> Option<PortId>) -> Option<config::Rule> {
@@ -83,6 +98,7 @@ impl Rule {
             Some(Place::Sandbox(name)) => port(name).map(config::Place::Port).map(Some),
             Some(Place::Namespaces) => Some(Some(config::Place::Namespaces)),
             Some(Place::Host) => Some(Some(config::Place::Host)),
+            Some(Place::Network(name)) => Some(Some(config::Place::Network(name.id()))),
             Some(Place::Outside) => Some(Some(config::Place::Outside)),
         };
         Some(config::Rule {
@@ -111,12 +127,13 @@ impl Rule {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Sandbox(name) => name.as_str(),
-            Self::Namespaces => "namespaces",
-            Self::Host => "host",
-            Self::Outside => "outside",
-        })
+        match self {
+            Self::Sandbox(name) => name.fmt(f),
+            Self::Namespaces => f.pad("namespaces"),
+            Self::Host => f.pad("host"),
+            Self::Network(name) => f.pad(&format!("{NETWORK}{name}")),
+            Self::Outside => f.pad("outside"),
+        }
     }
 }
 

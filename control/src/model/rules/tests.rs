@@ -191,6 +191,14 @@ fn a_rule_must_say_what_it_does() {
 }
 
 #[test]
+fn a_network_of_no_file_knows_no_others() {
+    let error = refusal("to = \"network:back\"");
+    assert_eq!(error.problem, RulesProblem::NetworkAlone("to"));
+    let place = Place::Network("back".parse::<NetworkName>().unwrap().id());
+    assert_eq!(place_in_words(place, &"ub0".parse().unwrap()), "network:back");
+}
+
+#[test]
 fn rules_are_tables() {
     for wrong in ["rule = 1", "rule = [1]", "[rule]\nverdict = \"drop\""] {
         let error = read(&format!("version = 1\n{wrong}")).unwrap_err().to_string();

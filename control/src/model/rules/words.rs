@@ -3,16 +3,21 @@
 //! In the words of the file: what is printed here can be read there.
 
 use super::NetworkName;
+use super::rule::NETWORK;
 use dataplane::config::{Action, Place};
 use dataplane::wire::{icmp, tcp, udp};
 use std::ops::RangeInclusive;
 
-/// A place of this network: `ub0-1`, `outside`.
+/// A place as this network sees it: `ub0-1`, `outside`, `network:ub1`.
 pub fn place_in_words(place: Place, network: &NetworkName) -> String {
     match place {
         Place::Port(port) => network.port(port.0.into()),
         Place::Namespaces => "namespaces".to_owned(),
         Place::Host => "host".to_owned(),
+        Place::Network(id) => match NetworkName::of_id(id) {
+            Some(name) => format!("{NETWORK}{name}"),
+            None => format!("{NETWORK}{}", id.0),
+        },
         Place::Outside => "outside".to_owned(),
     }
 }
