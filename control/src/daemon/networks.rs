@@ -8,7 +8,7 @@
 //!
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
-use super::file::Files;
+use super::change::Held;
 use super::living::{Living, Totals};
 use super::running::{Circumstances, Door, End, Made, Running};
 use super::{EndError, StartError};
@@ -33,8 +33,9 @@ pub(super) struct Networks {
     /// Held for reading while a network is made; true once no more are.
     closed: RwLock<bool>,
     newcomer: Notify,
-    /// What of them is of files.
-    pub(super) files: Mutex<Files>,
+    /// All of them in the words of the model. Held by who changes something, which may take its time: so it
+    /// is not for the process's own loop.
+    pub(super) held: Mutex<Held>,
     /// Why the process is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -57,10 +58,10 @@ pub struct Started {
 
 impl Networks {
     pub(super) fn new(circumstances: Circumstances) -> Self {
-        let files = Mutex::new(Files::new(&circumstances.site));
+        let held = Mutex::new(Held::new(&circumstances.site));
         Self {
             circumstances,
-            files,
+            held,
             since: Instant::now(),
             members: Mutex::default(),
             closed: RwLock::default(),
@@ -94,9 +95,13 @@ impl Networks {
         if let (Door::Own, Some(name)) = (self.circumstances.door, self.names().next()) {
             return Err(StartError::Alone(name));
         }
-        let circumstances = self.circumstances.clone();
-        let made = spawn_blocking(move || Made::new(&request, &circumstances)).await;
-        Ok(self.admit(made.map_err(StartError::Broken)??))
+        let networks = self.clone();
+        let made = spawn_blocking(move || {
+            let (made, numbered) = Made::new(&request, &networks.circumstances)?;
+            lock(&networks.held).admit(numbered, made.running.living.clone());
+            Ok::<_, StartError>(made)
+        });
+        Ok(self.admit(made.await.map_err(StartError::Broken)??))
     }
 
     /// Makes a network of a file, on the calling thread.
@@ -213,7 +218,8 @@ impl Networks {
         }
         let networks = self.clone();
         // Namespaces of sandboxes go behind the interfaces in them.
-        let _ = spawn_blocking(move || lock(&networks.files).end()).await;
+        let site = self.circumstances.site.clone();
+        let _ = spawn_blocking(move || lock(&networks.held).end(&site)).await;
         outcomes
     }
 }

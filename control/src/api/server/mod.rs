@@ -35,7 +35,7 @@ use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
 use crate::capture::Names;
-use crate::daemon::file::Request;
+use crate::daemon::change::Request;
 use clients::Counts;
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::{CaptureError, EngineStopped, FlowKey};

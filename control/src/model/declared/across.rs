@@ -1,6 +1,6 @@
 //! What may not be in two networks, or twice in one?
 
-use super::{DeclaredNetwork, Endpoint, Model};
+use super::{DeclaredNetwork, Endpoint, Members, Model};
 use crate::model::rules::ports_in_words;
 use crate::model::{NetworkName, SandboxName, SubnetRequest};
 use crate::model::{Problem, Refusal, Taker};
@@ -15,8 +15,23 @@ pub(super) fn check(model: &Model, spec: &Spec) -> Result<(), Refusal> {
     host_interfaces(model)?;
     subnets(model)?;
     nat_ports(model)?;
-    published(model, spec)?;
-    model.networks.iter().try_for_each(|(name, network)| members(model, name, network))
+    published(&model.networks.iter().collect(), spec)?;
+    let mut networks = model.networks.iter();
+    networks.try_for_each(|(name, network)| members(&model.members(name), name, network))
+}
+
+/// The same where one network has become another, whose subnets, way and host's interface are as before.
+pub(super) fn check_one(
+    model: &Model,
+    name: &NetworkName,
+    network: &DeclaredNetwork,
+    its: &Members<'_>,
+    spec: &Spec,
+) -> Result<(), Refusal> {
+    let mut networks: BTreeMap<_, _> = model.networks.iter().collect();
+    networks.insert(name, network);
+    published(&networks, spec)?;
+    members(its, name, network)
 }
 
 fn host_interfaces(model: &Model) -> Result<(), Refusal> {
@@ -75,9 +90,11 @@ fn nat_ports(model: &Model) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn published(model: &Model, spec: &Spec) -> Result<(), Refusal> {
-    let all: Vec<_> = model
-        .networks
+fn published(
+    networks: &BTreeMap<&NetworkName, &DeclaredNetwork>,
+    spec: &Spec,
+) -> Result<(), Refusal> {
+    let all: Vec<_> = networks
         .iter()
         .flat_map(|(name, network)| {
             network.published.iter().map(move |(text, one)| (name, text, one))
@@ -97,11 +114,15 @@ fn published(model: &Model, spec: &Spec) -> Result<(), Refusal> {
 }
 
 /// Are the chosen addresses and MACs of a network each one's own, and inside?
-fn members(model: &Model, name: &NetworkName, network: &DeclaredNetwork) -> Result<(), Refusal> {
+fn members(
+    members: &Members<'_>,
+    name: &NetworkName,
+    network: &DeclaredNetwork,
+) -> Result<(), Refusal> {
     let mut addresses = HashMap::new();
     let fixed = |mac| (mac, Taker::Static(name.clone()));
     let mut macs: HashMap<_, _> = network.fixed.keys().copied().map(fixed).collect();
-    for (sandbox, endpoint) in model.members(name) {
+    for (&sandbox, endpoint) in members {
         let field = Field::endpoint(sandbox, name);
         for (key, address) in chosen(endpoint) {
             check_address(name, network, address)

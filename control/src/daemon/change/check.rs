@@ -7,6 +7,7 @@ use crate::netns;
 use crate::plan::{NetworkChange, Plan, SandboxState, State, Step};
 use crate::spec::Field;
 use crate::topology::{Observed, Site, has_ended};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The step that cannot be done on a running network, if there is one.
@@ -24,6 +25,42 @@ pub(super) fn fixed(plan: &Plan) -> Option<&Step> {
             _ => false,
         }
     })
+}
+
+/// Refuses the first step that would make something else of what `up --ports` made than it can be: its
+/// ports are not a file's to make or to remove.
+pub(super) fn numbered(
+    plan: &Plan,
+    from: &State,
+    numbered: &BTreeSet<NetworkName>,
+) -> Result<(), Refusal> {
+    let has = |network: &&NetworkName, sandbox: &SandboxName| {
+        from.networks.get(*network).is_some_and(|state| state.endpoints.contains_key(sandbox))
+    };
+    let whose = |step: &Step| {
+        let of_sandbox = step.sandbox().and_then(|one| numbered.iter().find(|name| has(name, one)));
+        of_sandbox.or_else(|| step.network().and_then(|name| numbered.get(name))).cloned()
+    };
+    let is_in_place = |step: &&Step| {
+        !matches!(
+            step,
+            Step::CreateNetwork(..)
+                | Step::RemoveNetwork(..)
+                | Step::CreateSandbox(..)
+                | Step::RemoveSandbox(..)
+                | Step::CreateEndpoint(..)
+                | Step::RemoveEndpoint(..)
+                | Step::ChangeGateway(..)
+        )
+    };
+    let made = plan.steps().iter().filter(|step| !is_in_place(step));
+    match made.filter_map(|step| Some((step, whose(step)?))).next() {
+        None => Ok(()),
+        Some((step, network)) => {
+            let (field, step) = (Field::network(&network, ""), step.to_string());
+            Err(Refusal::new(field, Problem::MadeByPorts { network, step }))
+        }
+    }
 }
 
 /// Refuses the first step for which the machine is not as it must be.
