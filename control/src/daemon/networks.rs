@@ -33,8 +33,8 @@ pub(super) struct Networks {
     /// Held for reading while a network is made; true once no more are.
     closed: RwLock<bool>,
     newcomer: Notify,
-    /// All of them in the words of the model. Held by who changes something, which may take its time: so it
-    /// is not for the process's own loop.
+    /// All of them in the words of the model. Who changes something has it for long: the process's own loop
+    /// never waits for it.
     pub(super) held: Mutex<Held>,
     /// Why the process is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
@@ -92,7 +92,7 @@ impl Networks {
         if *closed {
             return Err(StartError::Ending);
         }
-        if let (Door::Own, Some(name)) = (self.circumstances.door, self.names().next()) {
+        if let (Door::Own, Some(name)) = (self.circumstances.door, self.first()) {
             return Err(StartError::Alone(name));
         }
         let networks = self.clone();
@@ -174,8 +174,8 @@ impl Networks {
         living.filter(|living| !living.is_ending()).collect()
     }
 
-    fn names(&self) -> impl Iterator<Item = String> + use<> {
-        lock(&self.members).keys().cloned().collect::<Vec<_>>().into_iter()
+    fn first(&self) -> Option<String> {
+        lock(&self.members).keys().next().cloned()
     }
 
     /// Lets no more be made while it is held; true once none is any more.

@@ -8,6 +8,7 @@
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
 //! | [`changing`] | what runs becomes what a file says, and who is not concerned notices nothing |
+//! | [`numbered`] | what `up --ports` made, in the words of a file |
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -18,6 +19,7 @@
 mod changing;
 mod examples;
 mod making;
+mod numbered;
 mod written;
 
 use std::process::ExitCode;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     examples::add_to(&mut suite);
     making::add_to(&mut suite);
     changing::add_to(&mut suite);
+    numbered::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)
 }

@@ -66,7 +66,7 @@ pub trait Daemon: Send + Sync + 'static {
     fn edit(&self, name: &str, edit: Edit) -> Option<Pending<Changed>>;
     /// Changes what runs of files, or says how it would.
     fn change(&self, request: Request, dry_run: bool) -> Pending<Applied>;
-    /// What runs of files, as such a file.
+    /// What runs, as a file of networks.
     fn config(&self) -> Pending<String>;
     /// The sandboxes of files.
     fn sandboxes(&self) -> Pending<Vec<SandboxInfo>>;
