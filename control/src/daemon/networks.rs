@@ -92,7 +92,8 @@ impl Networks {
         if *closed {
             return Err(StartError::Ending);
         }
-        if let (Door::Own, Some(name)) = (self.circumstances.door, self.first()) {
+        let there = self.members().into_iter().next().map(|member| member.living.network().name);
+        if let (Door::Own, Some(name)) = (self.circumstances.door, there) {
             return Err(StartError::Alone(name));
         }
         let networks = self.clone();
@@ -104,10 +105,7 @@ impl Networks {
         Ok(self.admit(made.await.map_err(StartError::Broken)??))
     }
 
-    /// Makes a network of a file, on the calling thread.
-    ///
-    /// # Errors
-    /// As of [`Self::start`].
+    /// Makes a network of a file, on the calling thread. Errors are those of [`Self::start`].
     pub(super) fn declare(self: &Arc<Self>, network: Network) -> Result<Arc<Living>, StartError> {
         let made = Made::declared(network, &self.circumstances)?;
         Ok(self.admit(made).living)
@@ -174,10 +172,6 @@ impl Networks {
         living.filter(|living| !living.is_ending()).collect()
     }
 
-    fn first(&self) -> Option<String> {
-        lock(&self.members).keys().next().cloned()
-    }
-
     /// Lets no more be made while it is held; true once none is any more.
     pub(super) async fn making(&self) -> tokio::sync::RwLockReadGuard<'_, bool> {
         self.closed.read().await
@@ -218,8 +212,8 @@ impl Networks {
         }
         let networks = self.clone();
         // Namespaces of sandboxes go behind the interfaces in them.
-        let site = self.circumstances.site.clone();
-        let _ = spawn_blocking(move || lock(&networks.held).end(&site)).await;
+        let end = move || lock(&networks.held).end(&networks.circumstances.site);
+        let _ = spawn_blocking(end).await;
         outcomes
     }
 }
