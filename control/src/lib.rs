@@ -17,10 +17,11 @@
 //! `ps`, `fdb`, `exec` and `down` ask whoever holds the network, over its socket. Nothing is parsed from
 //! text, and no other program is run.
 //!
-//! A file of networks goes its way without touching anything, up to the plan of what has to be done:
+//! A file of networks, and every edit of what runs, goes its way without touching anything, up to the plan
+//! of what has to be done; then one executor takes the steps, whoever made the networks:
 //!
 //! ```text
-//!     spec ──> model ──> addressing ──> plan
+//!     spec ──> model ──> addressing ──> plan ──> daemon::change ──> topology, publish, dataplane
 //! ```
 //!
 //! Reading order:
@@ -31,7 +32,7 @@
 //! 4. [`topology`]: how it is made and removed, and with it [`netns`], [`netlink`] and [`sysctl`];
 //! 5. [`uplink`]: how it reaches the outside;
 //! 6. [`compile`]: what the dataplane is told of all that;
-//! 7. [`daemon`]: who keeps networks alive, one or many;
+//! 7. [`daemon`]: who keeps networks alive, one or many, and how they are [changed](daemon::change);
 //! 8. [`publish`]: how the host's ports are kept and relayed;
 //! 9. [`api`]: how it is asked;
 //! 10. [`cli`] and [`doctor`]: what people see;

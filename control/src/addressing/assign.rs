@@ -5,10 +5,13 @@ use super::desk::Desk;
 use super::lease::{Lease, Leases, NetworkLeases};
 use super::next_hop::neighbour;
 use super::subnets::{self, Machine};
-use crate::model::{Model, NetworkName, Refusal, SandboxName, SubnetRequest, Subnets};
+use crate::model::{
+    Model, NetworkName, Problem, Refusal, SandboxName, SubnetRequest, Subnets, Taker,
+};
 use crate::spec::{Field, Notes};
 use dataplane::config::NextHop;
-use std::collections::{BTreeMap, HashSet};
+use dataplane::wire::ethernet::MacAddr;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 /// The addresses of all networks of a model.
@@ -60,6 +63,26 @@ fn note_leased(notes: &mut Notes, field: Field, leased: [Option<String>; 3]) {
 }
 
 impl AssignedNetwork {
+    /// Is none of these static MACs one that the network gave out?
+    ///
+    /// # Errors
+    /// The first that is, with its field and who has it.
+    pub(crate) fn check_fixed<'a>(
+        &self,
+        name: &NetworkName,
+        fixed: impl Iterator<Item = &'a MacAddr>,
+    ) -> Result<(), Box<Refusal>> {
+        let fixed: BTreeSet<_> = fixed.collect();
+        let own = self.endpoints.iter().find(|(_, one)| fixed.contains(&one.mac));
+        let own =
+            own.map(|(sandbox, one)| (one.mac, Taker::Sandbox(sandbox.clone(), name.clone())));
+        let is_host = fixed.contains(&self.host.mac);
+        let host = is_host.then(|| (self.host.mac, Taker::Bridge(name.clone())));
+        let Some((mac, by)) = own.or(host) else { return Ok(()) };
+        let field = Field::network(name, "fdb").key("static").key(&mac.to_string());
+        Err(Box::new(Refusal::new(field, Problem::MacTaken { mac, by })))
+    }
+
     /// A neighbour of the host that is only there in the dataplane's answers; see [`super::next_hop`].
     pub fn next_hop(&self, name: &NetworkName, taken: &HashSet<IpAddr>) -> NextHop {
         let endpoints = self.endpoints.values().map(|one| one.mac);

@@ -34,7 +34,7 @@ pub const ENDPOINTS: &str = "/v1/networks/{network}/endpoints";
 pub const ENDPOINT: &str = "/v1/networks/{network}/endpoints/{sandbox}";
 /// The sandboxes of files.
 pub const SANDBOXES: &str = "/v1/sandboxes";
-/// What runs of files, as such a file.
+/// What runs, as a file of networks.
 pub const CONFIG: &str = "/v1/config";
 /// Where a file is put in force.
 pub const APPLY: &str = "/v1/apply";

@@ -6,7 +6,7 @@ use super::output::print;
 use crate::api::SOCKET_NAME;
 use crate::api::client::{Client, ClientError, How};
 use crate::api::file::Applied;
-use crate::daemon::file::rehearse;
+use crate::daemon::change::rehearse;
 use crate::spec::SpecFile;
 use crate::topology::Keeper;
 use clap::Args;
@@ -47,7 +47,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
             return Err(CliError::NothingRuns);
         }
         let change = rehearse(file, &known.site)?;
-        return Ok(print(&format!("{}\n", change.text))?);
+        return Ok(print(&format!("{}\n", change.plan))?);
     };
     let how = How { dry_run: options.dry_run, join: false };
     print_applied(&ask(client.apply(&file, how))?)

@@ -20,7 +20,7 @@ use crate::api::flow::FilterError;
 use crate::api::protocol::Problem;
 use crate::bench::BenchError;
 use crate::bench::load::LoadError;
-use crate::daemon::file::ChangeError;
+use crate::daemon::change::ChangeError;
 use crate::daemon::{EndError, StartError};
 use crate::doctor::Refusal;
 use crate::model::ModelError;

@@ -62,6 +62,12 @@ impl Known {
         self.socket(name).is_symlink()
     }
 
+    /// The ways to processes that hold one network of `up --ports` and no other.
+    pub(super) fn alone(&self) -> impl Iterator<Item = Client> {
+        let alone = |one: &&KnownNetwork| one.alive && !self.is_daemons(&one.name);
+        self.networks.iter().filter(alone).map(|one| Client::new(self.socket(&one.name)))
+    }
+
     /// The sockets of the processes that hold networks of files.
     pub(super) fn file_sockets(&self) -> Vec<PathBuf> {
         let sockets = Sandboxes::folders(&self.site).into_iter().map(|one| one.join(SOCKET_NAME));

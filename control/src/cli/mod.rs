@@ -65,7 +65,7 @@ enum Verb {
     Down(down::Options),
     /// Change what runs until it is what a file says, all of it or nothing
     Apply(apply::Options),
-    /// Print what runs of files as such a file
+    /// Print what runs as a file of networks
     Config(config::Options),
     /// Connect a sandbox of a file to a network
     Connect(connect::Options),

@@ -1,7 +1,7 @@
 //! What does the process answer over the api?
 
 use super::StartError;
-use super::file::{self, ChangeError, Edit, Request};
+use super::change::{self, Change, ChangeError, Edit, Request, SandboxPlace};
 use super::networks::{Networks, Started, lock};
 use super::running::Door;
 use crate::api::change as api;
@@ -9,7 +9,6 @@ use crate::api::creation::{ClearedInfo, Created, NewNetwork};
 use crate::api::file::{Applied, SandboxInfo};
 use crate::api::protocol::{ClientsInfo, DaemonInfo, Problem};
 use crate::api::server::{self, Network, Pending};
-use crate::spec::EditError;
 use crate::topology::Cleared;
 use axum::http::StatusCode;
 use std::process;
@@ -56,74 +55,74 @@ impl server::Daemon for Answers {
     }
 
     fn delete(&self, name: &str) -> Option<Pending<()>> {
-        if lock(&self.0.files).has(name) {
-            let request = Request::Edit(Edit::Remove(name.to_owned()));
-            let removed = self.change(request, false);
-            return Some(Box::pin(async { removed.await.map(|_| ()) }));
-        }
         let member = self.0.member(name)?;
-        member.living.stop("request");
-        Some(Box::pin(async {
+        let (networks, name) = (self.0.clone(), name.to_owned());
+        let (all, one) = (networks.clone(), name.clone());
+        let is_of_file = beside(move || lock(&all.held).is_of_file(&one));
+        // A task of its own, as of `changed`.
+        let ended = tokio::spawn(async move {
+            if is_of_file.await? {
+                let request = Request::Edit(Edit::Remove(name));
+                return change(networks, request, false).await.map(|_| ()).map_err(Problem::from);
+            }
+            member.living.stop("request");
             member.ended().await.map_err(|error| {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
             })
-        }))
+        });
+        Some(Box::pin(async { ended.await.unwrap_or_else(|panic| Err(broken(&panic))) }))
     }
 
     fn edit(&self, name: &str, edit: api::Edit) -> Option<Pending<api::Changed>> {
-        let (networks, network) = (self.0.clone(), name.to_owned());
-        if lock(&self.0.files).has(name) {
-            let request = Request::Edit(Edit::Network { network, edit });
-            let made = tokio::spawn(change(networks, request, false));
-            return Some(Box::pin(async {
-                match made.await {
-                    Ok(Ok(change)) => Ok(change.changed),
-                    Ok(Err(ChangeError::Network(error))) => Err(error.into()),
-                    Ok(Err(error)) => Err(change_refusal(&error)),
-                    Err(panic) => Err(broken(&panic)),
-                }
-            }));
-        }
-        let living = self.0.member(name)?.living;
-        let changed = spawn_blocking(move || living.carry_out(edit));
-        Some(Box::pin(async {
-            let changed = changed.await.map_err(|panic| broken(&panic))?;
-            changed.map_err(Problem::from)
-        }))
+        self.0.member(name)?;
+        let request = Request::Edit(Edit::Network { network: name.to_owned(), edit });
+        let made = self.changed(request, false);
+        Some(Box::pin(async { Ok(made.await?.changed) }))
     }
 
     fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
-        let networks = self.0.clone();
-        // A task of its own: a client that goes away leaves nothing half done.
-        let made = tokio::spawn(change(networks, request, dry_run));
+        let made = self.changed(request, dry_run);
         Box::pin(async {
-            match made.await {
-                Ok(Ok(change)) => Ok(Applied { steps: change.steps, text: change.text }),
-                Ok(Err(error)) => Err(change_refusal(&error)),
-                Err(panic) => Err(broken(&panic)),
-            }
+            let change = made.await?;
+            Ok(Applied { steps: change.plan.steps().len(), text: change.plan.to_string() })
         })
     }
 
     fn config(&self) -> Pending<String> {
         let networks = self.0.clone();
-        beside(move || lock(&networks.files).config())
+        beside(move || {
+            let mut held = lock(&networks.held);
+            held.forget_ended();
+            held.config()
+        })
     }
 
     fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
         let networks = self.0.clone();
         beside(move || {
-            let places = lock(&networks.files).places();
-            let info = |place: file::SandboxPlace| SandboxInfo {
+            let mut held = lock(&networks.held);
+            held.forget_ended();
+            let info = |place: SandboxPlace| SandboxInfo {
                 name: place.name,
                 namespace: place.namespace.map(|path| path.display().to_string()),
             };
-            places.into_iter().map(info).collect()
+            held.places().into_iter().map(info).collect()
         })
     }
 
     fn stop(&self) {
         self.0.stop("request");
+    }
+}
+
+impl Answers {
+    fn changed(&self, request: Request, dry_run: bool) -> Pending<Change> {
+        // A task of its own: a client that goes away leaves nothing half done.
+        let made = tokio::spawn(change(self.0.clone(), request, dry_run));
+        Box::pin(async {
+            let made = made.await.map_err(|panic| broken(&panic))?;
+            made.map_err(Problem::from)
+        })
     }
 }
 
@@ -138,22 +137,9 @@ pub(super) async fn change(
     networks: Arc<Networks>,
     request: Request,
     dry_run: bool,
-) -> Result<file::Change, ChangeError> {
-    let changed = spawn_blocking(move || file::change(&networks, request, dry_run)).await;
+) -> Result<Change, ChangeError> {
+    let changed = spawn_blocking(move || change::change(&networks, request, dry_run)).await;
     changed.unwrap_or_else(|panic| Err(ChangeError::Broken(panic)))
-}
-
-fn change_refusal(error: &ChangeError) -> Problem {
-    let status = match error {
-        ChangeError::Ending => StatusCode::SERVICE_UNAVAILABLE,
-        ChangeError::Edit(
-            EditError::NoNetwork(_) | EditError::NoSandbox(_) | EditError::NotConnected { .. },
-        ) => StatusCode::NOT_FOUND,
-        _ if error.is_conflict() => StatusCode::CONFLICT,
-        _ if error.is_bad_input() => StatusCode::BAD_REQUEST,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    Problem::new(status, &error.to_string())
 }
 
 impl Started {

@@ -18,9 +18,8 @@
 //! died.
 
 mod answers;
-mod change;
+pub mod change;
 mod error;
-pub mod file;
 mod following;
 mod forwarding;
 mod fullness;
@@ -119,7 +118,7 @@ impl Daemon {
     pub fn of_file(site: &Site, rootless: bool) -> Result<Self, StartError> {
         let circumstances = Circumstances { site: site.clone(), rootless, door: Door::Files };
         let mut daemon = Self::new(circumstances)?;
-        let folder = lock(&daemon.networks.files).claim()?;
+        let folder = lock(&daemon.networks.held).claim()?;
         let _inside = daemon.runtime.enter();
         daemon.listener = Some(server::bind(&folder.join(SOCKET_NAME))?);
         drop(_inside);
@@ -129,8 +128,11 @@ impl Daemon {
     /// Puts a file in force.
     ///
     /// # Errors
-    /// [`file::ChangeError`]; nothing of it is left then.
-    pub fn apply(&mut self, request: file::Request) -> Result<file::Change, file::ChangeError> {
+    /// [`change::ChangeError`]; nothing of it is left then.
+    pub fn apply(
+        &mut self,
+        request: change::Request,
+    ) -> Result<change::Change, change::ChangeError> {
         self.runtime.block_on(answers::change(self.networks.clone(), request, false))
     }
 

@@ -8,7 +8,7 @@
 //!
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
-use super::file::Files;
+use super::change::Held;
 use super::living::{Living, Totals};
 use super::running::{Circumstances, Door, End, Made, Running};
 use super::{EndError, StartError};
@@ -33,8 +33,9 @@ pub(super) struct Networks {
     /// Held for reading while a network is made; true once no more are.
     closed: RwLock<bool>,
     newcomer: Notify,
-    /// What of them is of files.
-    pub(super) files: Mutex<Files>,
+    /// All of them in the words of the model. Who changes something has it for long: the process's own loop
+    /// never waits for it.
+    pub(super) held: Mutex<Held>,
     /// Why the process is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -57,10 +58,10 @@ pub struct Started {
 
 impl Networks {
     pub(super) fn new(circumstances: Circumstances) -> Self {
-        let files = Mutex::new(Files::new(&circumstances.site));
+        let held = Mutex::new(Held::new(&circumstances.site));
         Self {
             circumstances,
-            files,
+            held,
             since: Instant::now(),
             members: Mutex::default(),
             closed: RwLock::default(),
@@ -91,18 +92,20 @@ impl Networks {
         if *closed {
             return Err(StartError::Ending);
         }
-        if let (Door::Own, Some(name)) = (self.circumstances.door, self.names().next()) {
+        let there = self.members().into_iter().next().map(|member| member.living.network().name);
+        if let (Door::Own, Some(name)) = (self.circumstances.door, there) {
             return Err(StartError::Alone(name));
         }
-        let circumstances = self.circumstances.clone();
-        let made = spawn_blocking(move || Made::new(&request, &circumstances)).await;
-        Ok(self.admit(made.map_err(StartError::Broken)??))
+        let networks = self.clone();
+        let made = spawn_blocking(move || {
+            let (made, numbered) = Made::new(&request, &networks.circumstances)?;
+            lock(&networks.held).admit(numbered, made.running.living.clone());
+            Ok::<_, StartError>(made)
+        });
+        Ok(self.admit(made.await.map_err(StartError::Broken)??))
     }
 
-    /// Makes a network of a file, on the calling thread.
-    ///
-    /// # Errors
-    /// As of [`Self::start`].
+    /// Makes a network of a file, on the calling thread. Errors are those of [`Self::start`].
     pub(super) fn declare(self: &Arc<Self>, network: Network) -> Result<Arc<Living>, StartError> {
         let made = Made::declared(network, &self.circumstances)?;
         Ok(self.admit(made).living)
@@ -169,10 +172,6 @@ impl Networks {
         living.filter(|living| !living.is_ending()).collect()
     }
 
-    fn names(&self) -> impl Iterator<Item = String> + use<> {
-        lock(&self.members).keys().cloned().collect::<Vec<_>>().into_iter()
-    }
-
     /// Lets no more be made while it is held; true once none is any more.
     pub(super) async fn making(&self) -> tokio::sync::RwLockReadGuard<'_, bool> {
         self.closed.read().await
@@ -213,7 +212,8 @@ impl Networks {
         }
         let networks = self.clone();
         // Namespaces of sandboxes go behind the interfaces in them.
-        let _ = spawn_blocking(move || lock(&networks.files).end()).await;
+        let end = move || lock(&networks.held).end(&networks.circumstances.site);
+        let _ = spawn_blocking(end).await;
         outcomes
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! Both take their time and wait for others, so they are for threads that nobody else needs.
 
-use super::change::Declared;
+use super::change::Numbered;
 use super::forwarding::Forwarding;
-use super::living::Living;
+use super::living::{self, Living};
 use super::{EndError, StartError};
 use crate::api::SOCKET_NAME;
 use crate::api::server;
-use crate::model::{ModelError, Network, NetworkRequest, UplinkKind};
+use crate::model::{Network, NetworkRequest, UplinkKind};
 use crate::publish::{Relay, Reserved};
 use crate::topology::{
     self, ApplyError, Cleared, Plan, PlanError, Sandboxes, Site, Topology, Warning,
@@ -70,7 +70,8 @@ pub(super) enum End {
 }
 
 impl Made {
-    /// Makes a network; leftovers of a dead process of its name are cleared first. The calling thread
+    /// Makes a network of `up --ports N`, and says it in the words of the model; leftovers of a dead
+    /// process of its name are cleared first. The calling thread
     /// must be in the host's namespace and inside of a runtime.
     ///
     /// # Errors
@@ -78,12 +79,18 @@ impl Made {
     pub(super) fn new(
         request: &NetworkRequest,
         circumstances: &Circumstances,
-    ) -> Result<Self, StartError> {
-        let Circumstances { site, rootless, door } = circumstances;
+    ) -> Result<(Self, Numbered), StartError> {
+        let Circumstances { site, rootless, .. } = circumstances;
         let request = &fit_for(request, *rootless)?;
         let standing = make(request, site, *rootless)?;
-        let declared = Declared::new(request, standing.plan.network());
-        Self::of(standing, site, *rootless, *door, Some(declared))
+        let numbered = match Numbered::new(request, standing.plan.network()) {
+            Ok(numbered) => numbered,
+            Err(error) => {
+                report(&standing.topology.teardown(Vec::new()));
+                return Err(PlanError::from(error).into());
+            }
+        };
+        Ok((Self::of(standing, circumstances)?, numbered))
     }
 
     /// Makes a network of a file, of which nothing is left of a dead process any more. As of
@@ -95,25 +102,20 @@ impl Made {
         network: Network,
         circumstances: &Circumstances,
     ) -> Result<Self, StartError> {
-        let Circumstances { site, rootless, door } = circumstances;
         let plan = Plan::of(network);
-        let topology = topology::apply(&plan, site)?;
-        let standing = Standing { plan, reserved: Reserved::default(), topology, cleared: None };
-        Self::of(standing, site, *rootless, *door, None)
+        let topology = topology::apply(&plan, &circumstances.site)?;
+        let standing = Standing { plan, reserved: Vec::new(), topology, cleared: None };
+        Self::of(standing, circumstances)
     }
 
-    fn of(
-        standing: Standing,
-        site: &Site,
-        rootless: bool,
-        door: Door,
-        declared: Option<Result<Declared, ModelError>>,
-    ) -> Result<Self, StartError> {
+    fn of(standing: Standing, circumstances: &Circumstances) -> Result<Self, StartError> {
+        let Circumstances { site, rootless, door } = circumstances;
         let Standing { plan, reserved, mut topology, cleared } = standing;
-        match Parts::new(&mut topology, declared, &plan, site, door, reserved) {
-            Ok(Parts { listener, relay, forwarding, router, declared }) => {
+        match Parts::new(&mut topology, &plan, site, *door, reserved) {
+            Ok(Parts { listener, relay, forwarding, router }) => {
                 let handle = forwarding.handle();
-                let living = Living::new(topology, handle, relay, rootless, site, router, declared);
+                let parts = living::Parts { topology, handle, relay, router };
+                let living = Living::new(parts, *rootless, site);
                 let running = Running { living: Arc::new(living), forwarding };
                 Ok(Self { running, cleared, listener })
             }
@@ -155,19 +157,16 @@ struct Parts {
     relay: Relay,
     forwarding: Forwarding,
     router: Option<RouterConfig>,
-    declared: Option<Declared>,
 }
 
 impl Parts {
     fn new(
         topology: &mut Topology,
-        declared: Option<Result<Declared, ModelError>>,
         plan: &Plan,
         site: &Site,
         door: Door,
-        reserved: Reserved,
+        reserved: Vec<Reserved>,
     ) -> Result<Self, StartError> {
-        let declared = declared.transpose().map_err(PlanError::from)?;
         let mut config = topology.dataplane_config()?;
         let mut router = None;
         if let Some((told, caveats)) = topology.follow(site)? {
@@ -179,7 +178,7 @@ impl Parts {
         let listener = open(door, &folder)?;
         let relay = Relay::start(plan.network(), reserved)?;
         let forwarding = Forwarding::start(config, topology.take_ports())?;
-        Ok(Self { listener, relay, forwarding, router, declared })
+        Ok(Self { listener, relay, forwarding, router })
     }
 }
 
@@ -199,7 +198,7 @@ fn open(door: Door, folder: &Path) -> Result<Option<UnixListener>, StartError> {
 /// A network that stands, and does not forward yet.
 struct Standing {
     plan: Plan,
-    reserved: Reserved,
+    reserved: Vec<Reserved>,
     topology: Topology,
     cleared: Option<Cleared>,
 }
@@ -221,7 +220,9 @@ fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Standin
             Err(error) => return Err(error.into()),
         };
         // Before anything is made: a port that is not free shall leave no trace.
-        let reserved = Reserved::bind(plan.network(), site, rootless)?;
+        let published: Vec<_> = plan.network().publish().iter().map(|one| &one.written).collect();
+        let taps = plan.network().ports() as usize + 1;
+        let reserved = Reserved::bind(&published, &[], taps, site, rootless)?;
         match topology::apply(&plan, site) {
             Ok(topology) => return Ok(Standing { plan, reserved, topology, cleared }),
             Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}

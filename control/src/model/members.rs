@@ -89,11 +89,6 @@ impl Network {
         }
     }
 
-    /// The same with this one published port alone.
-    pub fn publishing(&self, one: &Publish) -> Self {
-        Self { publish: vec![one.clone()], ..self.clone() }
-    }
-
     /// The same with these published ports and this way out, as it is before its endpoints are there.
     pub fn claiming(&self, way: &Way, published: &BTreeMap<String, Written>) -> Self {
         let publish = published.values().map(|one| Publish { written: one.clone(), number: 0 });

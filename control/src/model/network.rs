@@ -167,21 +167,6 @@ impl Network {
         self.internal
     }
 
-    /// The number of the port of this name.
-    pub fn number(&self, name: &str) -> Option<u32> {
-        publish::find_port(name, &self.name, self.ports).ok()
-    }
-
-    /// Publishes these from now on; who asks has proven that they fit, see [`super::Model::new`].
-    pub(crate) fn set_publish(&mut self, publish: Vec<Publish>) {
-        self.publish = publish;
-    }
-
-    /// Lets this pass from now on; proven as of [`Self::set_publish`].
-    pub(crate) fn set_filter(&mut self, filter: FilterConfig) {
-        self.filter = filter;
-    }
-
     /// What the router is to do.
     pub fn router(&self) -> &RouterOptions {
         &self.router

@@ -18,6 +18,17 @@ pub enum Problem {
     /// An interface cannot have this name.
     #[error(transparent)]
     Interface(#[from] InterfaceFault),
+    /// A network of `up --ports`, whose ports no file makes or removes.
+    #[error(
+        "{network} was made by `up --ports`, and its ports are no file's to change: leave it out, or \
+         take it down first (this would be: {step})"
+    )]
+    MadeByPorts {
+        /// The network.
+        network: NetworkName,
+        /// What would be done.
+        step: String,
+    },
     /// No network can have this subnet.
     #[error(transparent)]
     Subnet(#[from] SubnetFault),

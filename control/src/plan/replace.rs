@@ -5,7 +5,7 @@
 
 use super::{EndpointState, Identity, State};
 use crate::model::{NetworkName, SandboxName};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that is removed and made anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) struct Replaced {
     pub(super) list: Vec<Replacement>,
     networks: BTreeSet<NetworkName>,
     sandboxes: BTreeSet<SandboxName>,
-    endpoints: BTreeSet<(NetworkName, SandboxName)>,
+    endpoints: BTreeMap<NetworkName, BTreeSet<SandboxName>>,
 }
 
 impl Replaced {
@@ -67,7 +67,7 @@ impl Replaced {
         let has = |state: &State| {
             state.networks.get(network).is_some_and(|one| one.endpoints.contains_key(sandbox))
         };
-        let replaced = self.endpoints.contains(&(network.clone(), sandbox.clone()))
+        let replaced = self.endpoints.get(network).is_some_and(|all| all.contains(sandbox))
             || self.networks.contains(network)
             || self.sandboxes.contains(sandbox);
         has(from) && has(to) && !replaced
@@ -92,7 +92,7 @@ pub(super) fn find(from: &State, to: &State) -> Replaced {
                 continue;
             }
             if let Some(reason) = of_endpoint(endpoint, wanted) {
-                replaced.endpoints.insert((network.clone(), sandbox.clone()));
+                replaced.endpoints.entry(network.clone()).or_default().insert(sandbox.clone());
                 let one = Replacement::Endpoint(sandbox.clone(), network.clone(), reason);
                 replaced.list.push(one);
             }

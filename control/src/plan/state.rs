@@ -1,7 +1,7 @@
 //! What stands, or is to stand?
 
 use crate::addressing::{Addresses, Assigned, AssignedNetwork};
-use crate::model::declared::router;
+use crate::model::declared::{Members, router};
 use crate::model::{
     DeclaredNetwork, Holder, InterfaceName, Limits, Model, Namespace, NetworkName, RouterOptions,
     Sandbox, SandboxName, Settings, Subnets, UplinkKind, Way, Written,
@@ -80,12 +80,22 @@ impl State {
     pub fn new(model: &Model, assigned: &Assigned) -> Self {
         let networks = model.networks().iter().filter_map(|(name, declared)| {
             let given = assigned.networks.get(name)?;
-            Some((name.clone(), NetworkState::new(name, declared, given, model)))
+            Some((name.clone(), NetworkState::new(declared, given, &model.members(name))))
         });
         let sandboxes = model.sandboxes().iter();
         Self {
             networks: networks.collect(),
             sandboxes: sandboxes.map(|(name, one)| (name.clone(), one.into())).collect(),
+        }
+    }
+
+    /// Forgets a network that is gone, with the endpoints in it and the default routes by it.
+    pub fn forget(&mut self, network: &NetworkName) {
+        self.networks.remove(network);
+        for sandbox in self.sandboxes.values_mut() {
+            if let SandboxState::Bridge(_, gateway) = sandbox {
+                gateway.take_if(|gateway| gateway == network);
+            }
         }
     }
 
@@ -107,13 +117,9 @@ impl State {
 }
 
 impl NetworkState {
-    fn new(
-        name: &NetworkName,
-        declared: &DeclaredNetwork,
-        given: &AssignedNetwork,
-        model: &Model,
-    ) -> Self {
-        let endpoints = model.members(name).into_iter().filter_map(|(sandbox, endpoint)| {
+    /// The state that a network asks for, with the addresses that it and its members were assigned.
+    pub fn new(declared: &DeclaredNetwork, given: &AssignedNetwork, members: &Members<'_>) -> Self {
+        let endpoints = members.iter().filter_map(|(&sandbox, endpoint)| {
             let state = EndpointState {
                 interface: endpoint.interface.clone(),
                 addresses: *given.endpoints.get(sandbox)?,

@@ -5,43 +5,23 @@
 
 use super::PublishError;
 use super::relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS};
-use crate::model::Network;
 use crate::topology::{SPARE_DESCRIPTORS, open_descriptors};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// How many ports the network publishes.
-pub(super) fn ports(network: &Network) -> usize {
-    network.publish().iter().map(|publish| publish.written.ports.len()).sum()
-}
-
-/// Descriptors of one network beside those that are open: TAPs, listening sockets, two for each relayed connection, one for
-/// each UDP session.
-fn needed(network: &Network) -> u64 {
+/// Descriptors beside those that are open: TAPs, listening sockets, two for each relayed connection, one
+/// for each UDP session.
+fn needed(ports: usize, taps: usize) -> u64 {
     let relayed = 2 * MAX_RELAYED_CONNECTIONS + MAX_RELAYED_SESSIONS;
     // A usize fits a u64.
-    u64::from(network.ports()) + 1 + SPARE_DESCRIPTORS + (ports(network) + relayed) as u64
+    SPARE_DESCRIPTORS + (taps + ports + relayed) as u64
 }
 
-/// Raises the limit so that all of them can be opened.
+/// Raises the limit so that so many ports more can be published, and so many TAPs be made.
 ///
 /// # Errors
 /// [`PublishError::Descriptors`] if the hard limit is too low and may not be raised.
-pub(super) fn make_room(network: &Network) -> Result<(), PublishError> {
-    if network.publish().is_empty() {
-        return Ok(());
-    }
-    raise(ports(network), open_descriptors() + needed(network))
-}
-
-/// The same for so many ports more of a network that is up; what it relays has its room already, if
-/// it published anything before.
-///
-/// # Errors
-/// As of [`make_room`].
-pub(super) fn make_room_for(ports: usize) -> Result<(), PublishError> {
-    let relayed = 2 * MAX_RELAYED_CONNECTIONS + MAX_RELAYED_SESSIONS;
-    // A usize fits a u64.
-    raise(ports, open_descriptors() + SPARE_DESCRIPTORS + (ports + relayed) as u64)
+pub(super) fn make_room(ports: usize, taps: usize) -> Result<(), PublishError> {
+    raise(ports, open_descriptors() + needed(ports, taps))
 }
 
 fn raise(ports: usize, needed: u64) -> Result<(), PublishError> {
@@ -56,19 +36,11 @@ fn raise(ports: usize, needed: u64) -> Result<(), PublishError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{NetworkRequest, Subnets};
 
     #[test]
-    fn each_port_of_a_range_counts_beside_the_relays_and_the_rest() {
-        let of = |publish: &[&str]| {
-            let mut request = NetworkRequest::new("ub0", 3);
-            request.publish = publish.iter().map(|&text| text.to_owned()).collect();
-            let subnets = Subnets { v4: "172.16.1.0/24".parse().unwrap(), v6: None };
-            needed(&Network::new(&request, subnets).unwrap())
-        };
+    fn each_port_counts_beside_the_taps_the_relays_and_the_rest() {
         let relays = 2 * 1024 + 1024;
-        assert_eq!(of(&[]), 4 + SPARE_DESCRIPTORS + relays);
-        let some = ["8000-8009:ub0-1:80-89", "53:ub0-2:53/udp"];
-        assert_eq!(of(&some), 4 + SPARE_DESCRIPTORS + relays + 11);
+        assert_eq!(needed(1, 0), 1 + SPARE_DESCRIPTORS + relays);
+        assert_eq!(needed(11, 4), 11 + 4 + SPARE_DESCRIPTORS + relays);
     }
 }

@@ -72,6 +72,24 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// The one that stands in the way, as it is read, if it is one alone.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::NoSuchAddress { text, .. }
+            | Self::InUse { text, .. }
+            | Self::Listen { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The same without the option, for who says by itself where it is written.
+    pub fn reason(&self) -> String {
+        let whole = self.to_string();
+        let option = self.text().map_or("--publish".to_owned(), |text| format!("--publish {text}"));
+        let rest = whole.strip_prefix(&option).map(|rest| rest.trim_start_matches([':', ' ']));
+        rest.unwrap_or(&whole).to_owned()
+    }
+
     /// Was the request refused as it is written, before anything was made?
     pub fn is_bad_input(&self) -> bool {
         matches!(

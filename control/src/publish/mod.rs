@@ -48,7 +48,7 @@ pub use relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS, Relay};
 pub use reserve::Reserved;
 
 use crate::addressing::{Addresses, Interfaces, interfaces};
-use crate::model::{Network, Publish};
+use crate::model::{Network, Publish, Written};
 use dataplane::config;
 use std::collections::BTreeMap;
 
@@ -58,6 +58,12 @@ pub fn for_dataplane(network: &Network) -> Vec<config::Publish> {
     let Interfaces { ports, .. } = interfaces(network);
     // The model has proven that each names a port of the network; one that is not made yet is led nowhere.
     network.publish().iter().filter_map(|publish| entry(publish, &ports)).collect()
+}
+
+/// Where the network leads who comes to one of its published ports, if that is a port of it.
+fn target(network: &Network, written: &Written) -> Option<config::Publish> {
+    let publish = network.publish().iter().find(|one| one.written == *written)?;
+    entry(publish, &interfaces(network).ports)
 }
 
 fn entry(publish: &Publish, ports: &BTreeMap<u32, Addresses>) -> Option<config::Publish> {

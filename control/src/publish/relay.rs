@@ -3,14 +3,13 @@
 //! A task for each socket and each client, all on the caller's runtime, until [`Relay::end`]. They share
 //! the limits and one buffer for datagrams; each entry of `--publish` has its own tasks and counts.
 
-use super::listener::Bound;
 use super::origin::Origin;
 use super::refusal::Refusal;
 use super::reserve::Reserved;
 use super::udp::Door;
-use super::{PublishError, for_dataplane, tcp};
+use super::{PublishError, target, tcp};
 use crate::api::protocol::{PublishedInfo, RefusalCount};
-use crate::model::{Network, Protocol, Publish, Written};
+use crate::model::{Network, Protocol, Written};
 use dataplane::config;
 use std::fmt;
 use std::io;
@@ -44,39 +43,24 @@ impl Relay {
     /// the caller is in.
     ///
     /// # Errors
-    /// The kernel cannot be asked who is who, or the sockets cannot be watched.
-    pub fn start(network: &Network, reserved: Reserved) -> Result<Self, PublishError> {
+    /// As of [`Self::add`].
+    pub fn start(network: &Network, reserved: Vec<Reserved>) -> Result<Self, PublishError> {
         let relay = Self::default();
-        let known = network.publish().iter().zip(for_dataplane(network));
-        for ((publish, target), sockets) in known.zip(reserved.entries) {
-            relay.add_entry(publish.clone(), target, sockets)?;
-        }
+        reserved.into_iter().try_for_each(|one| relay.add(network, one))?;
         Ok(relay)
     }
 
-    /// Relays whatever connects to one more entry, the last of the network's.
+    /// Relays whatever connects to one more entry of the network's, which is reserved completely.
     ///
     /// # Errors
-    /// As of [`Self::start`]; then its ports are given back.
+    /// The kernel cannot be asked who is who, or the sockets cannot be watched; its ports are given
+    /// back then.
     pub fn add(&self, network: &Network, reserved: Reserved) -> Result<(), PublishError> {
-        let known = network.publish().iter().zip(for_dataplane(network)).next_back();
-        match (known, reserved.entries.into_iter().next()) {
-            (Some((publish, target)), Some(sockets)) => {
-                self.add_entry(publish.clone(), target, sockets)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn add_entry(
-        &self,
-        publish: Publish,
-        target: config::Publish,
-        sockets: Vec<Bound>,
-    ) -> Result<(), PublishError> {
+        let Reserved { written, sockets } = reserved;
+        let Some(target) = target(network, &written) else { return Ok(()) };
         let shared = self.shared()?;
-        let entry = Arc::new(Entry::new(publish, target));
-        for (bound, offset) in sockets.into_iter().zip(0..) {
+        let entry = Arc::new(Entry::new(written, target));
+        for (bound, offset) in sockets.into_iter().flatten().zip(0..) {
             let place = Place { entry: entry.clone(), offset, shared: shared.clone() };
             if let Err(error) = place.serve(bound.socket) {
                 lock(&entry.tasks).abort_all();
@@ -101,7 +85,7 @@ impl Relay {
     pub async fn remove(&self, written: &Written) {
         let gone = {
             let mut entries = lock(&self.entries);
-            let index = entries.iter().position(|entry| entry.publish.written == *written);
+            let index = entries.iter().position(|entry| entry.written == *written);
             index.map(|index| entries.remove(index))
         };
         if let Some(entry) = gone {
@@ -161,7 +145,7 @@ impl Shared {
 /// One `--publish`.
 #[derive(Debug)]
 pub(super) struct Entry {
-    publish: Publish,
+    written: Written,
     target: config::Publish,
     now: AtomicU64,
     total: AtomicU64,
@@ -172,9 +156,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn new(publish: Publish, target: config::Publish) -> Self {
+    fn new(written: Written, target: config::Publish) -> Self {
         let (now, total, refused, tasks) = Default::default();
-        Self { publish, target, now, total, refused, tasks }
+        Self { written, target, now, total, refused, tasks }
     }
 
     /// Runs a task until it is done or the entry ends.
@@ -209,7 +193,7 @@ impl Entry {
     }
 
     fn describe(&self) -> PublishedInfo {
-        let written = &self.publish.written;
+        let written = &self.written;
         let refused = Refusal::ALL.into_iter().map(|why| RefusalCount {
             reason: why.name().to_owned(),
             count: self.refused[why as usize].load(Ordering::Relaxed),
@@ -261,7 +245,7 @@ impl Place {
     }
 
     fn serve(self, socket: OwnedFd) -> io::Result<()> {
-        match self.entry.publish.written.protocol {
+        match self.entry.written.protocol {
             Protocol::Tcp => {
                 let listener = tokio::net::TcpListener::from_std(TcpListener::from(socket))?;
                 self.entry.clone().spawn(tcp::serve(listener, self));

@@ -67,6 +67,13 @@ pub enum EditError {
     },
 }
 
+impl EditError {
+    /// Is something not there that was named?
+    pub fn is_missing(&self) -> bool {
+        !matches!(self, Self::NetworkThere(_) | Self::SandboxThere(_) | Self::Connected { .. })
+    }
+}
+
 impl Spec {
     /// Adds networks and sandboxes of new names: nothing is mixed.
     ///
@@ -109,6 +116,14 @@ impl Spec {
             gone.extend(sharing.map(|(name, _)| name.clone()));
         }
         Ok(())
+    }
+
+    /// Forgets a network that is gone, with the endpoints in it; sandboxes stay.
+    pub fn forget(&mut self, network: &str) {
+        self.networks.remove(network);
+        for sandbox in self.sandboxes.values_mut() {
+            sandbox.endpoints.0.retain(|(other, _)| other != network);
+        }
     }
 
     /// Publishes a port; `text` is as `--publish` has it.

@@ -124,27 +124,31 @@ impl Topology {
         self.uplink.is_some()
     }
 
-    /// Claims a port that is published from now on, or lets it go.
+    /// Claims a port that is published from now on; it stays as it is if it was claimed before.
+    /// [`Self::follow`] makes its rules.
     ///
     /// # Errors
-    /// Another network has it, or the journal cannot be written.
-    pub fn claim_one(
-        &mut self,
-        site: &Site,
-        written: &Written,
-        take: bool,
-    ) -> Result<(), StepError> {
-        if self.uplink.is_none() {
-            return Ok(());
-        }
+    /// Another network has it, or the journal cannot be written; nothing has changed then.
+    pub fn claim(&mut self, site: &Site, written: &Written) -> Result<(), StepError> {
+        let Some(mut uplink) = self.uplink.clone() else { return Ok(()) };
         let _turn = lock_site(site)?;
-        let (name, others) = (self.network.name().clone(), self.neighbours(site)?);
-        let Some(uplink) = &mut self.uplink else { return Ok(()) };
-        match take {
-            true => uplink.claim(claim(written), &others)?,
-            false => uplink.disclaim(&claim(written)),
-        }
-        Ok(note(site, &name, Some(uplink.entry()))?)
+        uplink.claim(claim(written), &self.neighbours(site)?)?;
+        note(site, self.network.name(), Some(uplink.entry()))?;
+        self.uplink = Some(uplink);
+        Ok(())
+    }
+
+    /// Lets a port go that is published no more.
+    ///
+    /// # Errors
+    /// The journal cannot be written; nothing has changed then.
+    pub fn disclaim(&mut self, site: &Site, written: &Written) -> Result<(), StepError> {
+        let Some(mut uplink) = self.uplink.clone() else { return Ok(()) };
+        let _turn = lock_site(site)?;
+        uplink.disclaim(&claim(written));
+        note(site, self.network.name(), Some(uplink.entry()))?;
+        self.uplink = Some(uplink);
+        Ok(())
     }
 
     fn neighbours(&self, site: &Site) -> Result<Vec<Entry>, UplinkError> {

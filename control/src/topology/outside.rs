@@ -163,21 +163,6 @@ impl Topology {
         Ok(self.router(view).map(|router| (router, caveats)))
     }
 
-    /// Lets the uplink have the ports that the network publishes now. [`Self::follow`] makes the rules.
-    ///
-    /// # Errors
-    /// [`FollowError`]: one of them is taken; then nothing has changed.
-    pub fn claim(&mut self, site: &Site) -> Result<(), FollowError> {
-        let Some(uplink) = &mut self.uplink else { return Ok(()) };
-        let _turn = lock_site(site)?;
-        let name = self.network.name();
-        let others = others(site, name)
-            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
-        let published = for_dataplane(&self.network).iter().map(Claim::from).collect();
-        let mut note = |entry: &Entry| note(site, name, Some(entry));
-        Ok(uplink.publish(published, &others, &mut note)?)
-    }
-
     /// What the router is told while the host looks like this; `None` if there is to be none.
     pub fn router(&self, host: HostView) -> Option<RouterConfig> {
         let (network, internal) = (&self.network, self.network.is_internal());

@@ -7,9 +7,7 @@
 use super::beside::Beside;
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
-use super::plan::{
-    Desired, MAX_PAIRS, Step, check_claim, check_more, families, move_local, restore_local,
-};
+use super::plan::{Desired, MAX_PAIRS, Step, check_more, families, move_local, restore_local};
 use super::view::{MAX_PREFIXES, host_view};
 use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
@@ -109,7 +107,7 @@ impl Uplink {
     /// Another network has one of them, or translates to it; or so does this one.
     pub fn claim(&mut self, claim: Claim, others: &[Entry]) -> Result<(), UplinkError> {
         if !self.entry.published.contains(&claim) {
-            check_claim(&claim, std::iter::once(&self.entry).chain(others))?;
+            check_more(&claim, &self.entry, others)?;
             self.entry.published.push(claim);
         }
         Ok(())
@@ -123,27 +121,6 @@ impl Uplink {
     /// The neighbour that its table leads to.
     pub fn next_hop(&self) -> NextHop {
         self.next_hop
-    }
-
-    /// Publishes these from now on, as the next [`Self::settle_rules`] makes it. The caller holds the
-    /// site's lock.
-    ///
-    /// # Errors
-    /// One of them belongs to another network or is translated to, or it cannot be written down; then
-    /// nothing has changed.
-    pub fn publish(
-        &mut self,
-        published: Vec<Claim>,
-        others: &[Entry],
-        note: Note<'_>,
-    ) -> Result<(), UplinkError> {
-        check_more(&published, &self.entry, others)?;
-        let entry = Entry { published, ..self.entry.clone() };
-        if entry != self.entry {
-            note(&entry)?;
-            self.entry = entry;
-        }
-        Ok(())
     }
 
     /// Looks at the host again.

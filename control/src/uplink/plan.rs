@@ -13,7 +13,7 @@ use super::ports::{self, Range};
 use super::{Entry, Refusal};
 use crate::netlink::{PROTOCOL_KERNEL, PROTOCOL_OURS, Rule};
 use crate::netns::Identity;
-use dataplane::config::{NatConfig, Publish};
+use dataplane::config::NatConfig;
 use dataplane::wire::{tcp, udp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -71,13 +71,6 @@ pub struct Claim {
     pub address: Option<IpAddr>,
     /// The ports.
     pub ports: Range,
-}
-
-impl From<&Publish> for Claim {
-    fn from(publish: &Publish) -> Self {
-        let ports = (*publish.ports.start(), *publish.ports.end());
-        Self { protocol: publish.protocol, address: publish.address, ports }
-    }
 }
 
 impl Claim {
@@ -148,23 +141,17 @@ pub fn choose(
     })
 }
 
-/// Can a network that stands publish these from now on?
+/// Can a network that stands publish this from now on?
 ///
 /// # Errors
 /// One of them is another network's, or one that this one translates to, or beyond what rules can have.
-pub(super) fn check_more(
-    published: &[Claim],
-    entry: &Entry,
-    others: &[Entry],
-) -> Result<(), Refusal> {
-    published.iter().try_for_each(|claim| check_claim(claim, others.iter()))?;
-    match published.iter().find(|claim| meet(claim.ports, entry.ports)) {
-        Some(claim) => {
-            let (port, ports) = (claim.ports.0.max(entry.ports.0), entry.ports);
-            Err(Refusal::PublishTranslated { port, ports })
-        }
-        None => Ok(()),
+pub(super) fn check_more(claim: &Claim, entry: &Entry, others: &[Entry]) -> Result<(), Refusal> {
+    check_claim(claim, others.iter())?;
+    if meet(claim.ports, entry.ports) {
+        let (port, ports) = (claim.ports.0.max(entry.ports.0), entry.ports);
+        return Err(Refusal::PublishTranslated { port, ports });
     }
+    Ok(())
 }
 
 /// The last port of all can be in no rule.

@@ -7,6 +7,8 @@ use udp_bridge_tests::host::needs::Suite;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_change_of_which_one_step_fails_changes_nothing", undone);
+    suite.add("a_port_that_somebody_has_is_refused_before_anything_is_changed", taken);
+    suite.add("a_port_can_be_published_for_another", moved);
     suite.add("everything_that_can_be_changed_is", changed);
     suite.add("what_is_wrong_is_refused_and_what_runs_goes_on", wrong);
     suite.add("what_runs_is_printed_as_a_file_that_changes_nothing", printed);
@@ -16,17 +18,54 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("where_several_processes_hold_networks_one_is_chosen", chosen);
 }
 
+/// The last step cannot be done: the port is one that the network translates to.
 fn undone(host: &Host) {
+    let _outside = host.add_outside(1500);
     let running = up(host, &write("net.toml", TWO), "front");
     let before = (host.snapshot(), host.udp_bridge("config").ok().stdout);
-    let _taken = TcpListener::bind("0.0.0.0:8080").unwrap();
-    let text = TWO.replace("[sandboxes.a.", "icc = false\npublish = ['8080:c:80']\n[sandboxes.a.");
+    let text = TWO.replace("[sandboxes.a.", "icc = false\npublish = ['61000:c:80']\n[sandboxes.a.");
     let ended = apply(host, &format!("{text}{THIRD}"), "");
-    assert!(ended.code() != Some(0), "{ended:?}");
+    assert_eq!(ended.code(), Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("publish 61000:c:80/tcp: "), "{ended:?}");
     assert!(ended.stderr.contains("everything done before is undone"), "{ended:?}");
     before.0.assert_same(&host.snapshot());
     assert_eq!(host.udp_bridge("config").ok().stdout, before.1);
     assert!(reaches(host, "a", "172.16.1.3") && !host.netns("c").exists());
+    TcpListener::bind("0.0.0.0:61000").unwrap();
+    drop(running);
+}
+
+fn taken(host: &Host) {
+    let running = up(host, &write("net.toml", TWO), "front");
+    let before = (host.snapshot(), host.udp_bridge("config").ok().stdout);
+    let _taken = TcpListener::bind("0.0.0.0:8080").unwrap();
+    let text = TWO.replace("[sandboxes.a.", "icc = false\npublish = ['8080:c:80']\n[sandboxes.a.");
+    for more in ["--dry-run", ""] {
+        let ended = apply(host, &format!("{text}{THIRD}"), more);
+        assert_eq!(ended.code(), Some(2), "{ended:?}");
+        let expected = "apply.toml:5:12: networks.front.publish[0]: [::]:8080/tcp is in use: ";
+        assert!(ended.stderr.contains(expected), "{ended:?}");
+    }
+    before.0.assert_same(&host.snapshot());
+    assert_eq!(host.udp_bridge("config").ok().stdout, before.1);
+    drop(running);
+}
+
+/// The sockets of ports that the plan lets go itself are taken over, whoever has them then.
+fn moved(host: &Host) {
+    let with =
+        |list: &str| TWO.replace("[sandboxes.a.", &format!("publish = [{list}]\n[sandboxes.a."));
+    let running = up(host, &write("net.toml", &with("'127.0.0.1:8080-8081:a:80-81'")), "front");
+    let listener = host.visit("b", || TcpListener::bind("172.16.1.3:80").unwrap());
+    apply(host, &with("'127.0.0.1:8080:b:80', '8081-8083:a:80-82'"), "").ok();
+    let _client = TcpStream::connect("127.0.0.1:8080").unwrap();
+    listener.accept().unwrap();
+    // One of those that come is a stranger's: those that go stay.
+    let _taken = TcpListener::bind("127.0.0.1:8090").unwrap();
+    let ended = apply(host, &with("'127.0.0.1:8080:a:80', '8090:a:80'"), "");
+    assert!(ended.stderr.contains("publish[1]: [::]:8090/tcp is in use"), "{ended:?}");
+    let _client = TcpStream::connect("127.0.0.1:8080").unwrap();
+    listener.accept().unwrap();
     drop(running);
 }
 

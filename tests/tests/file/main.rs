@@ -12,6 +12,7 @@
 //! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says |
 //! | [`streaming`] | who is not concerned by a change notices nothing |
+//! | [`numbered`] | what `up --ports` made, in the words of a file |
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -23,6 +24,7 @@ mod across;
 mod changing;
 mod examples;
 mod making;
+mod numbered;
 mod scene;
 mod settings;
 mod streaming;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     streaming::add_to(&mut suite);
     settings::add_to(&mut suite);
     across::add_to(&mut suite);
+    numbered::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)
 }

@@ -1,6 +1,8 @@
 //! All of a file is made or nothing, and goes again; what is adopted stays.
 
 use super::written::{TWO, forget_leases, reaches, up, write};
+use dataplane::port::Offloads;
+use dataplane::port::tap::Tap;
 use nix::sys::signal::Signal;
 use std::fs;
 use std::net::TcpListener;
@@ -12,6 +14,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("the_steps_are_told_and_nothing_is_made", rehearsed);
     suite.add("a_file_that_is_wrong_is_refused_by_line_and_field", refused);
     suite.add("a_file_of_which_one_step_fails_leaves_nothing_behind", undone);
+    suite.add("a_port_that_somebody_has_is_refused_by_line_and_field", taken);
     suite.add("a_file_lives_in_the_background_until_down", detached);
     suite.add("what_a_killed_process_left_is_cleared_by_the_next", killed);
     suite.add("what_a_killed_process_left_is_cleared_by_down", killed_and_down);
@@ -59,18 +62,44 @@ fn refused(host: &Host) {
     before.assert_same(&host.snapshot());
 }
 
-/// The last step of all cannot be done: the port is somebody else's.
+/// A late step cannot be done: the namespace has an interface of that name already.
 fn undone(host: &Host) {
+    host.add_netns("old");
+    let taken = host.visit("old", || Tap::open("eth0", Offloads::NONE).unwrap());
     let before = host.snapshot();
-    let _taken = TcpListener::bind("0.0.0.0:8080").unwrap();
-    let text = TWO.replace("[sandboxes.a.", "publish = ['8080:a:80']\n[sandboxes.a.");
+    let text = format!(
+        "{TWO}[sandboxes.old]\nnamespace = '/run/netns/old'\n[sandboxes.old.endpoints.front]\n"
+    )
+    .replace("[sandboxes.a.", "publish = ['8080:a:80']\n[sandboxes.a.");
     let ended = host.udp_bridge(&format!("up -f {}", write("net.toml", &text).display()));
     assert!(ended.code() != Some(0), "{ended:?}");
-    assert!(ended.stderr.contains("publish 8080:a:80/tcp"), "{ended:?}");
+    assert!(ended.stderr.contains("sandbox old: connect to front as eth0"), "{ended:?}");
     assert!(ended.stderr.contains("everything done before is undone"), "{ended:?}");
     forget_leases();
     before.assert_same(&host.snapshot());
     assert!(!host.netns("a").exists());
+    TcpListener::bind("0.0.0.0:8080").unwrap();
+    drop(taken);
+}
+
+fn taken(host: &Host) {
+    let before = host.snapshot();
+    let taken = TcpListener::bind("0.0.0.0:8080").unwrap();
+    let text = TWO.replace("[sandboxes.a.", "publish = ['8079:a:80', '8080:a:81']\n[sandboxes.a.");
+    let path = write("net.toml", &text).display().to_string();
+    for command in [format!("up -f {path}"), format!("apply --dry-run -f {path}")] {
+        let ended = host.udp_bridge(&command);
+        assert_eq!(ended.code(), Some(2), "{ended:?}");
+        let expected = "/run/net.toml:4:25: networks.front.publish[1]: [::]:8080/tcp is in use: ";
+        assert!(ended.stderr.contains(expected), "{ended:?}");
+    }
+    let text = TWO.replace("[sandboxes.a.", "publish = ['192.0.2.77:80:a:80']\n[sandboxes.a.");
+    let ended = host.udp_bridge(&format!("up -f {}", write("net.toml", &text).display()));
+    let expected = "publish[0]: this host has no address 192.0.2.77";
+    assert!(ended.code() == Some(2) && ended.stderr.contains(expected), "{ended:?}");
+    forget_leases();
+    before.assert_same(&host.snapshot());
+    drop(taken);
 }
 
 fn detached(host: &Host) {

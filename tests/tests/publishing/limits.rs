@@ -16,6 +16,7 @@ const MOST: u64 = 1024;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("as_many_connections_are_relayed_as_there_may_be", connections);
+    suite.add("the_ports_of_a_network_share_the_limit", together);
     suite.add("as_many_udp_clients_are_relayed_as_there_may_be", sessions);
     suite.add("ten_thousand_ports_are_published_at_once", ten_thousand);
 }
@@ -47,6 +48,31 @@ fn connections(host: &Host) {
     pairs.pop();
     wait::for_yes("one has ended", || published(host, 0)["relayed_now"] == MOST - 1);
     pairs.push((connect().unwrap(), listener.accept().unwrap()));
+}
+
+/// A file's network has its two ports one after the other.
+fn together(host: &Host) {
+    make_room();
+    let text = "version = 1\n[networks.ub0]\nsubnet = '172.16.1.0/24'\n\
+                publish = ['8080:a:80', '8081:a:80']\n\
+                [sandboxes.a.endpoints.ub0]\naddress = '172.16.1.2'\n";
+    fs::write("/run/net.toml", text).unwrap();
+    host.udp_bridge("up -f /run/net.toml --detach").ok();
+    let listener = host.visit("a", || TcpListener::bind("172.16.1.2:80").unwrap());
+    let at = |port: u16| {
+        let stream = TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), wait::LONG)?;
+        stream.set_read_timeout(Some(wait::LONG))?;
+        Ok::<_, io::Error>(stream)
+    };
+    let ports = [8080, 8081].into_iter().cycle().take(MOST as usize);
+    let pairs: Vec<_> = ports.map(|port| (at(port).unwrap(), listener.accept().unwrap())).collect();
+    for port in [8080, 8081] {
+        let end = at(port).and_then(|mut one| one.read(&mut [0])).map_err(|error| error.kind());
+        assert_eq!(end, Err(ErrorKind::ConnectionReset));
+    }
+    assert_eq!((refused(host, 0, "too-many"), refused(host, 1, "too-many")), (1, 1));
+    drop(pairs);
+    host.udp_bridge("down").ok();
 }
 
 fn sessions(host: &Host) {

@@ -29,7 +29,7 @@ impl Client {
         self.exchange(Method::POST, &target, body, LONG_PATIENCE, read)
     }
 
-    /// What runs of files, as such a file.
+    /// What runs, as a file of networks.
     ///
     /// # Errors
     /// As of [`Self::apply`].

@@ -1,7 +1,7 @@
 //! How is a running network changed?
 //!
-//! Each change is done beside, for it waits for the dataplane and for other changes of the same
-//! network. It is done whole once it has begun, whether the client waits or not.
+//! Each change is done beside, for it waits for the dataplane and for other changes of the
+//! process. It is done whole once it has begun, whether the client waits or not.
 
 use super::body::read;
 use super::networks::{Named, unknown};

@@ -4,7 +4,7 @@ use super::Served;
 use super::body::read;
 use crate::api::file::{Applied, NewEndpoint, SandboxInfo};
 use crate::api::protocol::Problem;
-use crate::daemon::file::{Edit, Request};
+use crate::daemon::change::{Edit, Request};
 use crate::spec::{EndpointSpec, SpecFile};
 use axum::Json;
 use axum::body::Body;

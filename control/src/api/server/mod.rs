@@ -35,7 +35,7 @@ use super::protocol::{
     DaemonInfo, FdbInfo, NetworkInfo, PortInfo, Problem, PublishedInfo, RulesInfo, TablesInfo,
 };
 use crate::capture::Names;
-use crate::daemon::file::Request;
+use crate::daemon::change::Request;
 use clients::Counts;
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
@@ -66,7 +66,7 @@ pub trait Daemon: Send + Sync + 'static {
     fn edit(&self, name: &str, edit: Edit) -> Option<Pending<Changed>>;
     /// Changes what runs of files, or says how it would.
     fn change(&self, request: Request, dry_run: bool) -> Pending<Applied>;
-    /// What runs of files, as such a file.
+    /// What runs, as a file of networks.
     fn config(&self) -> Pending<String>;
     /// The sandboxes of files.
     fn sandboxes(&self) -> Pending<Vec<SandboxInfo>>;

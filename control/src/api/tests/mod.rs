@@ -23,7 +23,7 @@ use super::protocol::{
 };
 use super::server::{self, Daemon, Network, Patience, Pending};
 use crate::capture::Names;
-use crate::daemon::file::{self, Request};
+use crate::daemon::change::{self, Request};
 use axum::http::StatusCode;
 use dataplane::capture::{Capture, Catch, Spec};
 use dataplane::engine::{CaptureError, EngineStopped, FlowKey};
@@ -291,7 +291,7 @@ impl Daemon for House {
     fn change(&self, request: Request, dry_run: bool) -> Pending<Applied> {
         let asked = match &request {
             Request::Edit(
-                file::Edit::Connect { network, .. } | file::Edit::Disconnect { network, .. },
+                change::Edit::Connect { network, .. } | change::Edit::Disconnect { network, .. },
             ) => network.as_str(),
             _ => "ub0",
         };

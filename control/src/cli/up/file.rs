@@ -13,7 +13,7 @@ use super::{Options, background};
 use crate::api::SOCKET_NAME;
 use crate::api::client::{Client, ClientError, How};
 use crate::api::protocol::{NetworkInfo, PortInfo};
-use crate::daemon::file::{Request, rehearse};
+use crate::daemon::change::{Request, rehearse};
 use crate::daemon::{Daemon, TICK, Totals};
 use crate::doctor::{self, Way};
 use crate::netns::rootless;
@@ -100,7 +100,7 @@ fn in_daemon(file: &SpecFile, detach: bool, site: &Site) -> Result<(), CliError>
     let client = Client::new(site.state_dir.join(SOCKET_NAME));
     let how = How { dry_run: false, join: true };
     ask(client.apply(file, how))?;
-    let (spec, _) = spec::read(file.clone()).map_err(crate::daemon::file::ChangeError::from)?;
+    let (spec, _) = spec::read(file.clone()).map_err(crate::daemon::change::ChangeError::from)?;
     let names: Vec<&String> = spec.networks.keys().collect();
     let printed = networks(&client, &names).and_then(|all| Ok(print(&describe(&all, &[]))?));
     let Some(signals) = &mut signals else { return printed };

@@ -1,6 +1,6 @@
 //! What may not be in two networks, or twice in one?
 
-use super::{DeclaredNetwork, Endpoint, Model};
+use super::{DeclaredNetwork, Endpoint, Members, Model};
 use crate::model::rules::ports_in_words;
 use crate::model::{Known, NetworkName, Problem, Refusal, SandboxName};
 use crate::model::{SubnetRequest, Taker, UplinkKind};
@@ -10,14 +10,35 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+/// Networks by name.
+type Networks<'a> = BTreeMap<&'a NetworkName, &'a DeclaredNetwork>;
+
 /// Checks everything that concerns more than one network, sandbox or endpoint.
 pub(super) fn check(model: &Model, spec: &Spec) -> Result<(), Refusal> {
     host_interfaces(model)?;
     subnets(model)?;
     nat_ports(model)?;
-    published(model, spec)?;
-    rules(model)?;
-    model.networks.iter().try_for_each(|(name, network)| members(model, name, network))
+    let networks: Networks<'_> = model.networks.iter().collect();
+    published(&networks, spec)?;
+    model.networks.iter().try_for_each(|(name, network)| {
+        rules(&networks, name, network)?;
+        members(&model.members(name), name, network)
+    })
+}
+
+/// The same where one network has become another, whose subnets, way and host's interface are as before.
+pub(super) fn check_one(
+    model: &Model,
+    name: &NetworkName,
+    network: &DeclaredNetwork,
+    its: &Members<'_>,
+    spec: &Spec,
+) -> Result<(), Refusal> {
+    let mut networks: Networks<'_> = model.networks.iter().collect();
+    networks.insert(name, network);
+    published(&networks, spec)?;
+    rules(&networks, name, network)?;
+    members(its, name, network)
 }
 
 fn host_interfaces(model: &Model) -> Result<(), Refusal> {
@@ -76,9 +97,8 @@ fn nat_ports(model: &Model) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn published(model: &Model, spec: &Spec) -> Result<(), Refusal> {
-    let all: Vec<_> = model
-        .networks
+fn published(networks: &Networks<'_>, spec: &Spec) -> Result<(), Refusal> {
+    let all: Vec<_> = networks
         .iter()
         .flat_map(|(name, network)| {
             network.published.iter().map(move |(text, one)| (name, text, one))
@@ -98,47 +118,53 @@ fn published(model: &Model, spec: &Spec) -> Result<(), Refusal> {
 }
 
 /// Is every network that a rule names another one, and are both routed?
-fn rules(model: &Model) -> Result<(), Refusal> {
-    for (name, network) in &model.networks {
-        for (index, rule) in network.settings.filter.rules.iter().enumerate() {
-            for (key, other) in rule.networks() {
-                check_other(model, (name, network), other).map_err(|problem| {
-                    let field = Field::network(name, "rules").index(index).key(key);
-                    Refusal::new(field, problem)
-                })?;
-            }
+fn rules(
+    networks: &Networks<'_>,
+    name: &NetworkName,
+    network: &DeclaredNetwork,
+) -> Result<(), Refusal> {
+    for (index, rule) in network.settings.filter.rules.iter().enumerate() {
+        for (key, other) in rule.networks() {
+            check_other(networks, (name, network), other).map_err(|problem| {
+                let field = Field::network(name, "rules").index(index).key(key);
+                Refusal::new(field, problem)
+            })?;
         }
     }
     Ok(())
 }
 
 fn check_other(
-    model: &Model,
+    networks: &Networks<'_>,
     (name, network): (&NetworkName, &DeclaredNetwork),
     other: &NetworkName,
 ) -> Result<(), Problem> {
     if name == other {
         return Err(Problem::OwnNetwork(name.clone()));
     }
-    let Some(there) = model.networks.get(other) else {
-        let known = Known::of(model.networks.keys().filter(|known| *known != name));
+    let Some(there) = networks.get(other) else {
+        let known = Known::of(networks.keys().copied().filter(|known| *known != name));
         return Err(Problem::NoNetwork { name: other.to_string(), known });
     };
     let is_routed = |network: &DeclaredNetwork| {
         network.way.kind != Some(UplinkKind::None) && !network.settings.internal
     };
-    match [(name, network), (other, there)].into_iter().find(|(_, one)| !is_routed(one)) {
+    match [(name, network), (other, *there)].into_iter().find(|(_, one)| !is_routed(one)) {
         Some((name, _)) => Err(Problem::NotRouted(name.clone())),
         None => Ok(()),
     }
 }
 
 /// Are the chosen addresses and MACs of a network each one's own, and inside?
-fn members(model: &Model, name: &NetworkName, network: &DeclaredNetwork) -> Result<(), Refusal> {
+fn members(
+    members: &Members<'_>,
+    name: &NetworkName,
+    network: &DeclaredNetwork,
+) -> Result<(), Refusal> {
     let mut addresses = HashMap::new();
     let fixed = |mac| (mac, Taker::Static(name.clone()));
     let mut macs: HashMap<_, _> = network.fixed.keys().copied().map(fixed).collect();
-    for (sandbox, endpoint) in model.members(name) {
+    for (&sandbox, endpoint) in members {
         let field = Field::endpoint(sandbox, name);
         for (key, address) in chosen(endpoint) {
             check_address(name, network, address)

@@ -41,7 +41,7 @@ pub use sandbox::{Bridged, Namespace, Sandbox};
 
 use super::{Known, NetworkName, Problem, Refusal, SandboxName};
 use crate::spec::{Field, FileError, Source, Spec, SpecFile};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Networks and sandboxes that can be made as they stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,6 +92,62 @@ impl Model {
         let model = Self { networks, sandboxes };
         across::check(&model, spec)?;
         Ok(model)
+    }
+
+    /// Proves an edit of one network valid, of which nothing else is concerned: its published ports, rules,
+    /// static MACs, or limits of its endpoints. In `part` is the network as it is written then, and the
+    /// sandboxes that are written otherwise; so it is in what is returned.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its field.
+    pub fn edited(&self, part: &Spec, name: &NetworkName) -> Result<Self, Box<Refusal>> {
+        self.prove_part(part, name).map_err(Box::new)
+    }
+
+    fn prove_part(&self, part: &Spec, name: &NetworkName) -> Result<Self, Refusal> {
+        let names = self.networks.keys().map(|name| (name.to_string(), name.clone())).collect();
+        let mut edited = Self::default();
+        for (text, written) in &part.sandboxes {
+            let known = self.sandboxes.keys().find(|name| name.as_str() == text);
+            let Some(known) = known else { continue };
+            edited.sandboxes.insert(known.clone(), sandbox::new(known, written, &names)?);
+        }
+        let mut all = self.members(name);
+        all.extend(edited.members(name));
+        let Some(written) = part.networks.get(name.as_str()) else { return Ok(edited) };
+        let network = network::new(name, written, &all)?;
+        across::check_one(self, name, &network, &all, part)?;
+        edited.networks.insert(name.clone(), network);
+        Ok(edited)
+    }
+
+    /// Puts what the other one has in the place of what has the same name here.
+    pub(crate) fn put(&mut self, other: Self) {
+        self.networks.extend(other.networks);
+        self.sandboxes.extend(other.sandboxes);
+    }
+
+    /// Takes networks and sandboxes out, as they are.
+    pub(crate) fn take(
+        &mut self,
+        networks: &BTreeSet<NetworkName>,
+        sandboxes: &BTreeSet<SandboxName>,
+    ) -> Self {
+        Self {
+            networks: self.networks.extract_if(.., |name, _| networks.contains(name)).collect(),
+            sandboxes: self.sandboxes.extract_if(.., |name, _| sandboxes.contains(name)).collect(),
+        }
+    }
+
+    /// Forgets a network that is gone, with the endpoints in it.
+    pub(crate) fn forget(&mut self, network: &NetworkName) {
+        self.networks.remove(network);
+        for sandbox in self.sandboxes.values_mut() {
+            if let Sandbox::Bridge(bridged) = sandbox {
+                bridged.endpoints.remove(network);
+                bridged.gateway.take_if(|gateway| gateway == network);
+            }
+        }
     }
 
     /// The networks by name.

@@ -7,7 +7,44 @@ use crate::netns;
 use crate::plan::{NetworkChange, Plan, SandboxState, State, Step};
 use crate::spec::Field;
 use crate::topology::{Observed, Site, has_ended};
+use std::collections::BTreeSet;
 use std::path::Path;
+
+/// Refuses the first step that would make something else of what `up --ports` made than it can be: its
+/// ports are not a file's to make or to remove.
+pub(super) fn numbered(
+    plan: &Plan,
+    from: &State,
+    numbered: &BTreeSet<NetworkName>,
+) -> Result<(), Refusal> {
+    let has = |network: &&NetworkName, sandbox: &SandboxName| {
+        from.networks.get(*network).is_some_and(|state| state.endpoints.contains_key(sandbox))
+    };
+    let whose = |step: &Step| {
+        let of_sandbox = step.sandbox().and_then(|one| numbered.iter().find(|name| has(name, one)));
+        of_sandbox.or_else(|| step.network().and_then(|name| numbered.get(name))).cloned()
+    };
+    let is_in_place = |step: &&Step| {
+        !matches!(
+            step,
+            Step::CreateNetwork(..)
+                | Step::RemoveNetwork(..)
+                | Step::CreateSandbox(..)
+                | Step::RemoveSandbox(..)
+                | Step::CreateEndpoint(..)
+                | Step::RemoveEndpoint(..)
+                | Step::ChangeGateway(..)
+        )
+    };
+    let made = plan.steps().iter().filter(|step| !is_in_place(step));
+    match made.filter_map(|step| Some((step, whose(step)?))).next() {
+        None => Ok(()),
+        Some((step, network)) => {
+            let (field, step) = (Field::network(&network, ""), step.to_string());
+            Err(Refusal::new(field, Problem::MadeByPorts { network, step }))
+        }
+    }
+}
 
 /// Refuses the first step for which the machine is not as it must be.
 pub(super) fn machine(
@@ -17,18 +54,11 @@ pub(super) fn machine(
     site: &Site,
     rootless: bool,
 ) -> Result<(), Refusal> {
+    ways(plan.steps(), rootless)?;
     plan.steps().iter().try_for_each(|step| match step {
         Step::CreateNetwork(name, state) => {
             let ours = from.networks.contains_key(name);
-            names_no_other(name, &state.settings.filter, rootless)?;
             network(name, state.identity.host_interface.as_str(), from, observed, ours)
-        }
-        Step::ChangeNetwork(name, NetworkChange::Filter(change)) => {
-            names_no_other(name, &change.to, rootless)
-        }
-        Step::CreateWay(name, way) if rootless && way.is_asked_for() => {
-            let words = "this needs the host's own routing table, which only root may change";
-            Err(Refusal::new(Field::network(name, "uplink"), Problem::Host(words.to_owned())))
         }
         Step::CreateSandbox(name, state) => {
             let ours = from.sandboxes.contains_key(name);
@@ -38,9 +68,24 @@ pub(super) fn machine(
     })
 }
 
+/// Refuses the first step that needs the host's own routing table, if that is not ours to change.
+pub(super) fn ways(steps: &[Step], rootless: bool) -> Result<(), Refusal> {
+    steps.iter().filter(|_| rootless).try_for_each(|step| match step {
+        Step::CreateNetwork(name, state) => names_no_other(name, &state.settings.filter),
+        Step::ChangeNetwork(name, NetworkChange::Filter(change)) => {
+            names_no_other(name, &change.to)
+        }
+        Step::CreateWay(name, way) if way.is_asked_for() => {
+            let words = "this needs the host's own routing table, which only root may change";
+            Err(Refusal::new(Field::network(name, "uplink"), Problem::Host(words.to_owned())))
+        }
+        _ => Ok(()),
+    })
+}
+
 /// Networks reach each other as they reach the outside.
-fn names_no_other(name: &NetworkName, filter: &Filter, rootless: bool) -> Result<(), Refusal> {
-    let rules = filter.rules.iter().enumerate().filter(|_| rootless);
+fn names_no_other(name: &NetworkName, filter: &Filter) -> Result<(), Refusal> {
+    let rules = filter.rules.iter().enumerate();
     let mut named = rules.filter_map(|(index, rule)| Some((index, rule.networks().next()?.0)));
     match named.next() {
         Some((index, key)) => {

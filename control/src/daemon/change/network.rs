@@ -1,20 +1,17 @@
 //! How is a running network changed?
 
 use super::error::StepFailure;
+use super::held::Numbers;
 use crate::daemon::forwarding::listeners_of;
 use crate::daemon::living::{Living, lock};
-use crate::model::{Limits, Network, Publish, SandboxName, Way, Written};
+use crate::model::{Limits, Network, SandboxName, Way, Written};
 use crate::plan::{EndpointState, NetworkState};
-use crate::publish::{Relay, Reserved};
 use crate::topology::{NewEndpoint, Topology};
 use dataplane::config::PortConfig;
 use dataplane::outcome::PortId;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-
-/// The numbers of a network's endpoints by sandbox.
-pub(super) type Numbers = BTreeMap<SandboxName, u32>;
 
 /// Where an endpoint is.
 pub(super) struct Place<'a> {
@@ -177,40 +174,6 @@ impl Living {
         let has_way = self.with_topology(|topology| Ok(topology.has_way()))?;
         let listeners = listeners_of(told.as_ref().filter(|_| has_way), mac, mtu)?;
         drop(self.handle.listen(listeners)?);
-        Ok(())
-    }
-
-    /// Publishes a port: it is ours before anybody is led by it.
-    pub(super) fn publish(
-        &self,
-        written: &Written,
-        after: &NetworkState,
-        numbers: &Numbers,
-        rootless: bool,
-    ) -> Result<(), StepFailure> {
-        let number = written.name.parse().ok().and_then(|name| numbers.get(&name)).copied();
-        let one = Publish { written: written.clone(), number: number.unwrap_or_default() };
-        let network = self.with_topology(|topology| Ok(topology.network.publishing(&one)))?;
-        let reserved = Reserved::bind(&network, &self.site, rootless)?;
-        self.with_topology(|topology| Ok(topology.claim_one(&self.site, written, true)?))?;
-        let relay = Relay::start(&network, reserved)?;
-        lock(&self.relays).insert(written.to_string(), relay);
-        self.settle(after, numbers, Look::AtHost)
-    }
-
-    /// Publishes a port no longer; what is relayed by it ends.
-    pub(super) fn unpublish(
-        &self,
-        written: &Written,
-        after: &NetworkState,
-        numbers: &Numbers,
-    ) -> Result<(), StepFailure> {
-        self.with_topology(|topology| Ok(topology.claim_one(&self.site, written, false)?))?;
-        self.settle(after, numbers, Look::AtHost)?;
-        let relay = lock(&self.relays).remove(&written.to_string());
-        if let Some(relay) = relay {
-            tokio::runtime::Handle::current().block_on(relay.end());
-        }
         Ok(())
     }
 }

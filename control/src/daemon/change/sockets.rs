@@ -1,0 +1,47 @@
+//! Are the ports free that are to be published?
+//!
+//! All of them are bound before the first step, so that a port that a stranger has is refused while
+//! nothing has changed. A port that the plan itself lets go, to publish it for somebody else, is bound when
+//! that is done.
+
+use crate::daemon::running::Circumstances;
+use crate::model::{NetworkName, Problem, Refusal, Written};
+use crate::plan::Step;
+use crate::publish::{PublishError, Reserved};
+use crate::spec::{Field, Spec};
+
+/// Binds whatever the steps publish.
+pub(super) fn reserve(
+    steps: &[Step],
+    circumstances: &Circumstances,
+) -> Result<Vec<Reserved>, PublishError> {
+    let published: Vec<_> = published(steps).map(|(_, written)| written).collect();
+    let let_go = steps.iter().filter_map(|step| match step {
+        Step::Unpublish(_, written) => Some(written.host_ports()),
+        _ => None,
+    });
+    let makes_tap =
+        |step: &&Step| matches!(step, Step::CreateNetwork(..) | Step::CreateEndpoint(..));
+    let taps = steps.iter().filter(makes_tap).count();
+    let Circumstances { site, rootless, .. } = circumstances;
+    Reserved::bind(&published, &let_go.collect::<Vec<_>>(), taps, site, *rootless)
+}
+
+fn published(steps: &[Step]) -> impl Iterator<Item = (&NetworkName, &Written)> {
+    steps.iter().filter_map(|step| match step {
+        Step::Publish(network, written) => Some((network, written)),
+        _ => None,
+    })
+}
+
+/// The same with the field that says so; what concerns all of them is said of the first.
+pub(super) fn refusal(error: &PublishError, steps: &[Step], spec: &Spec) -> Refusal {
+    let is_it = |written: &Written| error.text().is_none_or(|text| text == written.to_string());
+    let field = published(steps).find(|(_, written)| is_it(written)).map(|(network, written)| {
+        let list = spec.networks.get(network.as_str()).map(|one| &one.publish);
+        let reads = |text: &String| text.parse().is_ok_and(|one: Written| one == *written);
+        let index = list.and_then(|list| list.iter().position(reads)).unwrap_or_default();
+        Field::network(network, "publish").index(index)
+    });
+    Refusal::new(field.unwrap_or_default(), Problem::Host(error.reason()))
+}

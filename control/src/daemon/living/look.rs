@@ -1,0 +1,114 @@
+//! What has changed since the last look?
+//!
+//! At the ports once a second, for the log and the line of totals; at the host when it says that something
+//! of it has changed.
+
+use super::{Living, lock, statuses};
+use crate::topology::FollowError;
+use crate::uplink::Caveat;
+use dataplane::config::RouterConfig;
+
+/// What went through the switch since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Frames received from all ports.
+    pub received_frames: u64,
+    /// Bytes received from all ports.
+    pub received_bytes: u64,
+    /// Frames dropped for any reason.
+    pub dropped_frames: u64,
+    /// How many ports there are, the host port included.
+    pub ports: usize,
+    /// How many of them are gone.
+    pub gone: usize,
+}
+
+impl Totals {
+    /// Those of two networks together.
+    pub(in crate::daemon) fn plus(self, other: Self) -> Self {
+        Self {
+            received_frames: self.received_frames + other.received_frames,
+            received_bytes: self.received_bytes + other.received_bytes,
+            dropped_frames: self.dropped_frames + other.dropped_frames,
+            ports: self.ports + other.ports,
+            gone: self.gone + other.gone,
+        }
+    }
+}
+
+impl Living {
+    /// Looks at all ports, and logs those that died since the last look.
+    pub(in crate::daemon) fn look(&self) -> Totals {
+        self.remove_abandoned();
+        let removed = lock(&self.removed).clone();
+        let mut ports = self.handle.ports();
+        ports.retain(|port| port.alive || !removed.contains(&port.id.0));
+        let mut totals = Totals { ports: ports.len(), ..Totals::default() };
+        let mut gone = lock(&self.gone);
+        for port in &ports {
+            if gone.len() <= port.id.index() {
+                gone.resize(port.id.index() + 1, false);
+            }
+            let was_gone = &mut gone[port.id.index()];
+            // Another one may have its number since.
+            *was_gone &= !port.alive;
+            totals.received_frames += port.counters.received;
+            totals.received_bytes += port.counters.received_bytes;
+            totals.dropped_frames += port.counters.dropped_total();
+            totals.gone += usize::from(!port.alive);
+            if !port.alive && !*was_gone {
+                *was_gone = true;
+                tracing::warn!("port {} is gone: its namespace or device was removed", port.name);
+            }
+        }
+        drop(gone);
+        for full in lock(&self.fullness).look(&ports) {
+            tracing::warn!("{full}");
+        }
+        totals
+    }
+
+    /// Looks at the host, which has changed, and tells the router if that concerns it.
+    ///
+    /// # Errors
+    /// The rules or settings could not be changed, or not all; the next call makes the others.
+    pub(in crate::daemon) fn follow(&self) -> Result<(), FollowError> {
+        // Held until the router is told, so that nobody who changes the network tells it in between.
+        let mut topology = lock(&self.topology);
+        let followed = topology.as_mut().map(|topology| topology.follow(&self.site));
+        if let Some(followed) = followed.transpose()? {
+            let (router, caveats) = followed.unzip();
+            self.tell_router(router, &caveats.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    fn tell_router(&self, router: Option<RouterConfig>, caveats: &[Caveat]) {
+        let mut told = lock(&self.router);
+        if *told == router {
+            return;
+        }
+        for caveat in caveats {
+            tracing::warn!("{caveat}");
+        }
+        match self.handle.reconfigure(router.clone()) {
+            Ok(()) => *told = router,
+            Err(error) => {
+                tracing::warn!("the router does not follow a change of the host: {error}");
+            }
+        }
+    }
+
+    /// Takes ports out whose namespaces nobody else has any more, so that those can end.
+    fn remove_abandoned(&self) {
+        // Whoever follows the host with it may wait for others; the next look is soon.
+        let Ok(topology) = self.topology.try_lock() else { return };
+        let Some(topology) = &*topology else { return };
+        let ports = self.handle.ports();
+        let known = statuses(topology, &ports);
+        for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
+            // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
+            drop(self.handle.remove(port.id));
+        }
+    }
+}
