@@ -13,101 +13,25 @@
     reason = "a benchmark has no users, and criterion's macros no docs"
 )]
 
-mod flows;
-
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use dataplane::clock::Time;
-use dataplane::conntrack::{Census, Conntrack, NewFlow, Packet};
 use dataplane::flow::Tuple;
-use dataplane::frame::{Frame, Subject};
-use dataplane::nat::{Lease, Nat, rewrite};
-use dataplane::outcome::PortId;
-use flows::{LARGE, SIZES, SMALL, Segment, external, original, scattered};
 use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::time::Instant;
+use udp_bridge_benches::flows::{
+    self, LARGE, SIZES, SMALL, Segment, external, original, scattered,
+};
+use udp_bridge_benches::tables::{Tables, packet};
 use udp_bridge_tests::world::own_mac;
 
-/// The same random ports in every run.
-const SEED: u64 = 1;
 /// New connections that are begun before they are removed.
 const ROUND: u32 = 100_000;
 /// Most frames that are kept to be translated in turns.
 const MOST_FRAMES: u32 = 250_000;
 /// Length of the virtio header and all others: the payload is the same in all frames.
 const HEADERS: usize = 10 + 54;
-
-/// What is known of connections, as a router has it.
-struct Tables {
-    conntrack: Conntrack<Ipv4Addr, (Lease, PortId)>,
-    census: Census,
-    nat: Nat<Ipv4Addr>,
-}
-
-impl Tables {
-    fn new() -> Self {
-        let config = flows::conntrack_config();
-        Self {
-            conntrack: Conntrack::new(&config),
-            census: Census::new(&config, 2),
-            nat: Nat::new(&flows::nat_config(), SEED),
-        }
-    }
-
-    /// With the first `size` connections, answered.
-    fn filled(size: u32) -> Self {
-        let mut tables = Self::new();
-        let packets = [Segment::Syn, Segment::SynAck, Segment::Data].map(packet);
-        for n in 0..size {
-            let original = original(n);
-            let reply = tables.begin(n, &original, &packets[0], Time::START);
-            for (tuple, packet) in [(reply, &packets[1]), (original, &packets[2])] {
-                let hit = tables.conntrack.find(&tuple, Time::START).unwrap();
-                tables.conntrack.update(hit, packet, Time::START);
-            }
-        }
-        tables
-    }
-
-    /// Begins connection `n`, which must not be there; gives what its replies look like.
-    #[inline]
-    fn begin(
-        &mut self,
-        n: u32,
-        original: &Tuple<Ipv4Addr>,
-        packet: &Packet,
-        now: Time,
-    ) -> Tuple<Ipv4Addr> {
-        assert!(self.conntrack.find(original, now).is_none());
-        self.conntrack.judge_new(packet).unwrap();
-        let conntrack = &self.conntrack;
-        let taken = |reply: &Tuple<Ipv4Addr>| conntrack.find(reply, now).is_some();
-        let (lease, address, port) = self.nat.lease(original, external(n), taken).unwrap();
-        let reply = Tuple { destination: address, destination_port: port, ..original.inverted() };
-        let (original, extra) = (*original, (lease, PortId(0)));
-        let flow = NewFlow { original, reply, owner: PortId(1), related: false, extra };
-        assert!(self.conntrack.insert(flow, packet, &mut self.census, now).is_ok());
-        reply
-    }
-
-    /// Forgets connection `n`.
-    #[inline]
-    fn forget(&mut self, n: u32) {
-        let hit = self.conntrack.find(&original(n), Time::START).unwrap();
-        let gone = self.conntrack.remove(hit.id, &mut self.census).unwrap();
-        self.nat.release(gone.extra.0);
-    }
-}
-
-fn packet(segment: Segment) -> Packet {
-    let tuple = match segment {
-        Segment::SynAck | Segment::Answer => original(0).inverted(),
-        Segment::Syn | Segment::Data => original(0),
-    };
-    let mut bytes = flows::frame(&tuple, segment, own_mac(0), 0);
-    Packet::of(&Frame::parse(PortId(1), &mut bytes).unwrap())
-}
 
 fn lookup(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("conntrack lookup");
@@ -151,22 +75,11 @@ fn established(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(length, size), |bencher| {
                 bencher.iter(|| {
                     buffer[..HEADERS].copy_from_slice(next.next().unwrap());
-                    translate(&mut tables, black_box(&mut buffer));
+                    tables.translate(black_box(&mut buffer));
                 });
             });
         }
     }
-}
-
-#[inline]
-fn translate(tables: &mut Tables, bytes: &mut [u8]) {
-    let mut frame = Frame::parse(PortId(1), bytes).unwrap();
-    let Subject::Flow(tuple) = frame.subject() else { unreachable!("a whole TCP packet") };
-    let hit = tables.conntrack.find(&tuple, Time::START).unwrap();
-    let packet = Packet::of(&frame);
-    black_box(tables.conntrack.update(hit, &packet, Time::START));
-    let reply = *tables.conntrack.get(hit.id).unwrap().tuple(hit.direction.opposite());
-    rewrite(&mut frame, &reply.inverted());
 }
 
 fn begin(criterion: &mut Criterion) {

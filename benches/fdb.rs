@@ -21,27 +21,13 @@ use dataplane::wire::ethernet::MacAddr;
 use foldhash::fast::RandomState;
 use std::hint::black_box;
 use std::time::Duration;
+use udp_bridge_benches::tables::{filled_fdb, macs};
 use udp_bridge_tests::world::strange_mac;
 
 const SIZES: [u32; 3] = [1, 1000, 8000];
 const STEP: Duration = Duration::from_secs(1);
 
 type Map = DashMap<MacAddr, (PortId, Time), RandomState>;
-
-/// The MACs of a table in an order that jumps about in it.
-fn macs(entries: u32) -> Vec<MacAddr> {
-    // 7,919 is a prime, and no size is a multiple of it: each MAC comes once.
-    (0..entries).map(|n| strange_mac(n * 7919 % entries)).collect()
-}
-
-fn filled_fdb(macs: &[MacAddr]) -> Fdb {
-    let config = SwitchConfig { fdb_port_limit: macs.len(), ..SwitchConfig::default() };
-    let mut fdb = Fdb::new(&config, 3);
-    for &mac in macs {
-        fdb.learn(mac, PortId(1), Time::START);
-    }
-    fdb
-}
 
 fn filled_map(macs: &[MacAddr]) -> Map {
     let map = Map::with_capacity_and_hasher(8192, RandomState::default());

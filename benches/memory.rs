@@ -10,8 +10,6 @@
 //! No criterion: it is the same in every run.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot measure has failed")]
 
-mod flows;
-
 use dataplane::clock::Time;
 use dataplane::config::{ConntrackConfig, NatConfig};
 use dataplane::conntrack::{Census, Conntrack, NewFlow, Packet};
@@ -19,10 +17,10 @@ use dataplane::flow::{Address, Tuple};
 use dataplane::frame::Frame;
 use dataplane::nat::Nat;
 use dataplane::outcome::PortId;
-use flows::{SMALL, Segment, external, original};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::{env, fs};
+use udp_bridge_benches::flows::{self, SMALL, Segment, external, original, tuple_v6, v6};
 use udp_bridge_tests::world::own_mac;
 
 /// Servers outside. The default range has 11 times fewer ports than an internal address has connections.
@@ -61,7 +59,7 @@ fn measure((count, own_port, is_v4): (u32, bool, bool)) {
     let bytes = if is_v4 {
         per_connection(count, &nat, to_many, external)
     } else {
-        per_connection(count, &nat, to_many_v6, |n| v6(external(n)))
+        per_connection(count, &nat, |n| tuple_v6(to_many(n)), |n| v6(external(n)))
     };
     let family = if is_v4 { "IPv4" } else { "IPv6" };
     let ports = if own_port { "a port for each" } else { "shared ports" };
@@ -107,16 +105,6 @@ fn to_many(n: u32) -> Tuple<Ipv4Addr> {
     let original = original(n);
     let destination = Ipv4Addr::from_bits(original.destination.to_bits() + n % SERVERS);
     Tuple { destination, ..original }
-}
-
-fn to_many_v6(n: u32) -> Tuple<Ipv6Addr> {
-    let Tuple { source, destination, source_port, destination_port, protocol } = to_many(n);
-    let (source, destination) = (v6(source), v6(destination));
-    Tuple { source, destination, source_port, destination_port, protocol }
-}
-
-fn v6(address: Ipv4Addr) -> Ipv6Addr {
-    Ipv6Addr::from_bits(0xfd << 120 | u128::from(address.to_bits()))
 }
 
 /// What the process has in memory, in bytes.

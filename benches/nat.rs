@@ -9,23 +9,21 @@
     reason = "a benchmark has no users, and criterion's macros no docs"
 )]
 
-mod flows;
-
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use dataplane::config::{NatConfig, Publish, PublishedPorts};
+use dataplane::config::{NatConfig, PublishedPorts};
 use dataplane::flow::{Address, Tuple};
 use dataplane::frame::{Frame, Subject, with_plain_header};
 use dataplane::nat::{Lease, Nat, rewrite};
 use dataplane::outcome::PortId;
 use dataplane::wire::tcp;
-use flows::{LARGE, PER_ADDRESS, SIZES, SMALL, Segment, external, original, scattered};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use udp_bridge_benches::flows::{
+    self, LARGE, PER_ADDRESS, SIZES, SMALL, Segment, external, original, scattered,
+};
+use udp_bridge_benches::tables::{SEED, publish, take_and_release};
 use udp_bridge_tests::packets::Kind;
 use udp_bridge_tests::world::{own_mac, strange_mac};
-
-/// The same random ports in every run.
-const SEED: u64 = 1;
 
 fn rewriting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rewrite");
@@ -105,13 +103,6 @@ fn lease(criterion: &mut Criterion) {
     }
 }
 
-#[inline]
-fn take_and_release(nat: &mut Nat<Ipv4Addr>, n: u32, external: Ipv4Addr) {
-    let (lease, _, port) = nat.lease(black_box(&original(n)), external, |_| false).unwrap();
-    black_box(port);
-    nat.release(lease);
-}
-
 fn published(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("published");
     let host = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -127,17 +118,6 @@ fn published(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("unknown", count), |bencher| {
             bencher.iter(|| ports.find(tcp::PROTOCOL, black_box(host), unknown.next().unwrap()));
         });
-    }
-}
-
-fn publish(n: u16) -> Publish {
-    Publish {
-        protocol: tcp::PROTOCOL,
-        address: None,
-        ports: 10_000 + n..=10_000 + n,
-        target_v4: Ipv4Addr::new(10, 0, 0, 2),
-        target_v6: None,
-        target_port: 80,
     }
 }
 

@@ -12,50 +12,17 @@
     reason = "a benchmark has no users, and criterion's macros no docs"
 )]
 
-use criterion::{BatchSize, Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
-use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::segment::Segments;
 use dataplane::frame::{BUFFER_LEN, Frame, complete, with_plain_header};
-use dataplane::outcome::{PortId, Verdict};
+use dataplane::outcome::PortId;
 use dataplane::pipeline::Pipeline;
-use dataplane::port::{Offloads, Port};
 use dataplane::wire::ethernet::MacAddr;
 use std::hint::black_box;
-use udp_bridge_tests::null::NullPort;
+use udp_bridge_benches::switching::{BATCH, config, forwarder, frame, judge, serve, super_frame};
 use udp_bridge_tests::packets::Kind;
 use udp_bridge_tests::world::{own_mac, strange_mac};
-
-/// Frames that one call of the forwarder moves.
-const BATCH: usize = 64;
-
-/// The largest payload of TCP over IPv4 that fits one packet, in whole segments of 1,448 bytes.
-const SUPER_PAYLOAD: usize = 45 * 1448;
-
-/// A complete frame of `length` bytes from a learned MAC, behind a plain virtio header.
-fn frame(kind: Kind, to: MacAddr, length: usize) -> Vec<u8> {
-    let payload = vec![1; length.saturating_sub(kind.headers())];
-    with_plain_header(&kind.frame(to, strange_mac(1), &payload))
-}
-
-fn super_frame(kind: Kind) -> Vec<u8> {
-    kind.offloaded(own_mac(1), strange_mac(1), &vec![1; SUPER_PAYLOAD], 1448)
-}
-
-/// A switch of `ports` ports, without storm control, for it would be what is measured.
-fn config(ports: u16, check_source: bool) -> Config {
-    let switch = SwitchConfig { storm: None, ..SwitchConfig::default() };
-    let port = |id| PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source,
-        limits: PortLimits::NONE,
-    };
-    Config::new(switch, (0..ports).map(port).collect()).unwrap()
-}
 
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
@@ -80,29 +47,23 @@ fn walk(criterion: &mut Criterion) {
     let now = Time::START;
     for length in [64, 1514] {
         let mut bytes = frame(Kind::TcpV4, own_mac(1), length);
-        let mut pipeline = Pipeline::new(&config(3, false));
+        let mut pipeline = Pipeline::new(&config(3, |_| false));
         group.bench_function(format!("known unicast {length} B"), |bencher| {
             let mut frame = Frame::parse(PortId(0), &mut bytes).unwrap();
             bencher.iter(|| pipeline.walk(black_box(&mut frame), now));
         });
         let mut bytes = frame(Kind::TcpV4, own_mac(1), length);
-        let mut pipeline = Pipeline::new(&config(3, false));
+        let mut pipeline = Pipeline::new(&config(3, |_| false));
         group.bench_function(format!("parse and walk, known unicast {length} B"), |bencher| {
             bencher.iter(|| judge(&mut pipeline, black_box(&mut bytes), now));
         });
     }
     let own = Kind::TcpV4.frame(own_mac(1), own_mac(0), &[1; 10]);
     let mut bytes = with_plain_header(&own);
-    let mut pipeline = Pipeline::new(&config(3, true));
+    let mut pipeline = Pipeline::new(&config(3, |_| true));
     group.bench_function("parse and walk, known unicast 64 B, source check", |bencher| {
         bencher.iter(|| judge(&mut pipeline, black_box(&mut bytes), now));
     });
-}
-
-#[inline]
-fn judge(pipeline: &mut Pipeline, bytes: &mut [u8], now: Time) -> Verdict {
-    let mut frame = Frame::parse(PortId(0), bytes).unwrap();
-    pipeline.walk(&mut frame, now).outcome.unwrap()
 }
 
 fn forward(criterion: &mut Criterion) {
@@ -115,23 +76,15 @@ fn forward(criterion: &mut Criterion) {
         ("flood 64 B to 2 of 3 ports", 3, all, 64),
         ("flood 64 B to 63 of 64 ports", 64, all, 64),
     ] {
-        let mut forwarder = forwarder(ports, Offloads::ALL, frame(Kind::TcpV4, to, length));
-        group.bench_function(name, |bencher| serve(bencher, &mut forwarder));
+        let mut forwarder = forwarder(ports, frame(Kind::TcpV4, to, length));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| serve(&mut forwarder, PortId(0)));
+        });
     }
-    let mut whole = forwarder(3, Offloads::ALL, super_frame(Kind::TcpV4));
-    group.bench_function("known unicast 64 KiB super-frame", |bencher| serve(bencher, &mut whole));
-}
-
-fn serve(bencher: &mut Bencher<'_>, forwarder: &mut Forwarder) {
-    bencher.iter(|| {
-        assert_eq!(forwarder.serve(PortId(0), black_box(BATCH), Time::START), Served::More);
+    let mut whole = forwarder(3, super_frame(Kind::TcpV4));
+    group.bench_function("known unicast 64 KiB super-frame", |bencher| {
+        bencher.iter(|| serve(&mut whole, PortId(0)));
     });
-}
-
-fn forwarder(ports: u16, offloads: Offloads, source: Vec<u8>) -> Forwarder {
-    let mut boxed: Vec<Box<dyn Port>> = vec![Box::new(NullPort::new(offloads, Some(source)))];
-    boxed.extend((1..ports).map(|_| Box::new(NullPort::new(offloads, None)) as Box<dyn Port>));
-    Forwarder::new(&config(ports, false), boxed)
 }
 
 fn without_offloads(criterion: &mut Criterion) {
