@@ -48,14 +48,13 @@ pub(crate) fn measure(host: &Host) -> Table {
         NETWORKS * ENDPOINTS
     );
     let mut table = Table::new(head, &["", "daemon, apply -f", "up -f"]);
-    let rows: [(&str, fn(&Seen) -> &[f64]); 4] = [
-        ("until ready, s", |seen| &seen.ready),
-        ("VmRSS, MiB", |seen| &seen.mebibytes),
-        ("idle, % of a core", |seen| &seen.idle),
-        ("down --all, s", |seen| &seen.gone),
-    ];
-    for (name, of) in rows {
-        table.add([name.to_owned(), spread(of(&daemon)), spread(of(&alone))]);
+    for (name, daemon, alone) in [
+        ("until ready, s", &daemon.ready, &alone.ready),
+        ("VmRSS, MiB", &daemon.mebibytes, &alone.mebibytes),
+        ("idle, % of a core", &daemon.idle, &alone.idle),
+        ("down --all, s", &daemon.gone, &alone.gone),
+    ] {
+        table.add([name.to_owned(), spread(daemon), spread(alone)]);
     }
     table
 }
