@@ -1,19 +1,21 @@
 //! How do networks follow their host?
 //!
 //! Interfaces, addresses, routes and rules of the host change while networks stand. The kernel tells
-//! that something did ([`Monitor`]); then each network looks at everything again, one after the other
-//! and beside the process's own loop. Changes come in flocks, so one waits a little for the rest of a
+//! that something did ([`Monitor`]); then one looks at everything again, and each network follows, one after
+//! the other and beside the process's own loop. Changes come in flocks, so one waits a little for the rest of a
 //! flock; and a host whose routes never rest takes at most a fifth of a thread's time.
 
 use super::networks::Networks;
 use crate::api::server::Network as _;
 use crate::netlink::Monitor;
+use crate::topology::Outlook;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 /// How long one waits for the rest of a flock of changes.
@@ -64,22 +66,35 @@ async fn listen(networks: &Networks, monitor: Monitor) -> io::Result<Infallible>
 
 /// Lets each network follow; did all of them? Failures are told but when it is `tried` again.
 async fn follow_all(networks: &Networks, tried: bool) -> bool {
+    let site = networks.circumstances().site.clone();
+    let seen = match spawn_blocking(move || Outlook::look(&site)).await {
+        Ok(Ok(seen)) => Arc::new(seen),
+        Ok(Err(error)) => return told(tried, || format!("the host cannot be looked at: {error}")),
+        Err(panic) => return broken(&panic),
+    };
     let mut all = true;
     for living in networks.living() {
-        let name = living.network().name;
-        match spawn_blocking(move || living.follow()).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(_)) if tried => {}
-            Ok(Err(error)) => {
-                tracing::warn!("network {name} cannot follow a change of the host yet: {error}");
-            }
-            Err(panic) => {
-                tracing::error!(
-                    "network {name} cannot follow its host: {panic}; please report this"
-                );
-            }
-        }
-        all = false;
+        let (name, seen) = (living.network().name, seen.clone());
+        all &= match spawn_blocking(move || living.follow(&seen)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => told(tried, || {
+                format!("network {name} cannot follow a change of the host yet: {error}")
+            }),
+            Err(panic) => broken(&panic),
+        };
     }
     all
+}
+
+/// Warns, but for what was tried before.
+fn told(tried: bool, what: impl FnOnce() -> String) -> bool {
+    if !tried {
+        tracing::warn!("{}", what());
+    }
+    false
+}
+
+fn broken(panic: &JoinError) -> bool {
+    tracing::error!("a network cannot follow its host: {panic}; please report this");
+    false
 }

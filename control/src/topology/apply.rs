@@ -104,7 +104,7 @@ pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     let mut topology = match build(network, site, &journal.mark, &mut warnings) {
         Ok((host, ports)) => {
             let network = network.clone();
-            Topology { network, host, ports, warnings, uplink: None, holdings }
+            Topology { network, host, ports, warnings, uplink: None, followed: 0, holdings }
         }
         Err((what, source)) => return Err(failed(&what, source, holdings.release(&turn).1)),
     };

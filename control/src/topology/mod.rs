@@ -27,6 +27,7 @@
 //! | `sandboxes` | the namespaces of a file, and the record of those that were made |
 //! | `settings` | what of the interfaces is changed while a network stands |
 //! | `namespaces` | marks, recognises and removes namespaces |
+//! | `outlook` | the host and its networks at one moment, for all that follow it |
 //! | `outside` | the uplink and what its record says of it |
 //! | `closing` | closes many TAPs at once |
 //! | `standing` | a network that stands, and its end |
@@ -43,6 +44,7 @@ mod keeper;
 mod lock;
 mod namespaces;
 mod observe;
+mod outlook;
 mod outside;
 mod plan;
 mod record;
@@ -58,6 +60,7 @@ pub use endpoints::{NewEndpoint, lead};
 pub use holder::has_ended;
 pub use keeper::{Keeper, KeeperError, Kept, LOCK_NAME};
 pub use observe::{ObserveError, Observed, Route, observe};
+pub use outlook::Outlook;
 pub use outside::FollowError;
 pub use plan::{Plan, PlanError, plan};
 pub use record::{KnownNetwork, RecordError, networks};

@@ -5,13 +5,13 @@
 
 use super::journal::Journal;
 use super::record::{folder, killed, living, lock_site};
-use super::{RecordError, Site, Topology, Warning};
+use super::{Outlook, RecordError, Site, Topology, Warning};
 use crate::addressing::next_hop;
 use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind, Written};
 use crate::publish::for_dataplane;
-use crate::uplink::{self, Beside, Caveat, Claim, Entry, Others, Uplink, UplinkError, Wanted};
-use dataplane::config::{HostView, NatConfig, RouterConfig, Rule};
+use crate::uplink::{self, Caveat, Claim, Entry, Others, Uplink, UplinkError, Wanted};
+use dataplane::config::{HostView, NatConfig, RouterConfig};
 use std::collections::HashSet;
 use std::io;
 
@@ -46,13 +46,6 @@ fn dead(site: &Site) -> io::Result<Vec<Entry>> {
     Ok(killed(site)?.into_iter().filter_map(|(_, journal)| journal.uplink).collect())
 }
 
-/// The networks that live, as the rules of this one name them.
-fn beside(site: &Site, network: &Network) -> io::Result<Beside> {
-    let all = living(site)?.into_iter().map(|(name, journal)| (journal.interface, name));
-    let named = network.filter().rules.iter().flat_map(Rule::networks);
-    Ok(Beside::of(all).naming(named.filter_map(NetworkName::of_id).collect()))
-}
-
 /// Makes the uplink of a network whose host interface is up. The caller holds the site's lock. Who did
 /// not ask for an uplink gets a warning where there can be none.
 pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkError> {
@@ -74,12 +67,13 @@ fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<()
     let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
     let others = others(site, &name).map_err(unreadable)?;
     let dead = dead(site).map_err(unreadable)?;
-    let beside = beside(site, &topology.network).map_err(unreadable)?;
-    let taken: HashSet<_> = uplink::Host::observe()?.addresses().collect();
+    let seen = Outlook::look(site)?;
+    let taken: HashSet<_> = seen.host.addresses().collect();
     let next_hop = next_hop(&topology.network, &taken);
     let mut note = |entry: &Entry| note(site, &name, Some(entry));
     let others = Others { living: &others, dead: &dead };
-    let made = Uplink::raise(&site.state_dir, wanted, next_hop, others, &beside, &mut note)?;
+    let look = (&seen.host, &seen.beside(&topology.network));
+    let made = Uplink::raise(&site.state_dir, wanted, next_hop, others, look, &mut note)?;
     if wanted.ipv6 && !made.entry().ipv6 {
         topology.warnings.push(Caveat::Ipv6NotForwarded.into());
     }
@@ -139,25 +133,44 @@ impl Topology {
         &mut self,
         site: &Site,
     ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
-        let beside = beside(site, &self.network)
-            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })?;
+        self.follow_seen(site, &Outlook::look(site)?)
+    }
+
+    /// The same with what somebody has seen for many networks. It is looked again if this one has
+    /// followed what was seen later.
+    ///
+    /// # Errors
+    /// As of [`Self::follow`].
+    pub fn follow_seen(
+        &mut self,
+        site: &Site,
+        seen: &Outlook,
+    ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
+        if seen.order < self.followed {
+            return self.follow(site);
+        }
+        self.followed = seen.order;
+        let beside = seen.beside(&self.network);
         // Where there is another network, somebody must keep them apart.
         let is_needed = self.uplink.is_some() || beside.has_others(self.network.name());
         if !is_needed && self.router(HostView::default()).is_none() {
             return Ok(None);
         }
         let (view, caveats) = match &mut self.uplink {
-            None => (uplink::host_view(&uplink::Host::observe()?, &beside, false)?.0, Vec::new()),
+            None => (seen.view(false)?.0, Vec::new()),
             Some(uplink) => {
-                let look = uplink.look(&beside)?;
+                let mut look = uplink.look(&seen.host, &beside);
                 if uplink.is_shared(&look) {
                     let _turn = lock_site(site)?;
                     let name = self.network.name();
                     let mut note = |entry: &Entry| note(site, name, Some(entry));
+                    // Others may have changed it meanwhile.
+                    look = uplink.look(&uplink::Host::observe()?, &beside);
                     uplink.settle_shared(&look, &mut note)?;
                 }
                 uplink.settle_rules(&look)?;
-                uplink.view(&look, &beside)?
+                let (view, all) = seen.view(uplink.entry().ipv6)?;
+                (view, look.caveats(all))
             }
         };
         Ok(self.router(view).map(|router| (router, caveats)))

@@ -69,6 +69,8 @@ pub struct Topology {
     pub warnings: Vec<Warning>,
     /// The way to the outside.
     pub(super) uplink: Option<Uplink>,
+    /// Which look at the host was followed last.
+    pub(super) followed: u64,
     pub(super) holdings: Holdings,
 }
 

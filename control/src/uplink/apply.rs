@@ -8,12 +8,12 @@ use super::beside::Beside;
 use super::host::{Host, RESERVED, key, reserved};
 use super::ledger::Ledger;
 use super::plan::{Desired, MAX_PAIRS, Step, check_more, families, move_local, restore_local};
-use super::view::{MAX_PREFIXES, host_view};
+use super::view::MAX_PREFIXES;
 use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
 use crate::netns::{self, Identity};
 use crate::sysctl;
-use dataplane::config::{HostView, NextHop};
+use dataplane::config::NextHop;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,16 @@ pub struct Look {
     desired: Desired,
 }
 
+impl Look {
+    /// What is left out, here and of what the dataplane is told, which may not be all.
+    pub fn caveats(&self, all: bool) -> Vec<Caveat> {
+        let left_out = self.desired.left_out;
+        let pairs = (left_out > 0).then_some(Caveat::Pairs(left_out));
+        let prefixes = (!all).then_some(Caveat::Prefixes);
+        pairs.into_iter().chain(prefixes).collect()
+    }
+}
+
 /// The entries of the other networks when an uplink is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Others<'a> {
@@ -79,15 +89,13 @@ impl Uplink {
         wanted: &Wanted,
         next_hop: NextHop,
         others: Others<'_>,
-        beside: &Beside,
+        (host, beside): (&Host, &Beside),
         note: Note<'_>,
     ) -> Result<Self, UplinkError> {
-        let host = Host::observe()?;
-        let mut entry = choose(wanted, netns::own()?, &host, others.living)?;
+        let mut entry = choose(wanted, netns::own()?, host, others.living)?;
         take_over(&mut entry, others.dead);
-        let desired = desired(&entry, &host, beside);
         let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
-        let look = Look { host, desired };
+        let look = uplink.look(host, beside);
         uplink.note(&look, note)?;
         uplink.set_up_tap()?;
         uplink.reserve()?;
@@ -123,14 +131,9 @@ impl Uplink {
         self.next_hop
     }
 
-    /// Looks at the host again.
-    ///
-    /// # Errors
-    /// The kernel does not answer.
-    pub fn look(&self, beside: &Beside) -> Result<Look, UplinkError> {
-        let host = Host::observe()?;
-        let desired = desired(&self.entry, &host, beside);
-        Ok(Look { host, desired })
+    /// What should be there while the host looks like this.
+    pub fn look(&self, host: &Host, beside: &Beside) -> Look {
+        Look { host: host.clone(), desired: desired(&self.entry, host, beside) }
     }
 
     /// Is there something to change that other networks share? Then the site's lock is needed.
@@ -175,22 +178,6 @@ impl Uplink {
             netlink.remove_rule(rule)?;
         }
         Ok(())
-    }
-
-    /// What the dataplane has to know of the host, and what is left out here and there.
-    ///
-    /// # Errors
-    /// The kernel does not answer.
-    pub fn view(
-        &self,
-        look: &Look,
-        beside: &Beside,
-    ) -> Result<(HostView, Vec<Caveat>), UplinkError> {
-        let (view, all) = host_view(&look.host, beside, self.entry.ipv6)?;
-        let left_out = look.desired.left_out;
-        let pairs = (left_out > 0).then_some(Caveat::Pairs(left_out));
-        let prefixes = (!all).then_some(Caveat::Prefixes);
-        Ok((view, pairs.into_iter().chain(prefixes).collect()))
     }
 
     /// The settings that are in use and still exist, and the new ones.

@@ -11,7 +11,7 @@ use crate::daemon::running::Circumstances;
 use crate::model::{Filter, Holder, Network, NetworkName, SandboxName, Written};
 use crate::plan::{Change, EndpointChange, EndpointState, NetworkChange, NetworkState, Step};
 use crate::publish::Reserved;
-use crate::topology::{Home, Site, lead};
+use crate::topology::{Home, Outlook, Site, lead};
 use dataplane::outcome::PortId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,12 @@ impl<'a> Run<'a> {
 
     /// Lets all networks know of each other. One that fails does so when the host's changes are followed.
     fn tell_all(&self) {
+        let seen = match Outlook::look(self.site()) {
+            Ok(seen) => seen,
+            Err(error) => return tracing::warn!("networks do not know of all others: {error}"),
+        };
         for living in self.networks.living() {
-            if let Err(error) = living.follow() {
+            if let Err(error) = living.follow(&seen) {
                 tracing::warn!("network {} does not know all others: {error}", living.network.name);
             }
         }

@@ -4,7 +4,7 @@
 //! of it has changed.
 
 use super::{Living, lock, statuses};
-use crate::topology::FollowError;
+use crate::topology::{FollowError, Outlook};
 use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
 
@@ -68,14 +68,14 @@ impl Living {
         totals
     }
 
-    /// Looks at the host, which has changed, and tells the router if that concerns it.
+    /// Follows the host, which has changed, and tells the router if that concerns it.
     ///
     /// # Errors
     /// The rules or settings could not be changed, or not all; the next call makes the others.
-    pub(in crate::daemon) fn follow(&self) -> Result<(), FollowError> {
+    pub(in crate::daemon) fn follow(&self, seen: &Outlook) -> Result<(), FollowError> {
         // Held until the router is told, so that nobody who changes the network tells it in between.
         let mut topology = lock(&self.topology);
-        let followed = topology.as_mut().map(|topology| topology.follow(&self.site));
+        let followed = topology.as_mut().map(|topology| topology.follow_seen(&self.site, seen));
         if let Some(followed) = followed.transpose()? {
             let (router, caveats) = followed.unzip();
             self.tell_router(router, &caveats.unwrap_or_default());
