@@ -136,8 +136,12 @@ impl Topology {
         self.follow_seen(site, &Outlook::look(site)?)
     }
 
-    /// The same with what somebody has seen for many networks. It is looked again if this one has
-    /// followed what was seen later.
+    /// Has this network followed what was seen later than this?
+    pub fn knows_better(&self, seen: &Outlook) -> bool {
+        seen.order < self.followed
+    }
+
+    /// As [`Self::follow`], with what somebody has seen for many networks.
     ///
     /// # Errors
     /// As of [`Self::follow`].
@@ -146,9 +150,6 @@ impl Topology {
         site: &Site,
         seen: &Outlook,
     ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
-        if seen.order < self.followed {
-            return self.follow(site);
-        }
         self.followed = seen.order;
         let beside = seen.beside(&self.network);
         // Where there is another network, somebody must keep them apart.

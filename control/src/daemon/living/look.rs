@@ -75,7 +75,8 @@ impl Living {
     pub(in crate::daemon) fn follow(&self, seen: &Outlook) -> Result<(), FollowError> {
         // Held until the router is told, so that nobody who changes the network tells it in between.
         let mut topology = lock(&self.topology);
-        let followed = topology.as_mut().map(|topology| topology.follow_seen(&self.site, seen));
+        let topology = topology.as_mut().filter(|topology| !topology.knows_better(seen));
+        let followed = topology.map(|topology| topology.follow_seen(&self.site, seen));
         if let Some(followed) = followed.transpose()? {
             let (router, caveats) = followed.unzip();
             self.tell_router(router, &caveats.unwrap_or_default());
