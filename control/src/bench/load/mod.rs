@@ -27,22 +27,22 @@
 
 mod crr;
 mod latency;
+mod mesh;
 mod meter;
+mod pace;
 mod protocol;
 mod rr;
 mod sockets;
 mod tcp;
 mod udp;
 
-pub use protocol::{Job, Latency, Ready, Role, START, Tally, Task};
+pub use protocol::{Job, Latency, QUANTILES, Ready, Role, START, Tally, Task};
 
 use crate::netns::{self, NetnsError};
 use meter::Meter;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
-/// Payload of the smallest datagrams: with its headers and no padding a frame of 60 bytes.
-pub const SMALL_PAYLOAD: usize = 18;
 /// Payload of one segment of a UDP super-frame.
 pub const GSO_PAYLOAD: usize = 1400;
 /// Segments of a UDP super-frame.
@@ -104,7 +104,10 @@ pub fn run(options: &Options) -> Result<(), LoadError> {
         Task::Stream { to_server, to_client } => tcp::run(&job, to_server, to_client, &mut parent),
         Task::RoundTrips => rr::run(&job, &mut parent),
         Task::Connections => crr::run(&job, &mut parent),
-        Task::Datagrams { payload, segments } => udp::run(&job, payload, segments, &mut parent),
+        Task::Datagrams { payload, segments, rate } => {
+            udp::run(&job, payload, segments, rate, &mut parent)
+        }
+        Task::Mesh { ends, own, broadcast } => mesh::run(&job, ends, own, broadcast, &mut parent),
     }?;
     parent.say(&tally)
 }
