@@ -106,6 +106,51 @@ const DELIVERED: &[Figure] = &[Figure {
     cpu: Some(("s/M packets", 1e6)),
 }];
 
+/// Connections through a NAT: begun, and forgotten.
+const TRACKED: &[Figure] = &[
+    Figure {
+        suffix: "",
+        unit: "conn/s",
+        better: Better::Higher,
+        of: |sample| Some(by_the_second(sample)),
+        cpu: Some(("s/M conn", 1e6)),
+    },
+    Figure {
+        suffix: " torn down",
+        unit: "conn/s",
+        better: Better::Higher,
+        of: |sample| sample.torn_down,
+        cpu: None,
+    },
+];
+
+/// Addresses that a switch learns.
+const LEARNED: &[Figure] = &[Figure {
+    suffix: "",
+    unit: "addresses/s",
+    better: Better::Higher,
+    of: |sample| Some(by_the_second(sample)),
+    cpu: None,
+}];
+
+/// Addresses that a switch keeps.
+const KEPT: &[Figure] = &[Figure {
+    suffix: "",
+    unit: "addresses",
+    better: Better::Higher,
+    of: |sample| Some(sample.count as f64),
+    cpu: None,
+}];
+
+/// Connections that a NAT holds.
+const HELD: &[Figure] = &[Figure {
+    suffix: "",
+    unit: "connections",
+    better: Better::Higher,
+    of: |sample| Some(sample.count as f64),
+    cpu: None,
+}];
+
 /// What was counted, by the second; 0 where there was no span.
 fn by_the_second(sample: &Sample) -> f64 {
     if sample.seconds > 0.0 { sample.count as f64 / sample.seconds } else { 0.0 }
@@ -119,6 +164,10 @@ pub(super) fn figures(workload: Workload) -> &'static [Figure] {
         Load::TcpLoadedRoundTrip => LOADED,
         Load::TcpConnect => CONNECTIONS,
         Load::Udp { .. } | Load::UdpGso => DATAGRAMS,
+        Load::Flows => TRACKED,
+        Load::FlowsCapacity => HELD,
+        Load::LearningRate => LEARNED,
+        Load::FdbCapacity => KEPT,
         Load::UdpLossless { .. } | Load::Broadcast | Load::Mesh => DELIVERED,
     }
 }

@@ -4,7 +4,7 @@ use super::conditions::cpu::Machine;
 use super::conditions::{Absence, Label, Standing};
 use super::figure::{Better, Figure, figures};
 use super::measure::{Failure, Sample};
-use super::options::Settings;
+use super::settings::Settings;
 use super::shape::Shape;
 use super::stats::Summary;
 use super::system::System;
@@ -81,6 +81,13 @@ impl Measurement {
         seen.sort_unstable();
         seen.dedup();
         seen
+    }
+
+    /// How often our own bridge did not stand or did not carry what it should.
+    pub(super) fn own_failures(&self) -> usize {
+        let failed = self.failures.iter().filter(|it| it.system == System::Ours).count();
+        let absent = |it: &&Absence| it.system == System::Ours && !it.missing;
+        failed + self.absences.iter().filter(absent).count()
     }
 
     /// All measurements of a workload on a system.

@@ -1,9 +1,9 @@
 //! What did the user ask to have measured, and can it be?
 
 use super::compare;
+use super::settings::Settings;
 use super::system::System;
 use super::workload::{MAX_FLOWS, Workload};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Most rounds.
@@ -15,8 +15,9 @@ pub const MAX_SECONDS: f64 = 600.0;
 /// The least MTU: the networks carry IPv6.
 pub const MIN_MTU: u16 = 1280;
 
-/// Seconds of traffic before each measurement, and in a first look.
+/// Seconds of traffic before each measurement, where there is much to measure, and in a first look.
 const WARM_UP: f64 = 0.3;
+const MEDIUM_WARM_UP: f64 = 0.2;
 const SHORT_WARM_UP: f64 = 0.1;
 /// How long a first look, and everything, may take, in seconds; what is over is for what takes longer
 /// than planned.
@@ -43,7 +44,7 @@ pub struct Options {
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     pub flows: Vec<u32>,
     /// Measure only these: tcp-N, tcp-N-reverse, tcp-N-both, tcp-rr, tcp-rr-loaded, tcp-crr, udp-N,
-    /// udp-N-lossless, udp-gso, broadcast-8, mesh-8; masq- before a name for the way out through the host,
+    /// udp-N-lossless, udp-gso, broadcast-8, mesh-8, learning-rate, fdb-capacity, masq-flows, masq-flows-capacity; masq- before a name for the way out through the host,
     /// published- for the way in, nat-idle- for neither; /mtu-N, /ports-N or /published-N after it
     #[arg(long = "workload", value_name = "NAME", value_delimiter = ',')]
     pub workloads: Vec<String>,
@@ -81,27 +82,6 @@ pub struct Options {
 pub enum Verb {
     /// Tell what changed between two runs beyond noise
     Compare(compare::Options),
-}
-
-/// Options that were found possible.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// How often each workload is measured on each system.
-    pub rounds: u32,
-    /// How long each measurement takes.
-    pub seconds: f64,
-    /// How long traffic flows before it.
-    pub warm_up: f64,
-    /// How long all of it may take; `seconds` is fitted to it.
-    pub budget: Option<f64>,
-    /// MTU of every interface.
-    pub mtu: u16,
-    /// What is measured, in this order.
-    pub workloads: Vec<Workload>,
-    /// On which systems, if they are there.
-    pub systems: Vec<System>,
-    /// Even if the machine is busy.
-    pub noisy: bool,
 }
 
 /// Why options are refused.
@@ -149,7 +129,7 @@ impl Options {
     pub fn check(&self) -> Result<Settings, OptionError> {
         let (rounds, seconds, warm_up, budget) = match (self.quick, self.full) {
             (true, _) => (2, 0.5, SHORT_WARM_UP, Some(QUICK)),
-            (_, true) => (5, self.seconds, WARM_UP, Some(FULL)),
+            (_, true) => (5, self.seconds, MEDIUM_WARM_UP, Some(FULL)),
             _ => (self.rounds, self.seconds, WARM_UP, None),
         };
         if rounds == 0 || rounds > MAX_ROUNDS {

@@ -14,7 +14,7 @@
 //! and SIGKILL included, nothing is left.
 
 use super::measurement::Measurement;
-use super::options::Settings;
+use super::settings::Settings;
 use crate::netns::{
     self,
     rootless::{self, RootlessError},

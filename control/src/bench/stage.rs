@@ -3,10 +3,10 @@
 //! A stage is all workloads of one [`Shape`] and the networks that carry them: every system that was
 //! asked for and has a way that one of them takes. It is built, measured and taken down before the next.
 
-use super::BenchError;
 use super::conditions::{Absence, Standing, memory, state};
-use super::options::Settings;
+use super::settings::Settings;
 use super::shape::Shape;
+use super::system::namespace::congestion;
 use super::system::path::Path;
 use super::system::{self, DataPath, System};
 use super::workload::{Way, Workload};
@@ -52,16 +52,13 @@ pub(super) struct Built {
 
 impl Built {
     /// Starts the systems of this stage; `number` tells its namespaces from other stages'. `progress`
-    /// hears of each before it is started.
-    ///
-    /// # Errors
-    /// Our own does not stand. What another lacks is an [`Absence`].
+    /// hears of each before it is started. What does not stand is an [`Absence`].
     pub(super) fn start(
         settings: &Settings,
         stage: &Stage,
         number: usize,
         mut progress: impl FnMut(System),
-    ) -> Result<Self, BenchError> {
+    ) -> Self {
         let mut built = Self { paths: Vec::new(), standings: Vec::new(), absences: Vec::new() };
         let shape = stage.shape;
         for &system in settings.systems.iter().filter(|it| takes_part(**it, stage)) {
@@ -71,18 +68,19 @@ impl Built {
                 Ok(path) => {
                     let setup_seconds = began.elapsed().as_secs_f64();
                     let interfaces = state(&path.namespaces());
+                    let relays = matches!(system, System::Slirp | System::Pasta);
+                    let first = path.namespaces().into_iter().next().filter(|_| relays);
+                    let congestion = first.and_then(|netns| congestion(&netns));
                     built.standings.push(Standing {
                         system,
                         shape,
                         setup_seconds,
                         teardown_seconds: None,
+                        congestion,
                         memory: None,
                         interfaces,
                     });
                     built.paths.push((system, path));
-                }
-                Err(source) if system == System::Ours => {
-                    return Err(BenchError::Ours { source });
                 }
                 Err(error) => {
                     let missing = error.is_absent();
@@ -91,7 +89,7 @@ impl Built {
                 }
             }
         }
-        Ok(built)
+        built
     }
 
     /// The ways that can be measured.

@@ -42,6 +42,8 @@ pub struct Standing {
     pub setup_seconds: f64,
     /// How long it took to take it down; none where that failed.
     pub teardown_seconds: Option<f64>,
+    /// The congestion control of the sockets by which a process relays; none for what relays no streams.
+    pub congestion: Option<String>,
     /// What its processes had of memory when all was measured; none where the kernel alone carries.
     pub memory: Option<Memory>,
     /// Its interfaces, those that are alike told once.

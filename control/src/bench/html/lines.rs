@@ -101,12 +101,13 @@ fn grid(
             );
         }
     }
-    for (at, text) in ticks {
+    for (index, (at, text)) in ticks.iter().enumerate() {
         let x = across.at(*at);
+        let anchor = if index + 1 == ticks.len() { "end" } else { "middle" };
         let _ = write!(
             svg,
             "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/>\
-             <text class=\"soft\" x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{text}</text>",
+             <text class=\"soft\" x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>",
             bottom = HEIGHT - BOTTOM,
             y = HEIGHT - 8.0,
         );

@@ -26,7 +26,9 @@
 //! Known gap: IPv4 only.
 
 mod crr;
+mod flows;
 mod latency;
+mod learn;
 mod mesh;
 mod meter;
 mod pace;
@@ -36,11 +38,15 @@ mod sockets;
 mod tcp;
 mod udp;
 
+pub use learn::ASKER;
 pub use protocol::{Job, Latency, QUANTILES, Ready, Role, START, Tally, Task};
 
+use crate::netlink::NetlinkError;
 use crate::netns::{self, NetnsError};
+use dataplane::port::tap::TapError;
 use meter::Meter;
 use std::io::{self, BufRead, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
 /// Payload of one segment of a UDP super-frame.
@@ -62,6 +68,12 @@ pub enum LoadError {
     /// The namespace cannot be entered.
     #[error(transparent)]
     Namespace(#[from] NetnsError),
+    /// There is no TAP to send frames with.
+    #[error(transparent)]
+    Tap(#[from] TapError),
+    /// The TAP cannot be connected.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
     /// What came on standard input is no message of the benchmark.
     #[error("this verb is for `udp-bridge bench` alone: {0}")]
     Message(#[source] serde_json::Error),
@@ -92,6 +104,12 @@ impl LoadError {
     }
 }
 
+/// The address with this number of those that lead to the server, all of them in turn.
+fn spread(server: SocketAddrV4, addresses: u16, number: u32) -> SocketAddrV4 {
+    let nth = number % u32::from(addresses.max(1));
+    SocketAddrV4::new(Ipv4Addr::from_bits(server.ip().to_bits().wrapping_add(nth)), server.port())
+}
+
 /// Works as one end of one measurement.
 ///
 /// # Errors
@@ -106,6 +124,10 @@ pub fn run(options: &Options) -> Result<(), LoadError> {
         Task::Connections => crr::run(&job, &mut parent),
         Task::Datagrams { payload, segments, rate } => {
             udp::run(&job, payload, segments, rate, &mut parent)
+        }
+        Task::Flows { count, first, rate } => flows::run(&job, count, first, rate, &mut parent),
+        Task::Frames { teach, first, count, rate } => {
+            learn::run(&job, teach, first, count, rate, &mut parent)
         }
         Task::Mesh { ends, own, broadcast } => mesh::run(&job, ends, own, broadcast, &mut parent),
     }?;

@@ -51,6 +51,26 @@ pub enum Task {
         /// How many datagrams to send a second; as fast as it can if none.
         rate: Option<f64>,
     },
+    /// UDP from the client to the server, each datagram a flow of its own.
+    Flows {
+        /// How many.
+        count: u64,
+        /// The number of the first, so that no two runs have the same.
+        first: u64,
+        /// How many to begin a second; as fast as it can if none.
+        rate: Option<f64>,
+    },
+    /// Frames from many MACs, or to them; there is no other end.
+    Frames {
+        /// From them, so that a switch learns them?
+        teach: bool,
+        /// The number of the first.
+        first: u32,
+        /// How many.
+        count: u32,
+        /// How many to send a second; as fast as it can if none.
+        rate: Option<f64>,
+    },
     /// UDP among many ends with consecutive addresses, all of which are servers: each of them sends to
     /// all others in turn, or only the first one sends, to all at once.
     Mesh {

@@ -6,34 +6,57 @@
 //!
 //! | file | question |
 //! |---|---|
+//! | [`one`] | how is one workload measured on one path? |
 //! | [`pair`] | how are a client and a server led? |
 //! | [`search`] | at which rate is nothing lost? |
+//! | [`flows`] | how fast does a NAT begin connections? |
+//! | [`learn`] | how fast does a switch learn, and how much? |
 //! | [`sample`] | what is kept? |
 
+mod flows;
+mod learn;
+mod one;
 mod pair;
 mod sample;
 mod search;
 
 pub use sample::{Failure, Sample, Trial};
 
-use super::load::{Ready, Role, Tally, Task};
-use super::options::Settings;
-use super::system::System;
-use super::system::path::{End, Path};
-use super::worker::{Worker, WorkerError};
-use super::workload::{Direction, Load, Workload};
-use pair::{PATIENCE, Pair, Seen};
-use std::net::SocketAddrV4;
+use super::settings::Settings;
+use super::system::path::Path;
+use super::system::{System, SystemError};
+use super::worker::WorkerError;
+use super::workload::{Load, Workload};
+use crate::netns::NetnsError;
+use one::One;
 use std::time::Duration;
 
 /// The congestion control that is asked for, everywhere the same; see the benchmark's head.
 pub const CONGESTION: &str = "cubic";
+
+/// In how many rounds searches take part where there is a budget of time.
+const SHORT_ROUNDS: u32 = 2;
+
 /// How long a measurement takes.
 #[derive(Clone, Copy, Debug)]
 struct Timing {
     /// Traffic before the measured span.
     warm_up: Duration,
     span: Duration,
+}
+
+/// Why there is no sample.
+#[derive(Debug, thiserror::Error)]
+enum MeasureError {
+    /// One of the ends failed.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// An end cannot be looked at.
+    #[error(transparent)]
+    Namespace(NetnsError),
+    /// The system cannot be asked for its connections.
+    #[error(transparent)]
+    System(#[from] SystemError),
 }
 
 /// What came of the rounds so far.
@@ -51,8 +74,12 @@ pub(super) fn run(
     results: &mut Results,
     mut progress: impl FnMut(u32, Workload, System),
 ) {
+    let timing = Timing {
+        warm_up: Duration::from_secs_f64(settings.warm_up),
+        span: Duration::from_secs_f64(settings.seconds),
+    };
     for round in 1..=settings.rounds {
-        for &workload in workloads {
+        for &workload in workloads.iter().filter(|it| round <= rounds(settings, it.load)) {
             for path in in_turn(paths, workload, round) {
                 let system = path.system;
                 progress(round, workload, system);
@@ -60,7 +87,8 @@ pub(super) fn run(
                 if results.failures.iter().any(failed) {
                     continue;
                 }
-                match measure(settings, round, workload, path) {
+                let one = One { round, workload, path, timing };
+                match one.measure(workload.shape(settings.mtu).mtu) {
                     Ok(sample) => results.samples.push(sample),
                     Err(error) => {
                         let why = error.to_string();
@@ -76,7 +104,21 @@ pub(super) fn run(
 pub(super) fn steps(load: Load) -> usize {
     match load {
         Load::UdpLossless { .. } => 1 + search::STEPS as usize,
+        Load::Flows => 1 + search::STEPS as usize,
+        Load::FlowsCapacity => flows::FILLING_STEPS,
+        // Each trial is two processes of the learner's and the asker's.
+        Load::LearningRate => 1 + search::STEPS as usize,
+        Load::FdbCapacity => learn::MANY_STEPS,
         _ => 1,
+    }
+}
+
+/// In how many rounds it is measured: a search takes as long as many measurements, and where time is short
+/// it takes part in the first ones only.
+pub(super) fn rounds(settings: &Settings, load: Load) -> u32 {
+    match settings.budget {
+        Some(_) if steps(load) > 1 => settings.rounds.min(SHORT_ROUNDS),
+        _ => settings.rounds,
     }
 }
 
@@ -84,7 +126,9 @@ pub(super) fn steps(load: Load) -> usize {
 fn in_turn(paths: &[Path], workload: Workload, round: u32) -> Vec<&Path> {
     let fits = |path: &&Path| {
         let whole = workload.load.ends() > 2;
-        path.way == workload.way && !(whole && path.ends.len() < workload.load.ends().into())
+        let unasked = workload.load.is_tracked() && path.tracker.is_none();
+        let few = whole && path.ends.len() < workload.load.ends().into();
+        path.way == workload.way && !few && !unasked
     };
     let mut turn: Vec<&Path> = paths.iter().filter(fits).collect();
     if round.is_multiple_of(2) {
@@ -93,105 +137,10 @@ fn in_turn(paths: &[Path], workload: Workload, round: u32) -> Vec<&Path> {
     turn
 }
 
-fn measure(
-    settings: &Settings,
-    round: u32,
-    workload: Workload,
-    path: &Path,
-) -> Result<Sample, WorkerError> {
-    let timing = Timing {
-        warm_up: Duration::from_secs_f64(settings.warm_up),
-        span: Duration::from_secs_f64(settings.seconds),
-    };
-    let task = workload.load.task(workload.shape(settings.mtu).mtu);
-    let sample = |seen: &Seen| sample(round, workload, path.system, seen);
-    match (workload.load, task) {
-        (Load::UdpLossless { .. }, Task::Datagrams { payload, .. }) => {
-            let found = search::search(path, payload, timing)?;
-            let nothing = || Seen { client: Tally::default(), server: Tally::default() };
-            let seen = found.passed.unwrap_or_else(nothing);
-            Ok(Sample { trials: found.trials, ..sample(&seen) })
-        }
-        (_, Task::Mesh { broadcast, .. }) => {
-            let ends = &path.ends[..workload.load.ends().into()];
-            Ok(sample(&all_at_once(ends, broadcast, timing)?))
-        }
-        _ => {
-            let mut beside = match workload.load.beside() {
-                Some(task) => Some(Pair::connect(path, task, timing)?),
-                None => None,
-            };
-            let mut pair = Pair::connect(path, task, timing)?;
-            let congestion = std::mem::take(&mut pair.congestion);
-            beside.iter_mut().try_for_each(Pair::go)?;
-            pair.go()?;
-            let seen = pair.finish()?;
-            let streams = beside.map(Pair::finish).transpose()?;
-            let rate = |tally: &Tally| tally.count as f64 / tally.seconds;
-            let beside = streams.map(|it| rate(&it.client) + rate(&it.server));
-            Ok(Sample { beside, congestion, ..sample(&seen) })
-        }
-    }
-}
-
-/// All of these ends at once; what they received is added up as the server's.
-fn all_at_once(ends: &[End], broadcast: bool, timing: Timing) -> Result<Seen, WorkerError> {
-    let count = ends.len() as u16;
-    let mut workers = Vec::new();
-    for (own, end) in (0..).zip(ends) {
-        let task = Task::Mesh { ends: count, own, broadcast };
-        let at = SocketAddrV4::new(end.address, 0);
-        let mut worker = Worker::start(&end.netns, &pair::job(Role::Server, task, at, 1, timing))?;
-        worker.hear::<Ready>(PATIENCE)?;
-        workers.push(worker);
-    }
-    workers.iter_mut().try_for_each(Worker::go)?;
-    let mut all = Tally::default();
-    for worker in &mut workers {
-        let one: Tally = worker.hear(timing.warm_up + timing.span + PATIENCE)?;
-        all.count += one.count;
-        all.total += one.total;
-        // The spans are about the same, and the processor time is the whole machine's in each.
-        all.seconds = all.seconds.max(one.seconds);
-        all.cpu_seconds = all.cpu_seconds.max(one.cpu_seconds);
-    }
-    Ok(Seen { client: Tally::default(), server: all })
-}
-
-/// What the two ends saw, together.
-fn sample(round: u32, workload: Workload, system: System, seen: &Seen) -> Sample {
-    let Seen { client, server } = seen;
-    let udp = workload.load.is_udp();
-    let receiver = match workload.load {
-        Load::Tcp { direction: Direction::In, .. }
-        | Load::TcpRoundTrip
-        | Load::TcpLoadedRoundTrip
-        | Load::TcpConnect => client,
-        _ => server,
-    };
-    let count = match workload.load {
-        Load::Tcp { direction: Direction::Both, .. } => client.count + server.count,
-        _ => receiver.count,
-    };
-    Sample {
-        round,
-        workload,
-        system,
-        count,
-        seconds: receiver.seconds,
-        cpu_seconds: receiver.cpu_seconds,
-        sent: udp.then_some(client.total),
-        received: udp.then_some(server.total),
-        latency: client.latency,
-        beside: None,
-        trials: Vec::new(),
-        congestion: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::system::path::End;
     use crate::bench::workload::Way;
     use std::net::Ipv4Addr;
     use std::path::PathBuf;
@@ -224,19 +173,5 @@ mod tests {
         assert_eq!(order("nat-idle-tcp-1", 1), [System::Ours]);
         assert_eq!(order("published-tcp-1", 1), []);
         assert_eq!(order("mesh-8", 1), [System::Ours, System::Kernel]);
-    }
-
-    #[test]
-    fn what_the_receiver_saw_counts() {
-        let tally = |count, total| Tally { count, total, seconds: 2.0, ..Tally::default() };
-        let all = Seen { client: tally(10, 100), server: tally(7, 70) };
-        let seen = |name| sample(1, Workload::parse(name).unwrap(), System::Ours, &all);
-        assert_eq!(seen("tcp-1").count, 7);
-        assert_eq!(seen("tcp-1-reverse").count, 10);
-        assert_eq!(seen("tcp-1-both").count, 17);
-        assert_eq!(seen("tcp-crr").count, 10);
-        let udp = seen("udp-18");
-        assert_eq!((udp.count, udp.sent, udp.received), (7, Some(100), Some(70)));
-        assert_eq!(seen("tcp-rr").sent, None);
     }
 }

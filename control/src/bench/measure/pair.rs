@@ -27,6 +27,13 @@ pub(super) struct Seen {
     pub(super) server: Tally,
 }
 
+impl Seen {
+    /// What the server received by the second.
+    pub(super) fn rate(&self) -> f64 {
+        self.server.count as f64 / self.server.seconds.max(f64::MIN_POSITIVE)
+    }
+}
+
 /// The job of one end.
 pub(super) fn job(
     role: Role,

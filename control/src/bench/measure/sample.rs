@@ -30,6 +30,9 @@ pub struct Sample {
     pub beside: Option<f64>,
     /// The trials of a search, in the order they were made.
     pub trials: Vec<Trial>,
+    /// Connections by the second that a NAT forgot when it was told to; where that is measured.
+    #[serde(default)]
+    pub torn_down: Option<f64>,
     /// The TCP congestion control in force at the two ends, client first; TCP only.
     pub congestion: Vec<String>,
 }

@@ -19,6 +19,7 @@ fn standing(system: System, memory: Option<Memory>) -> Standing {
         shape: SHAPE,
         setup_seconds: 0.01,
         teardown_seconds: Some(0.02),
+        congestion: None,
         memory,
         interfaces: vec![InterfaceState { name: "eth0".into(), count: 2, mtu: 1500, offloads }],
     }
@@ -46,6 +47,7 @@ pub(in crate::bench) fn example() -> Measurement {
             latency: None,
             beside: None,
             trials: Vec::new(),
+            torn_down: None,
             congestion: vec!["cubic".into(), "cubic".into()],
         };
         samples.push(base(workloads[0], 10e9 * share));

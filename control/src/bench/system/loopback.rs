@@ -4,7 +4,7 @@
 //! into and out of the kernel, the wake-ups, and nothing between them. Its interface is as the kernel
 //! makes it, MTU 65536 included, in every shape.
 
-use super::path::{End, Path};
+use super::path::Path;
 use super::{DataPath, System, SystemError, namespace};
 use crate::bench::workload::Way;
 use crate::netlink::{LinkChange, Netlink, NetlinkError};
@@ -44,7 +44,8 @@ impl DataPath for Loopback {
             listen: SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0),
             reach: any_port,
             addresses: if way == Way::Masquerade { ADDRESSES } else { 1 },
-            ends: Vec::<End>::new(),
+            ends: Vec::new(),
+            tracker: None,
         };
         Way::ALL.into_iter().map(path).collect()
     }

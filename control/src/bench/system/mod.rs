@@ -14,6 +14,7 @@
 //! | [`vde`] | `vde_switch` with a `vde_plug2tap` in each namespace | within the network |
 //! | [`slirp`] | slirp4netns | out, and in by a published port |
 //! | [`pasta`] | pasta | out, and in by a published port |
+//! | [`tracker`] | how their tracked connections are counted and forgotten | |
 //! | [`loopback`] | two sockets on `lo`, the physical limit | stands in for all |
 //!
 //! What is [absent](SystemError::is_absent) is named as missing; what fails to start is reported in its
@@ -31,6 +32,7 @@ pub(super) mod pasta;
 pub(super) mod path;
 pub(super) mod program;
 pub(super) mod slirp;
+pub(super) mod tracker;
 pub(super) mod userspace;
 pub(super) mod vde;
 
@@ -46,6 +48,7 @@ use namespace::NamespaceError;
 use ours::OursError;
 use path::Path;
 use std::path::PathBuf;
+use tracker::TrackerError;
 
 /// A system that stands and can carry traffic.
 pub(super) trait DataPath {
@@ -83,6 +86,9 @@ pub enum SystemError {
     /// Our own network does not come up.
     #[error(transparent)]
     Ours(#[from] OursError),
+    /// A tracker of connections cannot be asked or emptied.
+    #[error(transparent)]
+    Tracker(#[from] TrackerError),
     /// A namespace or an interface cannot be set up.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),

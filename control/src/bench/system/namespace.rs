@@ -2,8 +2,10 @@
 //!
 //! For what stands beside our own network: the other systems, and the outside of all.
 
+use crate::bench::measure::CONGESTION;
 use crate::netlink::{Link, LinkChange, Netlink, NetlinkError};
 use crate::netns::{self, NETNS_DIR, NetnsError};
+use crate::sysctl;
 use ipnet::Ipv4Net;
 use std::fs::File;
 use std::io;
@@ -44,11 +46,24 @@ pub(super) fn file(name: &str) -> PathBuf {
     PathBuf::from(NETNS_DIR).join(name)
 }
 
-/// Makes an empty one of this name, and gives its file.
+/// The setting of what the sockets of a namespace do that do not choose.
+const CONGESTION_KEY: &str = "net/ipv4/tcp_congestion_control";
+
+/// Makes an empty one of this name, and gives its file. Its sockets get the congestion control of all
+/// measurements, where the kernel lets us choose: those of other systems' programs do not ask for it.
 pub(super) fn make(name: &str) -> Result<PathBuf, NamespaceError> {
     let path = file(name);
-    netns::run_in_new(|| netns::pin(&path))??;
+    netns::run_in_new(|| {
+        // Refused unless the machine lists it in `tcp_allowed_congestion_control`; what is in force is told.
+        let _ = sysctl::write(CONGESTION_KEY, CONGESTION);
+        netns::pin(&path)
+    })??;
     Ok(path)
+}
+
+/// What the sockets of this namespace do that do not choose; `None` where the kernel does not tell.
+pub(in crate::bench) fn congestion(netns: &Path) -> Option<String> {
+    netns::run_in(netns, || sysctl::read(CONGESTION_KEY)).ok()?.ok()?
 }
 
 /// Removes them, and with them their interfaces.

@@ -5,8 +5,9 @@
 //! routed uplink and published ports. Their addresses are like those of the kernel's bridges.
 
 use super::namespace;
-use super::outside::{Outside, PUBLISHED_PORT, TARGET_PORT};
+use super::outside::{self, Outside, PublishedPort};
 use super::path::{End, Path};
+use super::tracker::Tracker;
 use super::{DataPath, System, SystemError};
 use crate::bench::shape::Shape;
 use crate::bench::workload::Way;
@@ -100,7 +101,7 @@ impl Ours {
             // The kernel's tracker knows no shares, so ours gives the whole table to one namespace.
             let share = format!("--conntrack-port-max={}", ConntrackConfig::DEFAULT_LIMIT);
             let mut options = vec!["--uplink=route".to_owned(), share];
-            options.extend((0..published).flat_map(publish));
+            options.extend(outside::published(published).map(publish));
             ours.up(&ROUTED, shape, &options)?;
         }
         Ok(ours)
@@ -146,7 +147,10 @@ impl DataPath for Ours {
             let ends = End::numbered(&directory.to_string_lossy(), network.bridge, self.ends);
             match &self.outside {
                 Some(outside) if network.name == ROUTED.name => {
-                    paths.extend(Path::routed(System::Ours, &ends, outside, self.published));
+                    let host = self.host.clone();
+                    let tracker = Tracker::Ours { host, network: network.name };
+                    let ways = Path::routed(System::Ours, &ends, outside, self.published);
+                    paths.extend(ways.into_iter().map(|way| way.tracked_by(&tracker)));
                 }
                 _ => paths.extend(Path::across(System::Ours, Way::Bridged, &ends)),
             }
@@ -177,14 +181,18 @@ impl Drop for Ours {
     }
 }
 
-/// The options that publish the port with this number, counted from 0.
-fn publish(number: u16) -> [String; 2] {
-    let (from, to) = (PUBLISHED_PORT + number, TARGET_PORT + number);
-    ["tcp", "udp"].map(|protocol| format!("--publish={from}:{}-1:{to}/{protocol}", ROUTED.name))
+/// The options that publish this port.
+fn publish(port: PublishedPort) -> String {
+    let PublishedPort { from, to, protocol } = port;
+    format!("--publish={from}:{}-1:{to}/{protocol}", ROUTED.name)
 }
 
 /// Runs a verb of this program on the host; gives what it printed.
-fn run(host: &std::path::Path, verb: &'static str, words: &[&str]) -> Result<Vec<u8>, SystemError> {
+pub(super) fn run(
+    host: &std::path::Path,
+    verb: &'static str,
+    words: &[&str],
+) -> Result<Vec<u8>, SystemError> {
     let failed = |source| OursError::Start { verb, source };
     let mut command = program::anew();
     command.arg(verb).args(words).stdin(Stdio::null());

@@ -8,6 +8,10 @@
 //!
 //! Its database, sockets and logs are in the private `/run`. `userspace-tso-enable` has to be set before
 //! the switch starts (`ovs-vswitchd.conf.db(5)`), so it is written to the database first, for both kinds.
+//!
+//! Limit: of a port in another namespace it cannot ask the MTU, and reads 1,500 bytes of a frame then, or
+//! super-frames with TSO (`netdev_linux_rxq_recv` in its `lib/netdev-linux.c`): larger MTUs carry nothing.
+//!
 //! Source: `Documentation/topics/userspace-tso.rst`, `Documentation/intro/install/userspace.rst`.
 
 use super::namespace;
@@ -35,6 +39,9 @@ const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 97, 0, 1);
 const PREFIX: u8 = 24;
 const BRIDGE: &str = "br0";
+/// The largest MTUs that it carries between namespaces.
+const MAX_MTU: u16 = 1500;
+const MAX_MTU_TSO: u16 = 9000;
 
 /// Does the switch pass on super-frames?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +90,7 @@ impl Ovs {
     /// Starts it with a port in each of the shape's ends.
     pub(super) fn start(shape: &Shape, prefix: &str, tso: Tso) -> Result<Self, SystemError> {
         SWITCH.find()?;
+        check_mtu(shape.mtu, tso)?;
         let files = Files { name: prefix.to_owned() };
         let middle = namespace::make(prefix)?;
         let ends = End::numbered(&middle.to_string_lossy(), ADDRESS, shape.ends);
@@ -118,6 +126,18 @@ impl Ovs {
         }
         let system = if tso == Tso::On { System::OvsTso } else { System::Ovs };
         Ok(Self { system, middle, ends, switch, _server: server })
+    }
+}
+
+fn check_mtu(mtu: u16, tso: Tso) -> Result<(), SystemError> {
+    match tso {
+        Tso::Off if mtu > MAX_MTU => Err(SystemError::Unable(
+            "Open vSwitch reads no frames of an MTU above 1500 from ports in other namespaces",
+        )),
+        Tso::On if mtu > MAX_MTU_TSO => Err(SystemError::Unable(
+            "Open vSwitch with TSO reads no frames of an MTU above 9000 from ports in other namespaces",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@
 //! namespace then. Source: `passt(1)`.
 
 use super::namespace;
-use super::outside::{PUBLISHED_PORT, TARGET_PORT};
+use super::outside;
 use super::program::{Program, ProgramError, Running};
 use super::userspace::{END, Surroundings};
 use super::{DataPath, System, SystemError, path};
@@ -35,8 +35,8 @@ impl Pasta {
         command.args(["--foreground", "--config-net", "--no-map-gw", "--runas", "0"]);
         command.args(["--ipv4-only", "--netns-only", "--ns-ifname", END]);
         command.arg("--mtu").arg(shape.mtu.to_string());
-        let ports = ports(shape.published);
-        command.args(["--tcp-ports", &ports, "--udp-ports", &ports]);
+        command.args(["--tcp-ports", &ports("tcp", shape.published)]);
+        command.args(["--udp-ports", &ports("udp", shape.published)]);
         command.args(["--tcp-ns", "none", "--udp-ns", "none", "--netns"]).arg(&around.inside);
         let mut program = PASTA.start(&mut command, &around.host, &format!("{prefix}.log"))?;
         program.wait_for("address", || namespace::has_address(&around.inside, END))?;
@@ -44,15 +44,15 @@ impl Pasta {
     }
 }
 
-/// The ports that are published, as it is told of them.
-fn ports(published: u16) -> String {
-    match published {
-        0 => "none".to_owned(),
-        1 => format!("{PUBLISHED_PORT}:{TARGET_PORT}"),
-        more => {
-            let (from, to) = (PUBLISHED_PORT + more - 1, TARGET_PORT + more - 1);
-            format!("{PUBLISHED_PORT}-{from}:{TARGET_PORT}-{to}")
+/// The ports that are published for this protocol, as it is told of them: they follow each other.
+fn ports(protocol: &str, published: u16) -> String {
+    let all: Vec<_> = outside::published(published).filter(|it| it.protocol == protocol).collect();
+    match (all.first(), all.last()) {
+        (Some(first), Some(last)) if first != last => {
+            format!("{}-{}:{}-{}", first.from, last.from, first.to, last.to)
         }
+        (Some(only), _) => format!("{}:{}", only.from, only.to),
+        _ => "none".to_owned(),
     }
 }
 
@@ -82,8 +82,9 @@ mod tests {
 
     #[test]
     fn ports_are_told_as_a_range() {
-        assert_eq!(ports(0), "none");
-        assert_eq!(ports(1), "8080:9090");
-        assert_eq!(ports(100), "8080-8179:9090-9189");
+        assert_eq!(ports("tcp", 0), "none");
+        assert_eq!(ports("tcp", 1), "8080:9090");
+        assert_eq!(ports("tcp", 100), "8080-8179:9090-9189");
+        assert_eq!(ports("udp", 100), "8179:9189");
     }
 }

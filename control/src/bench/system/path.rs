@@ -2,6 +2,7 @@
 
 use super::System;
 use super::outside::{self, Outside};
+use super::tracker::Tracker;
 use crate::bench::workload::Way;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(in crate::bench) struct Path {
     pub(in crate::bench) addresses: u16,
     /// All ends of the network, for what more than two take part in.
     pub(in crate::bench) ends: Vec<End>,
+    /// What tracks the connections that run here, where that can be asked.
+    pub(in crate::bench) tracker: Option<Tracker>,
 }
 
 /// One end of a network: a namespace and its address.
@@ -49,6 +52,11 @@ impl End {
 }
 
 impl Path {
+    /// The same, tracked by this one.
+    pub(super) fn tracked_by(self, tracker: &Tracker) -> Self {
+        Self { tracker: Some(tracker.clone()), ..self }
+    }
+
     /// From the first end to the last; there are at least two.
     pub(in crate::bench) fn across(system: System, way: Way, ends: &[End]) -> Option<Self> {
         let (first, last) = (ends.first()?, ends.last()?);
@@ -62,6 +70,7 @@ impl Path {
             reach: any_port,
             addresses: 1,
             ends: ends.to_vec(),
+            tracker: None,
         })
     }
 
@@ -76,6 +85,7 @@ impl Path {
             reach: SocketAddrV4::new(outside::OUTSIDE, 0),
             addresses: outside::ADDRESSES,
             ends: Vec::new(),
+            tracker: None,
         }
     }
 
@@ -97,6 +107,7 @@ impl Path {
             reach: SocketAddrV4::new(outside::HOST, outside::PUBLISHED_PORT + last),
             addresses: 1,
             ends: Vec::new(),
+            tracker: None,
         }
     }
 

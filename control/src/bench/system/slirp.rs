@@ -4,7 +4,7 @@
 //! over its socket, one request of JSON for a connection (`slirp4netns(1)`, "API SOCKET").
 
 use super::namespace;
-use super::outside::{PUBLISHED_PORT, TARGET_PORT};
+use super::outside::{self, PublishedPort};
 use super::program::{self, Program, ProgramError, Running};
 use super::userspace::{END, Surroundings};
 use super::{DataPath, System, SystemError, path};
@@ -47,21 +47,19 @@ impl Slirp {
         let mut program = SLIRP.start(&mut command, &around.host, &format!("{prefix}.log"))?;
         program.wait_for("address", || namespace::has_address(&around.inside, END))?;
         program.wait_for("socket", || UnixStream::connect(&socket).is_ok())?;
-        for number in 0..shape.published {
-            for protocol in ["tcp", "udp"] {
-                publish(&socket, protocol, number)
-                    .map_err(|source| ProgramError::Run { program: SLIRP.name, source })?;
-            }
+        for port in outside::published(shape.published) {
+            publish(&socket, port)
+                .map_err(|source| ProgramError::Run { program: SLIRP.name, source })?;
         }
         Ok(Self { around, published: shape.published, program })
     }
 }
 
-/// Publishes the port with this number, counted from 0.
-fn publish(socket: &Path, protocol: &str, number: u16) -> io::Result<()> {
+/// Publishes one port.
+fn publish(socket: &Path, port: PublishedPort) -> io::Result<()> {
+    let PublishedPort { from, to, protocol } = port;
     let request = json!({"execute": "add_hostfwd", "arguments": {
-        "proto": protocol, "host_addr": "0.0.0.0", "host_port": PUBLISHED_PORT + number,
-        "guest_port": TARGET_PORT + number,
+        "proto": protocol, "host_addr": "0.0.0.0", "host_port": from, "guest_port": to,
     }});
     let mut stream = UnixStream::connect(socket)?;
     stream.write_all(request.to_string().as_bytes())?;

@@ -57,17 +57,29 @@ pub enum Load {
     Broadcast,
     /// Every port sends to every other.
     Mesh,
+    /// How fast a switch learns addresses.
+    LearningRate,
+    /// How many addresses a switch keeps.
+    FdbCapacity,
+    /// New connections through a NAT, and their end.
+    Flows,
+    /// As many connections as a NAT holds.
+    FlowsCapacity,
 }
 
 impl Load {
     /// Those without a number in their names.
-    pub(super) const FIXED: [Self; 6] = [
+    pub(super) const FIXED: [Self; 10] = [
         Self::TcpRoundTrip,
         Self::TcpLoadedRoundTrip,
         Self::TcpConnect,
         Self::UdpGso,
         Self::Broadcast,
         Self::Mesh,
+        Self::LearningRate,
+        Self::FdbCapacity,
+        Self::Flows,
+        Self::FlowsCapacity,
     ];
 
     /// Reads a name; `None` where there is no such load.
@@ -121,6 +133,11 @@ impl Load {
                 let payload = GSO_PAYLOAD.min(usize::from(mtu) - 28);
                 Task::Datagrams { payload, segments: GSO_SEGMENTS, rate: None }
             }
+            Self::LearningRate | Self::FdbCapacity => {
+                Task::Frames { teach: true, first: 0, count: 0, rate: None }
+            }
+            // How many, and at which rate, is for whoever searches.
+            Self::Flows | Self::FlowsCapacity => Task::Flows { count: 0, first: 0, rate: None },
             Self::Broadcast => Task::Mesh { ends: MESH, own: 0, broadcast: true },
             Self::Mesh => Task::Mesh { ends: MESH, own: 0, broadcast: false },
         }
@@ -137,10 +154,17 @@ impl Load {
         matches!(self, Self::Udp { .. } | Self::UdpLossless { .. } | Self::UdpGso)
     }
 
+    /// Does it take a NAT that can be asked for its connections?
+    pub fn is_tracked(self) -> bool {
+        matches!(self, Self::Flows | Self::FlowsCapacity)
+    }
+
     /// How many ends it takes.
     pub fn ends(self) -> u16 {
         match self {
             Self::Broadcast | Self::Mesh => MESH,
+            // One that is learned, one that asks, one that should hear nothing.
+            Self::LearningRate | Self::FdbCapacity => 3,
             _ => 2,
         }
     }
@@ -165,6 +189,10 @@ impl fmt::Display for Load {
             Self::UdpGso => f.write_str("udp-gso"),
             Self::Broadcast => write!(f, "broadcast-{MESH}"),
             Self::Mesh => write!(f, "mesh-{MESH}"),
+            Self::LearningRate => f.write_str("learning-rate"),
+            Self::FdbCapacity => f.write_str("fdb-capacity"),
+            Self::Flows => f.write_str("flows"),
+            Self::FlowsCapacity => f.write_str("flows-capacity"),
         }
     }
 }

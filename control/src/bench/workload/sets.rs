@@ -4,6 +4,8 @@ use super::{Direction, Load, Size, Way, Workload};
 
 /// The datagrams of RFC 2544's smallest frame, and three sizes between it and a full one.
 const PAYLOADS: [u16; 4] = [18, 64, 512, 1400];
+/// Those that the highest rate without loss is searched for: a search is many measurements.
+const LOSSLESS: [u16; 3] = [64, 512, 1400];
 /// The MTUs beside the usual one: that of large Ethernet frames, and about the largest there is.
 const MTUS: [u16; 2] = [9000, 65520];
 /// The numbers of namespaces beside two.
@@ -64,7 +66,7 @@ impl Workload {
             .flat_map(|&flows| directions.map(|it| tcp(flows, it)))
             .chain([Load::TcpRoundTrip, Load::TcpLoadedRoundTrip, Load::TcpConnect])
             .chain(PAYLOADS.map(|payload| Load::Udp { payload }))
-            .chain(PAYLOADS.map(|payload| Load::UdpLossless { payload }))
+            .chain(LOSSLESS.map(|payload| Load::UdpLossless { payload }))
             .chain([Load::UdpGso])
             .map(on(Way::Bridged))
             .collect();
@@ -72,7 +74,10 @@ impl Workload {
         all.extend(routed);
         all.extend([Load::TcpRoundTrip].map(on(Way::Masquerade)));
         all.extend([Load::TcpConnect].map(on(Way::Published)));
-        all.extend([Load::Broadcast, Load::Mesh].map(Self::bridged));
+        all.extend([Load::Flows, Load::FlowsCapacity].map(on(Way::Masquerade)));
+        all.extend(
+            [Load::Broadcast, Load::Mesh, Load::LearningRate, Load::FdbCapacity].map(Self::bridged),
+        );
         for size in MTUS.map(Size::Mtu) {
             let loads = [OUT, tcp(4, Direction::Out), Load::TcpRoundTrip];
             all.extend(loads.map(|load| Self { size, ..Self::bridged(load) }));
@@ -92,6 +97,10 @@ impl Workload {
     pub fn known() -> Vec<Self> {
         let streams = [Direction::Out, Direction::In, Direction::Both].map(|it| tcp(1, it));
         let numbered = [Load::Udp { payload: 18 }, Load::UdpLossless { payload: 18 }];
-        streams.into_iter().chain(numbered).chain(Load::FIXED).map(Self::bridged).collect()
+        let place = |load: Load| {
+            let way = if load.is_tracked() { Way::Masquerade } else { Way::Bridged };
+            on(way)(load)
+        };
+        streams.into_iter().chain(numbered).chain(Load::FIXED).map(place).collect()
     }
 }

@@ -13,11 +13,11 @@
 use super::{ADDRESS, Bridge, END, nft};
 use crate::bench::shape::Shape;
 use crate::bench::system::namespace;
-use crate::bench::system::outside::{Outside, PUBLISHED_PORT, TARGET_PORT, UPLINK};
+use crate::bench::system::outside::{self, Outside, UPLINK};
 use crate::bench::system::path::Path;
+use crate::bench::system::tracker::Tracker;
 use crate::bench::system::{DataPath, System, SystemError};
 use crate::netns;
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
@@ -61,7 +61,9 @@ impl Routed {
 
 impl DataPath for Routed {
     fn paths(&self) -> Vec<Path> {
-        Path::routed(System::Nftables, &self.bridge.ends, &self.outside, self.published)
+        let tracker = Tracker::Kernel { netns: self.bridge.middle.clone() };
+        let ways = Path::routed(System::Nftables, &self.bridge.ends, &self.outside, self.published);
+        ways.into_iter().map(|way| way.tracked_by(&tracker)).collect()
     }
 
     fn namespaces(&self) -> Vec<PathBuf> {
@@ -89,17 +91,20 @@ fn route(outside: &Outside, shape: &Shape, target: Ipv4Addr) -> Result<(), Syste
 /// The NAT, as `nft -f` reads it: each published port is an element of a map, which is looked up once
 /// for all of them.
 fn rules(target: Ipv4Addr, published: u16) -> String {
-    let mut elements = String::new();
-    for number in 0..published {
-        let (from, to) = (PUBLISHED_PORT + number, TARGET_PORT + number);
-        // Writing to a string does not fail.
-        let _ = write!(elements, "{from} : {target} . {to}, ");
-    }
+    let elements = |wanted: &str| {
+        let ports = outside::published(published).filter(|it| it.protocol == wanted);
+        ports.map(|it| format!("{} : {target} . {}, ", it.from, it.to)).collect::<String>()
+    };
+    let (tcp, udp) = (elements("tcp"), elements("udp"));
     format!(
         "table ip bench {{
-  map published {{
+  map tcp_ports {{
     type inet_service : ipv4_addr . inet_service
-    elements = {{ {elements} }}
+    elements = {{ {tcp} }}
+  }}
+  map udp_ports {{
+    type inet_service : ipv4_addr . inet_service
+    elements = {{ {udp} }}
   }}
   chain source {{
     type nat hook postrouting priority srcnat;
@@ -107,8 +112,8 @@ fn rules(target: Ipv4Addr, published: u16) -> String {
   }}
   chain destination {{
     type nat hook prerouting priority dstnat;
-    iifname {UPLINK} dnat ip addr . port to tcp dport map @published
-    iifname {UPLINK} dnat ip addr . port to udp dport map @published
+    iifname {UPLINK} dnat ip addr . port to tcp dport map @tcp_ports
+    iifname {UPLINK} dnat ip addr . port to udp dport map @udp_ports
   }}
 }}
 "

@@ -1,13 +1,16 @@
 //! How does the result look on a terminal?
 //!
-//! A line for each figure and system, so that any number of systems fits 80 columns.
+//! A line for each figure and system, so that any number of systems fits 80 columns. What to know about
+//! the figures stands below it: `notes`.
 
-use super::conditions::{InterfaceState, QUIET};
+mod notes;
+
+pub(super) use notes::notes;
+
+use super::conditions::InterfaceState;
 use super::figure::Better;
-use super::measure::CONGESTION;
 use super::measurement::{Cell, Measurement, Row};
 use super::stats::Summary;
-use super::system::System;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Write;
 
@@ -53,7 +56,9 @@ pub(super) fn conditions(measurement: &Measurement) -> Vec<(String, String)> {
     for label in &measurement.labels {
         let standing = measurement.standings.iter().find(|it| it.system == label.system);
         let interfaces = standing.map(|it| interfaces(&it.interfaces)).unwrap_or_default();
-        lines.push((label.system.to_string(), format!("{}{interfaces}", label.label)));
+        let relays = standing.and_then(|it| it.congestion.as_ref());
+        let relays = relays.map(|it| format!("; relays by {it}")).unwrap_or_default();
+        lines.push((label.system.to_string(), format!("{}{interfaces}{relays}", label.label)));
     }
     lines
 }
@@ -141,62 +146,12 @@ pub(super) fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// What to know about the table.
-pub(super) fn notes(measurement: &Measurement) -> Vec<String> {
-    let mut notes = vec![
-        "Medians over the rounds. RATIO is to the kernel's figure; ↓ marks where lower is better."
-            .to_owned(),
-        "CPU is the whole machine's busy time: it means something on a quiet machine only."
-            .to_owned(),
-    ];
-    if measurement.busy_before > QUIET {
-        notes.push(format!(
-            "The machine was {:.0} % busy before this began: measure again when it is quiet.",
-            measurement.busy_before * 100.0
-        ));
-    }
-    let congestion = measurement.congestion();
-    if congestion.iter().any(|name| *name != CONGESTION) {
-        notes.push(format!(
-            "The TCP figures are of {}, not of {CONGESTION}, which this kernel lacks or does not \
-             allow: load tcp_{CONGESTION} and list it in net.ipv4.tcp_allowed_congestion_control \
-             of the machine.",
-            congestion.join(" and ")
-        ));
-    }
-    notes.extend(absences(measurement));
-    for failure in &measurement.failures {
-        notes.push(format!(
-            "{} failed on {} in round {}: {}",
-            failure.workload, failure.system, failure.round, failure.why
-        ));
-    }
-    notes
-}
-
-/// What did not stand: told once where it is so in all stages, and by stage otherwise.
-fn absences(measurement: &Measurement) -> Vec<String> {
-    let mut told: Vec<(System, &str)> = Vec::new();
-    let mut notes = Vec::new();
-    for absence in &measurement.absences {
-        if told.contains(&(absence.system, &absence.why)) {
-            continue;
-        }
-        told.push((absence.system, &absence.why));
-        let what = if absence.missing { "is missing" } else { "failed" };
-        let stood = measurement.standings.iter().any(|it| it.system == absence.system);
-        let place = if stood { format!(" with {}", absence.shape) } else { String::new() };
-        notes.push(format!("{} {what}{place}: {}", absence.system, absence.why));
-    }
-    notes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::conditions::Absence;
     use crate::bench::measure::Failure;
-    use crate::bench::measurement::tests::{SHAPE, alone, example};
+    use crate::bench::measurement::tests::{alone, example};
+    use crate::bench::system::System;
 
     #[test]
     fn the_report_has_conditions_a_table_and_notes() {
@@ -246,20 +201,6 @@ CPU is the whole machine's busy time: it means something on a quiet machine only
     }
 
     #[test]
-    fn what_stands_in_one_stage_only_is_told_with_the_other() {
-        let mut measurement = example();
-        let shape = crate::bench::shape::Shape { mtu: 9000, ..SHAPE };
-        let why = "ovs-vswitchd failed (exit status: 1): no".to_owned();
-        let absence = Absence { system: System::Ours, shape, missing: false, why };
-        measurement.absences = vec![absence.clone(), absence];
-        let text = text(&measurement);
-        let wanted =
-            "ours failed with 2 ports, MTU 9000: ovs-vswitchd failed (exit status: 1): no\n";
-        assert!(text.ends_with(wanted), "{text}");
-        assert_eq!(text.matches("ours failed").count(), 1);
-    }
-
-    #[test]
     fn what_failed_is_in_its_column_and_told_below() {
         let mut measurement = alone();
         let workload = measurement.settings.workloads[0];
@@ -268,22 +209,6 @@ CPU is the whole machine's busy time: it means something on a quiet machine only
         let text = text(&measurement);
         assert!(text.contains("vde               failed    -"), "{text}");
         assert!(text.ends_with("tcp-1 failed on vde in round 2: no route\n"), "{text}");
-    }
-
-    #[test]
-    fn another_congestion_control_is_pointed_out() {
-        let mut measurement = example();
-        measurement.samples[0].congestion = vec!["bbr".into()];
-        let text = text(&measurement);
-        assert!(text.contains("congestion   bbr, cubic\n"), "{text}");
-        assert!(text.contains("not of cubic, which this kernel lacks or does not allow"), "{text}");
-    }
-
-    #[test]
-    fn a_busy_machine_is_pointed_out() {
-        let mut measurement = example();
-        measurement.busy_before = 0.257;
-        assert!(text(&measurement).contains("The machine was 26 % busy before this began"));
     }
 
     #[test]
