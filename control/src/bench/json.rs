@@ -6,7 +6,7 @@
 //!     "standings": […], "absences": […], "failures": […], "samples": [ one for each measurement ] }
 //! ```
 //!
-//! All but the first four is the [`Measurement`], from which the rows can be reckoned again.
+//! All but the first four is the `Measurement`, from which the rows can be reckoned again.
 
 use super::measurement::{Measurement, Row};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! What stands at the same time?
 //!
-//! A stage is all workloads of one [`Shape`] and the networks that carry them: every system that was
+//! A stage is all workloads of one `Shape` and the networks that carry them: every system that was
 //! asked for and has a way that one of them takes. It is built, measured and taken down before the next.
 
 use super::conditions::{Absence, Standing, memory, state};

@@ -1,6 +1,6 @@
 //! What changed between two runs beyond noise?
 //!
-//! Figure by figure and system by system, where both runs have it, by the rule of [`rule`]. A figure of
+//! Figure by figure and system by system, where both runs have it, by the rule of `rule`. A figure of
 //! the kernel's own that changed means that the machine did, so both ratios to it are shown, too.
 
 mod rule;

@@ -1,6 +1,6 @@
 //! When do two sets of samples differ by more than noise?
 //!
-//! With [`ENOUGH`] samples or more on both sides by the exact Mann–Whitney test, two-sided, at [`LEVEL`]:
+//! With `ENOUGH` samples or more on both sides by the exact Mann–Whitney test, two-sided, at `LEVEL`:
 //! it asks no more of the samples than that they are independent, and five against five reach that level
 //! if none of one side lies among those of the other. With fewer samples by just that: their ranges do
 //! not overlap. A single sample on either side tells nothing of the noise, and nothing is said then.

@@ -5,8 +5,8 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | [`cpu`] | which machine is it, and how long was it busy? |
-//! | [`offload`] | which offloads does each interface have? |
+//! | `cpu` | which machine is it, and how long was it busy? |
+//! | `offload` | which offloads does each interface have? |
 
 pub(super) mod cpu;
 mod offload;

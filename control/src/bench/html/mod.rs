@@ -5,10 +5,10 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | [`bars`] | how does one figure look beside the others'? |
-//! | [`latency`] | how long do round trips take, from the quick ones to the slow ones? |
-//! | [`growth`] | what does it cost to be larger? |
-//! | [`lines`], [`svg`] | what do the plots have in common? |
+//! | `bars` | how does one figure look beside the others'? |
+//! | `latency` | how long do round trips take, from the quick ones to the slow ones? |
+//! | `growth` | what does it cost to be larger? |
+//! | `lines`, `svg` | what do the plots have in common? |
 
 mod bars;
 mod growth;

@@ -1,6 +1,6 @@
 //! What do all plots have in common?
 //!
-//! Each is an SVG element that is as wide as its place and drawn [`WIDTH`] units wide, so that its text
+//! Each is an SVG element that is as wide as its place and drawn `WIDTH` units wide, so that its text
 //! keeps its size on a phone. What stands for a figure has the class `mark`: a plot without one is empty.
 
 use crate::bench::system::System;

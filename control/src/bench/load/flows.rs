@@ -2,10 +2,10 @@
 //!
 //! As RFC 9693 has it, a datagram with ports that no other had is a new connection to whoever translates
 //! it. The client writes IPv4 and UDP headers itself (`raw(7)`, `IPPROTO_RAW`): all source ports from
-//! [`FIRST_PORT`] on, each towards all addresses of the server before the next. The server counts what
-//! arrives until all have come, or none for [`QUIET`].
+//! `FIRST_PORT` on, each towards all addresses of the server before the next. The server counts what
+//! arrives until all have come, or none for `QUIET`.
 //!
-//! Limit: [`PORTS`] source ports times the addresses, 4 million flows towards 64.
+//! Limit: `PORTS` source ports times the addresses, 4 million flows towards 64.
 
 use super::pace::Pace;
 use super::udp::{bind, make_room};

@@ -3,7 +3,7 @@
 //! # Theory of operation
 //!
 //! A measurement is two processes of this program, a server in one namespace and a client in the
-//! other. Each enters its namespace by itself, is told its [`Job`] in one line of JSON on standard
+//! other. Each enters its namespace by itself, is told its `Job` in one line of JSON on standard
 //! input, and answers on standard output:
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! How are datagrams sent at a rate?
 //!
-//! As many as are due by the clock, in bursts of what falls due within [`TURN`] at most: it sleeps while
+//! As many as are due by the clock, in bursts of what falls due within `TURN` at most: it sleeps while
 //! nothing is due. A sender that was kept waiting catches up, but no more than a batch at a time.
 
 use std::thread;

@@ -1,10 +1,10 @@
 //! UDP: how many datagrams arrive of all that can be sent?
 //!
-//! The client sends without a pause, or at a rate, up to [`BATCH`] datagrams a system call, or one
-//! super-frame that the kernel cuts (`UDP_SEGMENT`). The server takes [`BATCH`] a call and does not ask for `UDP_GRO`: it
+//! The client sends without a pause, or at a rate, up to `BATCH` datagrams a system call, or one
+//! super-frame that the kernel cuts (`UDP_SEGMENT`). The server takes `BATCH` a call and does not ask for `UDP_GRO`: it
 //! wants the datagrams one by one.
 //!
-//! Its receive buffer is made [`RECEIVE_BUFFER`] large: with the usual 208 KiB, room for three
+//! Its receive buffer is made `RECEIVE_BUFFER` large: with the usual 208 KiB, room for three
 //! super-frames, half of everything is lost in the socket whatever the bridge does, and that would be
 //! the figure. Without privileges `net.core.rmem_max` bounds it, for both bridges alike.
 

@@ -1,7 +1,7 @@
 //! How fast can a NAT begin connections, how fast forget them, and how many can it hold?
 //!
 //! As RFC 9693 has it (sections 4.4 to 4.7), with one datagram for a connection. The rate at which none is
-//! lost is [searched](super::search) by halving, each trial with connections that the NAT does not know:
+//! lost is searched by halving, each trial with connections that the NAT does not know:
 //! after each its tracker is emptied, and the time that takes is the tear-down rate. For the capacity more
 //! connections than fit are begun at a moderate rate, and then it is asked how many it holds.
 

@@ -6,12 +6,12 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | [`one`] | how is one workload measured on one path? |
-//! | [`pair`] | how are a client and a server led? |
-//! | [`search`] | at which rate is nothing lost? |
-//! | [`flows`] | how fast does a NAT begin connections? |
-//! | [`learn`] | how fast does a switch learn, and how much? |
-//! | [`sample`] | what is kept? |
+//! | `one` | how is one workload measured on one path? |
+//! | `pair` | how are a client and a server led? |
+//! | `search` | at which rate is nothing lost? |
+//! | `flows` | how fast does a NAT begin connections? |
+//! | `learn` | how fast does a switch learn, and how much? |
+//! | `sample` | what is kept? |
 
 mod flows;
 mod learn;

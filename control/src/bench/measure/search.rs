@@ -1,7 +1,7 @@
 //! At which rate is nothing lost?
 //!
 //! As RFC 2544 section 26.1 has it, by halving: first as much as can be sent, to learn how much that is
-//! (what arrives then is no bound: many deliver less when they are overrun); then [`STEPS`] trials, each
+//! (what arrives then is no bound: many deliver less when they are overrun); then `STEPS` trials, each
 //! at the middle of what is still open. A trial is passed if as many arrived as were sent. The RFC asks for
 //! trials of 60 s and allows shorter ones to find the rate; here all of them take as long as any
 //! measurement does, so that one lost datagram of a busy machine fails a trial, not the whole search:

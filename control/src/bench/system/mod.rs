@@ -2,22 +2,22 @@
 //!
 //! # Theory of operation
 //!
-//! Each system is a [`DataPath`]: it is started here, in code, in namespaces of its own, says between
+//! Each system is a `DataPath`: it is started here, in code, in namespaces of its own, says between
 //! which namespaces traffic can run over it, and is taken down. All of them have the same addresses and
 //! MTU, and no more than their own defaults otherwise.
 //!
 //! | file | system | ways |
 //! |---|---|---|
-//! | [`ours`] | this program, by its own commands | all |
-//! | [`kernel`] | bridge and veth pairs; with nftables' NAT in `kernel::routed` | all, as two systems |
-//! | [`ovs`] | Open vSwitch's userspace datapath, default and with TSO | within the network |
-//! | [`vde`] | `vde_switch` with a `vde_plug2tap` in each namespace | within the network |
-//! | [`slirp`] | slirp4netns | out, and in by a published port |
-//! | [`pasta`] | pasta | out, and in by a published port |
-//! | [`tracker`] | how their tracked connections are counted and forgotten | |
-//! | [`loopback`] | two sockets on `lo`, the physical limit | stands in for all |
+//! | `ours` | this program, by its own commands | all |
+//! | `kernel` | bridge and veth pairs; with nftables' NAT in `kernel::routed` | all, as two systems |
+//! | `ovs` | Open vSwitch's userspace datapath, default and with TSO | within the network |
+//! | `vde` | `vde_switch` with a `vde_plug2tap` in each namespace | within the network |
+//! | `slirp` | slirp4netns | out, and in by a published port |
+//! | `pasta` | pasta | out, and in by a published port |
+//! | `tracker` | how their tracked connections are counted and forgotten | |
+//! | `loopback` | two sockets on `lo`, the physical limit | stands in for all |
 //!
-//! What is [absent](SystemError::is_absent) is named as missing; what fails to start is reported in its
+//! What is absent is named as missing; what fails to start is reported in its
 //! place with its own words; both leave the rest as it is. The programs are children in this process's
 //! PID namespace, with a private `/run`: however it ends, the kernel ends them.
 

@@ -6,7 +6,7 @@
 //!   default via 10.99.0.1       10.99.0.1
 //! ```
 //!
-//! The bridge of [`super`] in a namespace that is a host: `ip_forward` is on, nftables masquerades what
+//! The bridge of `super` in a namespace that is a host: `ip_forward` is on, nftables masquerades what
 //! leaves by `up0` and leads ports of the host to the first end. There are no other rules, no filter
 //! and no accounting (`nf_conntrack_acct` as the kernel has it, off), which is the kernel at its best.
 
