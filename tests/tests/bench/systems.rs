@@ -2,11 +2,12 @@
 
 use super::runs::{JSON, absence, assert_measured, command, finish, read, run};
 use nix::mount::{MsFlags, mount};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::{Need, Suite};
+use udp_bridge_tests::host::{Host, wait};
 
 const WITHIN: &str = "tcp-1,tcp-rr";
 const THROUGH: &str = "masq-tcp-rr,published-tcp-rr,masq-udp-64,published-udp-64";
@@ -44,6 +45,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_system_that_is_missing_is_named_and_the_rest_is_measured", missing);
     suite.add("a_system_that_fails_is_told_with_its_own_words_and_the_rest_is_measured", failing);
     suite.add("nothing_is_left_behind", clean);
+    suite.add("nothing_is_left_of_a_run_that_is_killed", killed);
 }
 
 /// The system alone carries all of these, is told with its name, and has what it stands with.
@@ -110,4 +112,18 @@ fn clean(host: &Host) {
     fs::remove_file(JSON).unwrap();
     before.assert_same(&host.snapshot());
     assert_eq!(host.processes(), []);
+}
+
+fn killed(host: &Host) {
+    let before = host.snapshot();
+    let options = "bench --noisy --rounds 9 --seconds 9 --system ours,loopback --workload tcp-1";
+    let mut running = host.start(&mut host.command(options));
+    // Itself, the one within, our network's, and both ends of the traffic.
+    wait::for_yes("it measures", || {
+        assert!(!running.has_ended(), "{}", running.stderr());
+        host.processes().len() >= 5
+    });
+    running.signal(Signal::SIGKILL);
+    wait::for_yes("all of it has ended", || host.processes().is_empty());
+    before.assert_same(&host.snapshot());
 }
