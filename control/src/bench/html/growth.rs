@@ -96,11 +96,12 @@ fn of_standing(measurement: &Measurement, rows: &[Row], axis: Axis, what: &str) 
     let mut shapes: Vec<Shape> = Vec::new();
     for standing in &measurement.standings {
         let shape = standing.shape;
-        let alike = shape.mtu == measurement.settings.mtu
-            && !shape.open
-            && (axis == Axis::Published || shape.published == 1)
-            && (axis == Axis::Ports || shape.ends == 2)
-            && (axis == Axis::Ports || shape.routed);
+        // Networks of one kind only: where both stand, both have taken their time.
+        let kind = match axis {
+            Axis::Published => shape.routed && !shape.bridged && shape.ends == 2,
+            _ => shape.bridged && !shape.routed,
+        };
+        let alike = kind && shape.mtu == measurement.settings.mtu && !shape.open;
         if alike && !shapes.contains(&shape) {
             shapes.push(shape);
         }
