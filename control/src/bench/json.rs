@@ -1,175 +1,184 @@
-//! How are the samples kept?
-//!
-//! One object, written to a temporary file beside its place and renamed, so that there is the whole
-//! or nothing:
+//! How are the samples kept, and read again?
 //!
 //! ```text
-//!   { "format": 1, "machine": {…}, "busy_before": 0.01, "settings": {…}, "congestion": […], "offloads": […],
-//!     "kernel_missing": [], "rows": [ one for each line of the table ],
-//!     "samples": [ one for each measurement, in the order made ] }
+//!   { "program": "udp-bridge bench", "format": 3, "congestion": […], "rows": [ one for each figure ],
+//!     "machine": {…}, "busy_before": 0.01, "elapsed_seconds": 55.1, "settings": {…}, "labels": […],
+//!     "standings": […], "absences": […], "failures": […], "samples": [ one for each measurement ] }
 //! ```
+//!
+//! All but the first four is the `Measurement`, from which the rows can be reckoned again.
 
 use super::measurement::{Measurement, Row};
-use super::rounds::Sample;
-use super::{cpu::Machine, options::Settings};
-use nix::unistd::{AccessFlags, access};
 use serde::Serialize;
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use serde_json::Value;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+/// What the file says it is of.
+const PROGRAM: &str = "udp-bridge bench";
 /// Number of the file's shape; a change that old readers would misread raises it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
-/// Why the file is not written.
+/// Why a file is not what it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the samples to {}: {source}", path.display())]
-pub struct JsonError {
-    /// The file as asked for.
-    pub path: PathBuf,
-    /// What the kernel said.
-    #[source]
-    pub source: io::Error,
+pub enum JsonError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// It is no JSON, or broken off.
+    #[error("{} is no JSON: {source}", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Where it breaks.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// It is JSON of something else.
+    #[error("{} is JSON, but not what `udp-bridge bench --json` writes", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written by another version.
+    #[error(
+        "{} has format {found}, and this version reads {FORMAT}: measure again with this version",
+        path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+    },
+    /// It says that it is one of ours, and something in it is not as it should be.
+    #[error("{} is damaged: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
+    program: &'static str,
     format: u32,
-    machine: &'a Machine,
-    busy_before: f64,
-    settings: &'a Settings,
     congestion: Vec<&'a str>,
-    offloads: &'a [String],
-    kernel_missing: &'a [String],
     rows: Vec<Row>,
-    samples: &'a [Sample],
+    #[serde(flatten)]
+    measurement: &'a Measurement,
 }
 
-impl<'a> Document<'a> {
-    fn of(measurement: &'a Measurement) -> Self {
-        Self {
-            format: FORMAT,
-            machine: &measurement.machine,
-            busy_before: measurement.busy_before,
-            settings: &measurement.settings,
-            congestion: measurement.congestion(),
-            offloads: &measurement.offloads,
-            kernel_missing: &measurement.kernel_missing,
-            rows: measurement.rows(),
-            samples: &measurement.samples,
-        }
-    }
-}
-
-/// Whether the file can be written, as far as one can know beforehand: nobody wants to learn it after
-/// minutes of measuring.
+/// The text of the file.
 ///
 /// # Errors
-/// Its directory is missing or may not be written to, or the place is a directory's.
-pub(super) fn check(path: &Path) -> Result<(), JsonError> {
-    let failed = |source| JsonError { path: path.to_owned(), source };
-    if path.is_dir() || path.file_name().is_none() {
-        return Err(failed(io::ErrorKind::IsADirectory.into()));
-    }
-    access(directory(path), AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| failed(errno.into()))
-}
-
-/// Writes the file.
-///
-/// # Errors
-/// [`JsonError`]; then nothing was changed.
-pub(super) fn write(path: &Path, measurement: &Measurement) -> Result<(), JsonError> {
-    let temporary = temporary(path);
-    write_as(&temporary, path, &Document::of(measurement)).map_err(|source| {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&temporary);
-        JsonError { path: path.to_owned(), source }
-    })
-}
-
-fn write_as(temporary: &Path, path: &Path, document: &Document<'_>) -> io::Result<()> {
-    let mut text = serde_json::to_vec_pretty(document)?;
+/// A figure is no number that JSON has.
+pub(super) fn text(measurement: &Measurement) -> Result<Vec<u8>, serde_json::Error> {
+    let document = Document {
+        program: PROGRAM,
+        format: FORMAT,
+        congestion: measurement.congestion(),
+        rows: measurement.rows(),
+        measurement,
+    };
+    let mut text = serde_json::to_vec_pretty(&document)?;
     text.push(b'\n');
-    let mut file = File::create_new(temporary)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(temporary, path)
+    Ok(text)
 }
 
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}", std::process::id()));
-    directory(path).join(name)
+/// Reads a file that was written before.
+///
+/// # Errors
+/// [`JsonError`] says what is wrong with it.
+pub(super) fn read(path: &Path) -> Result<Measurement, JsonError> {
+    let path = path.to_owned();
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(JsonError::Read { path, source }),
+    };
+    let value: Value = match serde_json::from_slice(&text) {
+        Ok(value) => value,
+        Err(source) => return Err(JsonError::Broken { path, source }),
+    };
+    // Before there was a word for the program there was a format and a machine.
+    let ours =
+        value["program"] == PROGRAM || (value["format"].is_u64() && value["machine"].is_object());
+    if !ours {
+        return Err(JsonError::Foreign { path });
+    }
+    if value["format"] != FORMAT {
+        let found = value["format"].to_string();
+        return Err(JsonError::Format { path, found });
+    }
+    serde_json::from_value(value).map_err(|source| JsonError::Damaged { path, source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::measurement::tests::{alone, example};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn written(measurement: &Measurement) -> Value {
+        serde_json::from_slice(&text(measurement).unwrap()).unwrap()
+    }
+
+    fn refused(text: &[u8]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bench.json");
-        check(&path).unwrap();
-        write(&path, measurement).unwrap();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file is left");
-        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+        fs::write(&path, text).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        error.replace(&path.display().to_string(), "FILE")
     }
 
     #[test]
     fn the_file_has_every_sample_and_the_table() {
         let value = written(&example());
-        assert_eq!(value["format"], 2);
-        assert_eq!(value["machine"], json!({"kernel": "6.18.0", "cpu": "Some CPU", "cores": 2}));
-        assert_eq!(
-            value["settings"],
-            json!({"rounds": 2, "seconds": 2.0, "mtu": 1500,
-                   "workloads": ["tcp-1", "tcp-rr", "udp-18"]})
-        );
+        assert_eq!((&value["program"], &value["format"]), (&json!(PROGRAM), &json!(3)));
+        assert_eq!(value["machine"]["cores"], 2);
+        assert_eq!(value["settings"]["workloads"], json!(["tcp-1", "tcp-rr", "udp-18"]));
+        assert_eq!(value["settings"]["systems"], json!(["ours", "kernel"]));
         assert_eq!(value["congestion"], json!(["cubic"]));
-        assert_eq!(value["kernel_missing"], json!([]));
         assert_eq!(value["samples"].as_array().unwrap().len(), 12);
-        assert_eq!(
-            value["samples"][0],
-            json!({"round": 1, "workload": "tcp-1", "bridge": "ours", "count": 10_000_000_000u64,
-                   "seconds": 2.0, "cpu_seconds": 4.0, "sent": null, "received": null,
-                   "latency": null, "congestion": ["cubic", "cubic"]})
-        );
+        assert_eq!(value["samples"][0]["system"], "ours");
+        assert_eq!(value["samples"][0]["count"], 10_000_000_000u64);
         assert_eq!(value["rows"][0]["name"], "tcp-1");
-        assert_eq!(value["rows"][0]["ratio"], 0.55);
+        assert_eq!(value["rows"][0]["cells"][0]["ratio"], 0.55);
         assert_eq!(value["rows"][1]["better"], "lower");
+        assert_eq!(written(&alone())["absences"][0]["why"], "this kernel has no bridge");
     }
 
     #[test]
-    fn without_a_kernel_bridge_the_file_says_why() {
-        let value = written(&alone());
-        assert_eq!(value["kernel_missing"], json!(["this kernel has no bridge"]));
-        assert_eq!(value["rows"][0]["kernel"], Value::Null);
-    }
-
-    #[test]
-    fn a_place_that_cannot_be_written_is_refused_beforehand() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(check(folder.path()).is_err());
-        let error = check(&folder.path().join("missing/bench.json")).unwrap_err();
-        assert_eq!(error.source.kind(), io::ErrorKind::NotFound);
-        assert!(check(Path::new("bench.json")).is_ok());
-    }
-
-    #[test]
-    fn a_file_that_is_there_is_replaced() {
+    fn what_is_written_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bench.json");
-        fs::write(&path, "old").unwrap();
-        write(&path, &example()).unwrap();
-        assert_ne!(fs::read(&path).unwrap(), b"old");
+        fs::write(&path, text(&example()).unwrap()).unwrap();
+        assert_eq!(read(&path).unwrap(), example());
+    }
+
+    #[test]
+    fn other_files_are_refused_in_words() {
+        let whole = text(&example()).unwrap();
+        assert!(refused(&whole[..whole.len() / 2]).starts_with("FILE is no JSON: EOF"));
+        assert_eq!(
+            refused(br#"{"start": {}, "intervals": []}"#),
+            "FILE is JSON, but not what `udp-bridge bench --json` writes"
+        );
+        assert!(refused(b"[1]").starts_with("FILE is JSON, but not"));
+        assert!(refused(br#"{"format": 2, "machine": {}}"#).starts_with("FILE has format 2"));
+        let mut damaged = written(&example());
+        damaged["samples"][0]["workload"] = json!("tcp-0");
+        let words = refused(damaged.to_string().as_bytes());
+        assert_eq!(words, "FILE is damaged: no workload is named \"tcp-0\"");
     }
 }

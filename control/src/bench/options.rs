@@ -1,7 +1,9 @@
 //! What did the user ask to have measured, and can it be?
 
+use super::compare;
+use super::settings::Settings;
+use super::system::System;
 use super::workload::{MAX_FLOWS, Workload};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Most rounds.
@@ -13,53 +15,73 @@ pub const MAX_SECONDS: f64 = 600.0;
 /// The least MTU: the networks carry IPv6.
 pub const MIN_MTU: u16 = 1280;
 
-/// Compares this bridge with the kernel's on this machine.
+/// Seconds of traffic before each measurement, where there is much to measure, and in a first look.
+const WARM_UP: f64 = 0.3;
+const MEDIUM_WARM_UP: f64 = 0.2;
+const SHORT_WARM_UP: f64 = 0.1;
+/// How long a first look, and everything, may take, in seconds; what is over is for what takes longer
+/// than planned.
+const QUICK: f64 = 50.0;
+const FULL: f64 = 27.0 * 60.0;
+
+/// Compares this bridge with others on this machine.
 ///
-/// Both are built in private namespaces and measured in turns; nothing outside them is touched.
-/// Measure on a quiet machine: processor time is counted for all of it.
+/// All are started in private namespaces and measured in turns; nothing outside them is touched. Others
+/// that are not installed are left out. Measure on a quiet machine: processor time is counted for all of it.
 #[derive(Clone, Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// How often each workload is measured on each bridge
+    /// What to do instead of measuring
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// How often each workload is measured on each system
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: u32,
     /// How long each measurement takes, after 0.3 s of warming up
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     pub seconds: f64,
-    /// Numbers of TCP flows to measure
-    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 4])]
+    /// Numbers of TCP flows to measure [default: 1,4; with --full 1,4,16]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
     pub flows: Vec<u32>,
-    /// Measure only these: tcp-N, tcp-N-reverse, tcp-both, tcp-rr, tcp-crr, udp-18, udp-gso; masq- before
-    /// a name for the way out through the host, published- for the way in, nat-idle- for neither
+    /// Measure only these: tcp-N, tcp-N-reverse, tcp-N-both, tcp-rr, tcp-rr-loaded, tcp-crr, udp-N,
+    /// udp-N-lossless, udp-gso, broadcast-8, mesh-8, learning-rate, fdb-capacity, masq-flows, masq-flows-capacity; masq- before a name for the way out through the host,
+    /// published- for the way in, nat-idle- for neither; /mtu-N, /ports-N or /published-N after it
     #[arg(long = "workload", value_name = "NAME", value_delimiter = ',')]
     pub workloads: Vec<String>,
+    /// Measure only these: ours, kernel, nftables, ovs, ovs-tso, vde, slirp4netns, pasta, loopback
+    #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
+    pub systems: Vec<String>,
     /// Measure the ways through the host, out and in, instead of those within the network
     #[arg(long, conflicts_with = "workloads")]
     pub routed: bool,
     /// Write every sample to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// MTU of every interface
+    /// Write a page with plots to this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// MTU of every interface, for workloads that do not name one
     #[arg(long, value_name = "BYTES", default_value_t = 1500)]
     pub mtu: u16,
-    /// Two rounds of half a second: a first look, not a figure to quote
+    /// Two short rounds, in less than a minute: a first look, not a figure to quote
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     pub quick: bool,
+    /// Everything there is to measure, in less than half an hour
+    #[arg(long, conflicts_with_all = ["quick", "rounds", "seconds", "workloads", "routed"])]
+    pub full: bool,
+    /// Measure even if the machine is busy with other things
+    #[arg(long)]
+    pub noisy: bool,
     /// Measure here, as the process within the private namespaces
     #[arg(long, hide = true)]
     pub inside: bool,
 }
 
-/// Options that were found possible.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settings {
-    /// How often each workload is measured on each bridge.
-    pub rounds: u32,
-    /// How long each measurement takes.
-    pub seconds: f64,
-    /// MTU of every interface.
-    pub mtu: u16,
-    /// What is measured, in this order.
-    pub workloads: Vec<Workload>,
+/// What `bench` can do beside measuring.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Verb {
+    /// Tell what changed between two runs beyond noise
+    Compare(compare::Options),
 }
 
 /// Why options are refused.
@@ -74,15 +96,24 @@ pub enum OptionError {
     /// No flows, or too many.
     #[error("--flows must be numbers from 1 to {MAX_FLOWS}, not {0}")]
     Flows(u32),
-    /// An MTU that not both networks can have.
+    /// An MTU that not all networks can have.
     #[error("--mtu must be {MIN_MTU} to {max}, not {0}", max = dataplane::config::MAX_MTU)]
     Mtu(u16),
     /// There is no such workload.
     #[error(
-        "no workload is named {name:?}; there are {known} (and tcp-N for 1 to {MAX_FLOWS} flows), \
-         and all of them with masq-, published- or nat-idle- before the name"
+        "no workload is named {name:?}; there are {known} (tcp-N for 1 to {MAX_FLOWS} flows, udp-N for \
+         18 to 65507 bytes), those between two ends also with masq-, published- or nat-idle- before the \
+         name, and all with /mtu-N, /ports-N or (routed ones) /published-N after it"
     )]
     Workload {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// There is no such system.
+    #[error("no system is named {name:?}; there are {known}")]
+    System {
         /// What was asked for.
         name: String,
         /// What there is.
@@ -96,7 +127,11 @@ impl Options {
     /// # Errors
     /// The first option that is not.
     pub fn check(&self) -> Result<Settings, OptionError> {
-        let (rounds, seconds) = if self.quick { (2, 0.5) } else { (self.rounds, self.seconds) };
+        let (rounds, seconds, warm_up, budget) = match (self.quick, self.full) {
+            (true, _) => (2, 0.5, SHORT_WARM_UP, Some(QUICK)),
+            (_, true) => (5, self.seconds, MEDIUM_WARM_UP, Some(FULL)),
+            _ => (self.rounds, self.seconds, WARM_UP, None),
+        };
         if rounds == 0 || rounds > MAX_ROUNDS {
             return Err(OptionError::Rounds(rounds));
         }
@@ -109,31 +144,57 @@ impl Options {
         if let Some(flows) = self.flows.iter().find(|flows| !(1..=MAX_FLOWS).contains(*flows)) {
             return Err(OptionError::Flows(*flows));
         }
-        Ok(Settings { rounds, seconds, mtu: self.mtu, workloads: self.chosen()? })
+        let (workloads, systems) = (self.chosen_workloads()?, self.chosen_systems()?);
+        let (mtu, noisy) = (self.mtu, self.noisy);
+        Ok(Settings { rounds, seconds, warm_up, budget, mtu, workloads, systems, noisy })
     }
 
-    /// The workloads named, or all of them; each once.
-    fn chosen(&self) -> Result<Vec<Workload>, OptionError> {
-        let all = Workload::bridged(&self.flows);
-        let asked = if self.routed {
-            Workload::routed(&self.flows)
-        } else if self.workloads.is_empty() {
-            all
-        } else {
+    /// The workloads named, or those that belong to the other options; each once.
+    fn chosen_workloads(&self) -> Result<Vec<Workload>, OptionError> {
+        let flows = match (&self.flows[..], self.full) {
+            ([], false) => &[1, 4],
+            ([], true) => &[1, 4, 16][..],
+            (named, _) => named,
+        };
+        let asked = if !self.workloads.is_empty() {
             let read = |name: &String| {
+                let known = || names(&Workload::known());
                 Workload::parse(name)
-                    .ok_or_else(|| OptionError::Workload { name: name.clone(), known: names(&all) })
+                    .ok_or_else(|| OptionError::Workload { name: name.clone(), known: known() })
             };
             self.workloads.iter().map(read).collect::<Result<_, _>>()?
+        } else if self.full {
+            Workload::full(flows)
+        } else if self.routed {
+            Workload::routed(flows)
+        } else if self.quick && self.flows.is_empty() {
+            Workload::quick()
+        } else {
+            Workload::usual(flows)
         };
-        let mut once = Vec::new();
-        for workload in asked {
-            if !once.contains(&workload) {
-                once.push(workload);
-            }
-        }
-        Ok(once)
+        Ok(once(asked))
     }
+
+    /// The systems named, or all; each once.
+    fn chosen_systems(&self) -> Result<Vec<System>, OptionError> {
+        let read = |name: &String| {
+            let known = || System::ALL.map(System::name).join(", ");
+            System::parse(name)
+                .ok_or_else(|| OptionError::System { name: name.clone(), known: known() })
+        };
+        let named: Vec<System> = self.systems.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(if named.is_empty() { System::ALL.to_vec() } else { once(named) })
+    }
+}
+
+fn once<T: PartialEq>(all: Vec<T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
 }
 
 fn names(workloads: &[Workload]) -> String {
@@ -156,13 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn without_options_everything_is_measured_five_times_for_two_seconds() {
+    fn without_options_the_bridged_loads_are_measured_five_times_for_two_seconds() {
         let settings = options(&[]).check().unwrap();
         assert_eq!((settings.rounds, settings.seconds, settings.mtu), (5, 2.0, 1500));
         assert_eq!(
             names(&settings.workloads),
-            "tcp-1, tcp-1-reverse, tcp-4, tcp-4-reverse, tcp-both, tcp-rr, udp-18, udp-gso"
+            "tcp-1, tcp-1-reverse, tcp-4, tcp-4-reverse, tcp-1-both, tcp-rr, udp-18, udp-gso"
         );
+        assert_eq!(settings.systems, System::ALL);
     }
 
     #[test]
@@ -176,15 +238,21 @@ mod tests {
     }
 
     #[test]
-    fn quick_is_two_rounds_of_half_a_second() {
-        let settings = options(&["--quick"]).check().unwrap();
-        assert_eq!((settings.rounds, settings.seconds), (2, 0.5));
+    fn quick_and_full_have_a_budget() {
+        let quick = options(&["--quick"]).check().unwrap();
+        assert_eq!((quick.rounds, quick.seconds, quick.budget), (2, 0.5, Some(QUICK)));
+        let full = options(&["--full"]).check().unwrap();
+        assert_eq!((full.rounds, full.budget), (5, Some(FULL)));
+        assert!(full.workloads.len() > 40);
     }
 
     #[test]
-    fn workloads_are_measured_once_in_the_order_named() {
-        let settings = options(&["--workload", "udp-18,tcp-8", "--workload", "udp-18"]).check();
-        assert_eq!(names(&settings.unwrap().workloads), "udp-18, tcp-8");
+    fn workloads_and_systems_are_measured_once_in_the_order_named() {
+        let words = "--workload udp-18,tcp-8 --workload udp-18 --system pasta,ours,pasta";
+        let words: Vec<&str> = words.split(' ').collect();
+        let settings = options(&words).check().unwrap();
+        assert_eq!(names(&settings.workloads), "udp-18, tcp-8");
+        assert_eq!(settings.systems, [System::Pasta, System::Ours]);
     }
 
     #[test]
@@ -199,12 +267,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_workload_is_told_the_known_ones() {
+    fn unknown_names_are_told_the_known_ones() {
+        let words = refused(&["--workload", "sctp"]).to_string();
+        assert!(words.starts_with("no workload is named \"sctp\"; there are tcp-1, "), "{words}");
+        for known in ["tcp-rr-loaded", "udp-18-lossless", "mesh-8", "masq-", "/published-N"] {
+            assert!(words.contains(known), "{words}");
+        }
         assert_eq!(
-            refused(&["--flows", "2", "--workload", "sctp"]).to_string(),
-            "no workload is named \"sctp\"; there are tcp-2, tcp-2-reverse, tcp-both, tcp-rr, \
-             udp-18, udp-gso (and tcp-N for 1 to 64 flows), and all of them with masq-, published- \
-             or nat-idle- before the name"
+            refused(&["--system", "ours,hub"]).to_string(),
+            "no system is named \"hub\"; there are ours, kernel, nftables, ovs, ovs-tso, vde, \
+             slirp4netns, pasta, loopback"
         );
     }
 }

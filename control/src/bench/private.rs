@@ -14,8 +14,11 @@
 //! and SIGKILL included, nothing is left.
 
 use super::measurement::Measurement;
-use super::options::Settings;
-use crate::netns::rootless::{self, RootlessError};
+use super::settings::Settings;
+use crate::netns::{
+    self,
+    rootless::{self, RootlessError},
+};
 use crate::program;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -24,10 +27,11 @@ use nix::sys::{prctl, signal::Signal};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
-/// Directories of the private `/run` that namespaces and networks are recorded in.
-const RECORDS: [&str; 2] = ["/run/netns", "/run/udp-bridge"];
+/// The directory of the private `/run` that networks are recorded in.
+const RECORDS: &str = "/run/udp-bridge";
 
 /// Why there is no private place to measure in.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,9 @@ pub enum PrivateError {
     /// There is no user namespace for us.
     #[error("cannot make private namespaces to measure in: {0}")]
     User(#[from] RootlessError),
+    /// There is no directory for namespaces.
+    #[error(transparent)]
+    Directory(#[from] netns::NetnsError),
     /// A step within the new namespaces fails.
     #[error("cannot set up the private namespaces, at {what}: {source}")]
     SetUp {
@@ -153,8 +160,7 @@ fn enter() -> Result<(), PrivateError> {
     }
     mount(Some("tmpfs"), "/run", Some("tmpfs"), plain, Some("mode=0755"))
         .map_err(PrivateError::set_up("/run"))?;
-    for directory in RECORDS {
-        fs::create_dir(directory).map_err(PrivateError::set_up("the directories of /run"))?;
-    }
-    Ok(())
+    fs::create_dir(RECORDS).map_err(PrivateError::set_up("the directories of /run"))?;
+    // Before any namespace is in it: what is mounted there already would be mounted twice.
+    Ok(netns::prepare_directory(Path::new(netns::NETNS_DIR))?)
 }

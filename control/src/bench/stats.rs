@@ -3,7 +3,7 @@
 //! Percentiles are exact: every sample is kept and sorted, nothing is put into buckets.
 
 /// The median and the extremes of the rounds.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
     /// The middle value; the mean of the two middle ones where their number is even.
     pub median: f64,

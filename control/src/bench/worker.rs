@@ -1,6 +1,6 @@
 //! How are the two ends of a measurement led?
 //!
-//! Each is a process of this program in one of the namespaces; see [`super::load`] for what is said.
+//! Each is a process of this program in one of the namespaces; see `super::load` for what is said.
 //! A worker that fails says why on standard error and ends; one that falls silent is ended here.
 
 use super::load::{Job, Role, START};

@@ -286,7 +286,7 @@ impl CliError {
             | Self::Flows(_)
             | Self::Frames(_)
             | Self::Described(_)
-            | Self::Bench(BenchError::Options(_)) => BAD_INPUT,
+            | Self::Bench(BenchError::Options(_) | BenchError::Read(_)) => BAD_INPUT,
             Self::Client(ClientError::Refused { problem, .. }) if problem.status == 400 => {
                 BAD_INPUT
             }

@@ -97,7 +97,7 @@ enum Verb {
     Capture(capture::Options),
     /// Tell what would become of a packet and why, or what becomes of those that come
     Trace(trace::Options),
-    /// Measure this bridge beside the kernel's, in private namespaces
+    /// Measure this bridge beside the kernel's and others, in private namespaces
     Bench(bench::Options),
     /// Send or receive for `bench`
     #[command(hide = true)]

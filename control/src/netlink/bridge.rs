@@ -1,8 +1,8 @@
-//! How do a kernel bridge and the veth pairs at its ports come about?
+//! How do a kernel bridge and the veth pairs at its ports come about, and how does an interface move?
 //!
-//! Only the benchmark makes them, to compare with.
+//! Only the benchmark does so, to compare with.
 
-use super::{Attempt, Netlink, NetlinkError};
+use super::{Attempt, Link, Netlink, NetlinkError};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
@@ -35,6 +35,23 @@ impl Netlink {
         let data = InfoData::Veth(InfoVeth::Peer(other_end));
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
         self.add_link(name, named(name, mtu), info)
+    }
+
+    /// Moves an interface into the namespace that `namespace` is open on; it is down there.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn move_link(
+        &mut self,
+        link: &Link,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = link.index;
+        message.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
+        self.request(RouteNetlinkMessage::SetLink(message), 0)
+            .map(|_| ())
+            .map_err(|source| NetlinkError::new(Attempt::ChangeLink(link.name.clone()), source))
     }
 
     fn add_link(

@@ -45,6 +45,18 @@ pub enum Need {
     Systemd,
     /// The programs of coturn: a STUN server, and a client that asks it what NAT is on the way.
     Coturn,
+    /// The program `nft`.
+    Nft,
+    /// Open vSwitch.
+    OpenVswitch,
+    /// VDE's switch.
+    Vde,
+    /// slirp4netns.
+    Slirp,
+    /// pasta.
+    Pasta,
+    /// A browser without a screen.
+    Chromium,
 }
 
 impl Need {
@@ -53,7 +65,7 @@ impl Need {
 
     /// What is lacking, if it is.
     fn lacking(self) -> Option<&'static str> {
-        static SEEN: [OnceLock<bool>; 13] = [const { OnceLock::new() }; 13];
+        static SEEN: [OnceLock<bool>; 19] = [const { OnceLock::new() }; 19];
         let there = *SEEN[self as usize].get_or_init(|| self.look());
         (!there).then(|| self.words())
     }
@@ -74,6 +86,12 @@ impl Need {
             Self::Curl => runs("curl", &["--json", "", "--version"]),
             Self::Systemd => runs("systemd-analyze", &["--version"]),
             Self::Coturn => COTURN.iter().all(|program| find_program(program).is_some()),
+            Self::Nft => find_program("nft").is_some(),
+            Self::OpenVswitch => find_program("ovs-vswitchd").is_some(),
+            Self::Vde => find_program("vde_switch").is_some(),
+            Self::Slirp => find_program("slirp4netns").is_some(),
+            Self::Pasta => find_program("pasta").is_some(),
+            Self::Chromium => find_program("chromium").is_some(),
         }
     }
 
@@ -92,6 +110,12 @@ impl Need {
             Self::Curl => "the program curl",
             Self::Systemd => "the program systemd-analyze",
             Self::Coturn => "turnserver and turnutils_natdiscovery (Debian's package coturn)",
+            Self::Nft => "nft (Debian's package nftables)",
+            Self::OpenVswitch => "ovs-vswitchd (Debian's package openvswitch-switch)",
+            Self::Vde => "vde_switch (Debian's package vde2)",
+            Self::Slirp => "the program slirp4netns",
+            Self::Pasta => "pasta (Debian's package passt)",
+            Self::Chromium => "the program chromium",
         }
     }
 }

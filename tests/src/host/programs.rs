@@ -4,7 +4,7 @@
 //! then: a copy that is out of the way of all who look for it by name.
 
 use super::{Host, bind};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,16 @@ impl Host {
             if path.is_dir() {
                 mount(Some("none"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
             }
+        }
+    }
+
+    /// Gives this host the programs of netfilter: for what other systems than ours do with them.
+    pub fn show_netfilter(&self) {
+        for path in
+            PLACES.iter().flat_map(|place| NETFILTER.map(|name| Path::new(place).join(name)))
+        {
+            // A place that leads to another has its programs hidden twice.
+            while umount2(&path, MntFlags::MNT_DETACH).is_ok() {}
         }
     }
 

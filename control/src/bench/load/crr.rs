@@ -20,11 +20,11 @@
 //! `P * addresses / 10` connections a second can go on for ever.
 
 use super::latency::Times;
-use super::{Job, LoadError, Meter, Parent, Ready, Role, Tally, sockets};
+use super::{Job, LoadError, Meter, Parent, Ready, Role, Tally, sockets, spread};
 use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 /// A connection or a response that takes longer never comes.
@@ -105,12 +105,6 @@ impl Client<'_> {
             Err(error) => Err(LoadError::traffic("wait for the server to close")(error)),
         }
     }
-}
-
-/// The address that the connection with this number goes to.
-fn spread(server: SocketAddrV4, addresses: u16, number: u32) -> SocketAddrV4 {
-    let nth = number % u32::from(addresses.max(1));
-    SocketAddrV4::new(Ipv4Addr::from_bits(server.ip().to_bits().wrapping_add(nth)), server.port())
 }
 
 /// Bounds how long the socket may wait for anything, and has it close with a RST.

@@ -1,6 +1,6 @@
 //! How long did each of many things take?
 
-use super::Latency;
+use super::{Latency, QUANTILES};
 use crate::bench::stats::percentile;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ impl Times {
             p99: at(990)?,
             p999: at(999)?,
             max: at(1000)?,
+            quantiles: QUANTILES.map(|per_mille| at(per_mille).unwrap_or_default()),
         })
     }
 }
@@ -52,6 +53,7 @@ mod tests {
         let latency = times.latency().unwrap();
         assert_eq!((latency.min, latency.p50, latency.max), (1.0, 500.0, 1000.0));
         assert_eq!((latency.p90, latency.p99, latency.p999), (900.0, 990.0, 999.0));
+        assert_eq!(latency.quantiles[..3], [10.0, 50.0, 100.0]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! close, so a loop that looks late measures a little longer, not wrong.
 
 use super::{Job, LoadError, Tally};
-use crate::bench::cpu;
+use crate::bench::conditions::cpu;
 use std::time::{Duration, Instant};
 
 /// Longest tail.

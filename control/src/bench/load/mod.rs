@@ -3,7 +3,7 @@
 //! # Theory of operation
 //!
 //! A measurement is two processes of this program, a server in one namespace and a client in the
-//! other. Each enters its namespace by itself, is told its [`Job`] in one line of JSON on standard
+//! other. Each enters its namespace by itself, is told its `Job` in one line of JSON on standard
 //! input, and answers on standard output:
 //!
 //! ```text
@@ -26,23 +26,29 @@
 //! Known gap: IPv4 only.
 
 mod crr;
+mod flows;
 mod latency;
+mod learn;
+mod mesh;
 mod meter;
+mod pace;
 mod protocol;
 mod rr;
 mod sockets;
 mod tcp;
 mod udp;
 
-pub use protocol::{Job, Latency, Ready, Role, START, Tally, Task};
+pub use learn::ASKER;
+pub use protocol::{Job, Latency, QUANTILES, Ready, Role, START, Tally, Task};
 
+use crate::netlink::NetlinkError;
 use crate::netns::{self, NetnsError};
+use dataplane::port::tap::TapError;
 use meter::Meter;
 use std::io::{self, BufRead, Write};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 
-/// Payload of the smallest datagrams: with its headers and no padding a frame of 60 bytes.
-pub const SMALL_PAYLOAD: usize = 18;
 /// Payload of one segment of a UDP super-frame.
 pub const GSO_PAYLOAD: usize = 1400;
 /// Segments of a UDP super-frame.
@@ -62,6 +68,12 @@ pub enum LoadError {
     /// The namespace cannot be entered.
     #[error(transparent)]
     Namespace(#[from] NetnsError),
+    /// There is no TAP to send frames with.
+    #[error(transparent)]
+    Tap(#[from] TapError),
+    /// The TAP cannot be connected.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
     /// What came on standard input is no message of the benchmark.
     #[error("this verb is for `udp-bridge bench` alone: {0}")]
     Message(#[source] serde_json::Error),
@@ -92,6 +104,12 @@ impl LoadError {
     }
 }
 
+/// The address with this number of those that lead to the server, all of them in turn.
+fn spread(server: SocketAddrV4, addresses: u16, number: u32) -> SocketAddrV4 {
+    let nth = number % u32::from(addresses.max(1));
+    SocketAddrV4::new(Ipv4Addr::from_bits(server.ip().to_bits().wrapping_add(nth)), server.port())
+}
+
 /// Works as one end of one measurement.
 ///
 /// # Errors
@@ -104,7 +122,14 @@ pub fn run(options: &Options) -> Result<(), LoadError> {
         Task::Stream { to_server, to_client } => tcp::run(&job, to_server, to_client, &mut parent),
         Task::RoundTrips => rr::run(&job, &mut parent),
         Task::Connections => crr::run(&job, &mut parent),
-        Task::Datagrams { payload, segments } => udp::run(&job, payload, segments, &mut parent),
+        Task::Datagrams { payload, segments, rate } => {
+            udp::run(&job, payload, segments, rate, &mut parent)
+        }
+        Task::Flows { count, first, rate } => flows::run(&job, count, first, rate, &mut parent),
+        Task::Frames { teach, first, count, rate } => {
+            learn::run(&job, teach, first, count, rate, &mut parent)
+        }
+        Task::Mesh { ends, own, broadcast } => mesh::run(&job, ends, own, broadcast, &mut parent),
     }?;
     parent.say(&tally)
 }

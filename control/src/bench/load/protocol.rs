@@ -28,7 +28,7 @@ impl fmt::Display for Role {
 }
 
 /// What the two ends do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {
     /// TCP streams.
@@ -42,12 +42,44 @@ pub enum Task {
     RoundTrips,
     /// The same with a new connection for each byte, one connection after the other.
     Connections,
-    /// UDP from the client to the server, as fast as it can.
+    /// UDP from the client to the server.
     Datagrams {
         /// Bytes in one datagram.
         payload: usize,
         /// Datagrams in one super-frame; 1 for none.
         segments: usize,
+        /// How many datagrams to send a second; as fast as it can if none.
+        rate: Option<f64>,
+    },
+    /// UDP from the client to the server, each datagram a flow of its own.
+    Flows {
+        /// How many.
+        count: u64,
+        /// The number of the first, so that no two runs have the same.
+        first: u64,
+        /// How many to begin a second; as fast as it can if none.
+        rate: Option<f64>,
+    },
+    /// Frames from many MACs, or to them; there is no other end.
+    Frames {
+        /// From them, so that a switch learns them?
+        teach: bool,
+        /// The number of the first.
+        first: u32,
+        /// How many.
+        count: u32,
+        /// How many to send a second; as fast as it can if none.
+        rate: Option<f64>,
+    },
+    /// UDP among many ends with consecutive addresses, all of which are servers: each of them sends to
+    /// all others in turn, or only the first one sends, to all at once.
+    Mesh {
+        /// How many there are.
+        ends: u16,
+        /// Which of them this is, from 0.
+        own: u16,
+        /// Does the first one send broadcasts, and no other anything?
+        broadcast: bool,
     },
 }
 
@@ -116,7 +148,14 @@ pub struct Latency {
     pub p999: f64,
     /// The longest.
     pub max: f64,
+    /// The shape of it all: at each of [`QUANTILES`].
+    #[serde(default)]
+    pub quantiles: [f64; QUANTILES.len()],
 }
+
+/// Of 1,000 round trips or connections, how many take no longer than the [`Latency::quantiles`].
+pub const QUANTILES: [usize; 16] =
+    [10, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 980, 990, 995, 999];
 
 #[cfg(test)]
 mod tests {

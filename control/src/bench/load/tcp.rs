@@ -1,6 +1,6 @@
 //! TCP streams: how many bytes arrive?
 //!
-//! One thread, non-blocking sockets and one poll loop; each turn writes up to [`CHUNK`] bytes to
+//! One thread, non-blocking sockets and one poll loop; each turn writes up to `CHUNK` bytes to
 //! every flow that takes some and reads up to as many from every flow that has some.
 
 use super::{Job, LoadError, Meter, Parent, Ready, Role, Tally, sockets};

@@ -1,13 +1,14 @@
 //! UDP: how many datagrams arrive of all that can be sent?
 //!
-//! The client sends without a pause, [`BATCH`] datagrams a system call, or one super-frame that the
-//! kernel cuts (`UDP_SEGMENT`). The server takes [`BATCH`] a call and does not ask for `UDP_GRO`: it
+//! The client sends without a pause, or at a rate, up to `BATCH` datagrams a system call, or one
+//! super-frame that the kernel cuts (`UDP_SEGMENT`). The server takes `BATCH` a call and does not ask for `UDP_GRO`: it
 //! wants the datagrams one by one.
 //!
-//! Its receive buffer is made [`RECEIVE_BUFFER`] large: with the usual 208 KiB, room for three
+//! Its receive buffer is made `RECEIVE_BUFFER` large: with the usual 208 KiB, room for three
 //! super-frames, half of everything is lost in the socket whatever the bridge does, and that would be
 //! the figure. Without privileges `net.core.rmem_max` bounds it, for both bridges alike.
 
+use super::pace::Pace;
 use super::{Job, LoadError, Meter, Parent, Ready, Role, Tally};
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -30,19 +31,18 @@ pub(super) fn run(
     job: &Job,
     payload: usize,
     segments: usize,
+    rate: Option<f64>,
     parent: &mut Parent<'_>,
 ) -> Result<Tally, LoadError> {
     match job.role {
         Role::Server => receive(job, payload, parent),
-        Role::Client => send(job, payload, segments, parent),
+        Role::Client => send(job, payload, segments, rate, parent),
     }
 }
 
 fn receive(job: &Job, payload: usize, parent: &mut Parent<'_>) -> Result<Tally, LoadError> {
     let socket = bind(job.server)?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
-        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))
-        .map_err(LoadError::traffic("set up a socket"))?;
+    make_room(&socket)?;
     let port = socket.local_addr().map_err(LoadError::traffic("bind a socket"))?.port();
     socket.set_read_timeout(Some(TURN)).map_err(LoadError::traffic("set up a socket"))?;
     parent.ready(&Ready { port, congestion: None })?;
@@ -68,6 +68,7 @@ fn send(
     job: &Job,
     payload: usize,
     segments: usize,
+    rate: Option<f64>,
     parent: &mut Parent<'_>,
 ) -> Result<Tally, LoadError> {
     let socket = bind(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))?;
@@ -75,9 +76,11 @@ fn send(
     let mut sender = Sender::new(socket, payload, segments)?;
     parent.ready(&Ready { port: job.server.port(), congestion: None })?;
     let mut meter = Meter::start(job);
+    let mut pace = Pace::start(rate, BATCH);
     let mut sent = 0;
     while meter.watch(Instant::now(), sent)? {
-        match sender.send() {
+        let due = pace.wait(sent);
+        match sender.send(due) {
             Ok(datagrams) => sent += datagrams,
             // A full queue, or a server that has ended: lost, and the clock decides.
             Err(Errno::ENOBUFS | Errno::EAGAIN | Errno::ECONNREFUSED | Errno::EINTR) => {}
@@ -87,7 +90,14 @@ fn send(
     meter.tally(sent)
 }
 
-fn bind(address: SocketAddrV4) -> Result<UdpSocket, LoadError> {
+/// Makes the socket's receive buffer large.
+pub(super) fn make_room(socket: &UdpSocket) -> Result<(), LoadError> {
+    setsockopt(socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .or_else(|_| setsockopt(socket, sockopt::RcvBuf, &RECEIVE_BUFFER))
+        .map_err(LoadError::traffic("set up a socket"))
+}
+
+pub(super) fn bind(address: SocketAddrV4) -> Result<UdpSocket, LoadError> {
     UdpSocket::bind(address).map_err(LoadError::traffic("bind a socket"))
 }
 
@@ -110,15 +120,20 @@ impl Sender {
         Ok(Self { socket, bytes, segments, headers: MultiHeaders::preallocate(BATCH, None) })
     }
 
-    /// Sends once; gives how many datagrams that was.
-    fn send(&mut self) -> Result<u64, Errno> {
+    /// Sends once, up to `due` datagrams of at most [`BATCH`], or a whole super-frame; gives how many
+    /// that was.
+    fn send(&mut self, due: usize) -> Result<u64, Errno> {
+        if due == 0 {
+            return Ok(0);
+        }
         if self.segments > 1 {
             let errno = |error: io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(0));
             return self.socket.send(&self.bytes).map_err(errno).map(|_| self.segments as u64);
         }
         let slices = [[IoSlice::new(&self.bytes)]; BATCH];
         let (headers, flags) = (&mut self.headers, MsgFlags::empty());
-        let sent = sendmmsg(self.socket.as_raw_fd(), headers, &slices, [None; BATCH], [], flags)?;
+        let (slices, names) = (&slices[..due.min(BATCH)], &[None; BATCH][..due.min(BATCH)]);
+        let sent = sendmmsg(self.socket.as_raw_fd(), headers, slices, names, [], flags)?;
         Ok(sent.count() as u64)
     }
 }

@@ -40,6 +40,24 @@ pub(super) fn load(rules: &str) -> Result<(), NftError> {
     Err(NftError::Refused(said.to_owned()))
 }
 
+/// What the program calls itself.
+///
+/// # Errors
+/// It is missing or cannot be run.
+pub(in crate::bench::system) fn version() -> Result<String, NftError> {
+    for program in PROGRAMS {
+        match Command::new(program).arg("--version").stdin(Stdio::null()).output() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            result => {
+                let text = result.map_err(NftError::Run)?.stdout;
+                let text = String::from_utf8_lossy(&text);
+                return Ok(text.lines().next().unwrap_or(program).trim().to_owned());
+            }
+        }
+    }
+    Err(NftError::Missing)
+}
+
 /// Runs the first of the programs that exists.
 fn first_of<P: AsRef<OsStr>>(programs: &[P], rules: &str) -> Result<Output, NftError> {
     for program in programs {

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// `/proc/stat` cannot be read or is not what it should be (`InvalidData`).
-pub fn busy_seconds() -> io::Result<f64> {
+pub(in crate::bench) fn busy_seconds() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/stat")?;
     busy_of(&text).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no cpu line"))
 }
@@ -31,7 +32,7 @@ pub fn busy_seconds() -> io::Result<f64> {
 ///
 /// # Errors
 /// As [`busy_seconds`].
-pub fn busy_share(cores: usize) -> io::Result<f64> {
+pub(in crate::bench) fn busy_share(cores: usize) -> io::Result<f64> {
     let (before, since) = (busy_seconds()?, Instant::now());
     thread::sleep(LOOK);
     let busy = busy_seconds()? - before;
@@ -55,6 +56,9 @@ pub struct Machine {
     pub cpu: String,
     /// How many processors this process may use.
     pub cores: usize,
+    /// What the kernel does about flaws of the processor, as `flaw: what`, those that are not there left
+    /// out (`/sys/devices/system/cpu/vulnerabilities`).
+    pub mitigations: Vec<String>,
 }
 
 impl Machine {
@@ -67,8 +71,22 @@ impl Machine {
             kernel,
             cpu: cpu_model(&cpuinfo).unwrap_or("unknown").to_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
+            mitigations: mitigations(Path::new("/sys/devices/system/cpu/vulnerabilities")),
         }
     }
+}
+
+/// The flaws that this processor has, by name.
+fn mitigations(folder: &Path) -> Vec<String> {
+    let read = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path()).ok()?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (text.trim() != "Not affected").then(|| format!("{name}: {}", text.trim()))
+    };
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut all: Vec<String> = entries.filter_map(read).collect();
+    all.sort_unstable();
+    all
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<&str> {
@@ -97,6 +115,15 @@ mod tests {
     fn busy_time_does_not_run_backwards() {
         let before = busy_seconds().unwrap();
         assert!(busy_seconds().unwrap() >= before);
+    }
+
+    #[test]
+    fn only_the_flaws_that_are_there_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("meltdown"), "Not affected\n").unwrap();
+        fs::write(folder.path().join("spectre_v1"), "Mitigation: barriers\n").unwrap();
+        assert_eq!(mitigations(folder.path()), ["spectre_v1: Mitigation: barriers"]);
+        assert_eq!(mitigations(Path::new("/nowhere")), [""; 0]);
     }
 
     #[test]

@@ -38,6 +38,25 @@ const PREFIX: u8 = 24;
 /// The outside's interface.
 const END: &str = "eth0";
 
+/// A port of the host, and the one of the namespace that it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PublishedPort {
+    pub(super) from: u16,
+    pub(super) to: u16,
+    pub(super) protocol: &'static str,
+}
+
+/// The ports that a host publishes which publishes so many: all for TCP, and for UDP the last, which is
+/// the one that is used. Each takes a socket of most systems, and hosts allow only so many.
+pub(super) fn published(count: u16) -> impl Iterator<Item = PublishedPort> {
+    let port = |number: u16, protocol| {
+        let (from, to) = (PUBLISHED_PORT + number, TARGET_PORT + number);
+        PublishedPort { from, to, protocol }
+    };
+    let last = count.checked_sub(1).map(|last| port(last, "udp"));
+    (0..count).map(move |number| port(number, "tcp")).chain(last)
+}
+
 /// The outside of one host.
 pub(super) struct Outside {
     netns: PathBuf,
@@ -90,6 +109,13 @@ fn addresses() -> impl Iterator<Item = Ipv4Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_ports_are_published_for_tcp_and_the_last_for_udp() {
+        let told: Vec<_> = published(2).map(|it| (it.from, it.to, it.protocol)).collect();
+        assert_eq!(told, [(8080, 9090, "tcp"), (8081, 9091, "tcp"), (8081, 9091, "udp")]);
+        assert_eq!(published(0).count(), 0);
+    }
 
     #[test]
     fn the_outside_fits_its_subnet_and_leaves_the_host_its_address() {
