@@ -1,6 +1,6 @@
 //! How is traffic made? By the load generators of `udp-bridge bench`, started by their hidden verb.
 
-use control::bench::load::{Job, Ready, Role, SMALL_PAYLOAD, START, Tally, Task};
+use control::bench::load::{Job, Ready, Role, START, Tally, Task};
 use serde::de::DeserializeOwned;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddrV4;
@@ -13,6 +13,8 @@ use udp_bridge_tests::host::traffic::End;
 
 /// The congestion control of TCP, at both ends: under BBR the pacing, not the bridge, decides.
 pub(crate) const CONGESTION: &str = "cubic";
+/// Payload of a datagram, in bytes: its frame is one of the smallest that Ethernet has.
+const SMALL_PAYLOAD: usize = 18;
 /// Traffic before the measured span.
 const WARM_UP: Duration = Duration::from_millis(200);
 /// The measured span.
@@ -40,7 +42,7 @@ impl Load {
     pub(crate) fn measure(self, host: &Host, from: &End, to: &End) -> f64 {
         let task = match self {
             Self::Stream => Task::Stream { to_server: 1, to_client: 0 },
-            Self::Small => Task::Datagrams { payload: SMALL_PAYLOAD, segments: 1 },
+            Self::Small => Task::Datagrams { payload: SMALL_PAYLOAD, segments: 1, rate: None },
         };
         let job = |role, server| Job {
             role,

@@ -85,7 +85,7 @@ fn main() -> ExitCode {
 
 /// The machine, and whether it is quiet.
 fn conditions() -> String {
-    let Machine { kernel, cpu, cores } = Machine::observe();
+    let Machine { kernel, cpu, cores, .. } = Machine::observe();
     let busy = busy_share(cores).unwrap();
     let mut text = format!("kernel      {kernel}\nprocessor   {cpu}, {cores} cores\n");
     text += &format!("busy        {:.0} % before this began\n", busy * 100.0);

@@ -48,10 +48,11 @@ mod progress;
 mod report;
 mod stage;
 
+pub use conditions::cpu;
 pub use file::FileError;
 pub use options::Options;
 
-use conditions::{Label, QUIET, cpu};
+use conditions::{Label, QUIET};
 use measure::Results;
 use measurement::Measurement;
 use options::Verb;

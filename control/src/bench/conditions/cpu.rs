@@ -31,8 +31,8 @@ pub(in crate::bench) fn busy_seconds() -> io::Result<f64> {
 /// Which share of `cores` processors is busy now, while we do nothing.
 ///
 /// # Errors
-/// As [`busy_seconds`].
-pub(in crate::bench) fn busy_share(cores: usize) -> io::Result<f64> {
+/// `/proc/stat` cannot be read or is not what it should be (`InvalidData`).
+pub fn busy_share(cores: usize) -> io::Result<f64> {
     let (before, since) = (busy_seconds()?, Instant::now());
     thread::sleep(LOOK);
     let busy = busy_seconds()? - before;

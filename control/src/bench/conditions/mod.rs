@@ -8,7 +8,7 @@
 //! | `cpu` | which machine is it, and how long was it busy? |
 //! | `offload` | which offloads does each interface have? |
 
-pub(super) mod cpu;
+pub mod cpu;
 mod offload;
 
 use super::shape::Shape;
