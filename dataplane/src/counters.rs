@@ -1,8 +1,9 @@
 //! What happened at each port?
 //!
-//! One [`PortCounters`] per port, written by the engine's thread alone and read by anyone. A count is
-//! a relaxed load and store, never a locked instruction: with one writer none is lost, and a reader
-//! sees each value whole, though not all of them at one instant.
+//! One [`PortCounters`] per port, written by one thread at a time and read by anyone. A count is a
+//! relaxed load and store, never a locked instruction: with one writer none is lost, and a reader sees
+//! each value whole, though not all of them at one instant. Where several threads count, each has a set
+//! of its own, and one more belongs to whoever holds the lock of the tables; a reader adds them up.
 //!
 //! Bytes count from the Ethernet header on. A super-frame counts as one frame where it was read and
 //! where it is written whole; cut for a port, each of its segments counts there.
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`. Only the engine's thread may call this.
+    /// Adds `n`. Only the one thread whose counter it is may call this.
     #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
@@ -146,6 +147,21 @@ impl Default for CounterSnapshot {
 }
 
 impl CounterSnapshot {
+    /// Adds what another set has counted at the same port.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.received_bytes += other.received_bytes;
+        self.sent += other.sent;
+        self.sent_bytes += other.sent_bytes;
+        self.fdb_evictions += other.fdb_evictions;
+        self.answered += other.answered;
+        self.held += other.held;
+        self.released += other.released;
+        for (sum, count) in self.dropped.iter_mut().zip(other.dropped) {
+            *sum += count;
+        }
+    }
+
     /// Frames dropped for one reason.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]

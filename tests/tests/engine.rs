@@ -4,7 +4,9 @@
 //! steps of a test the engine falls asleep or does not; both must come to the same.
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be made is a failed test")]
 
-use dataplane::config::{Config, ConfigError, PortConfig, PortLimits, RouterConfig, SwitchConfig};
+use dataplane::config::{
+    Config, ConfigError, PortConfig, PortLimits, RouterConfig, SwitchConfig, Workers,
+};
 use dataplane::engine::{AddPortError, Engine, Handle, LimitError, ReconfigureError, SettingError};
 use dataplane::frame::{FrameBuffer, with_plain_header};
 use dataplane::outcome::{DropReason, PortId};
@@ -90,7 +92,13 @@ impl Running {
             boxed.push(port);
             hosts.push(host);
         }
-        let (engine, handle) = Engine::new(config(ports), boxed).unwrap();
+        let (engine, handle) = Engine::with_workers(
+            config(ports),
+            boxed,
+            Vec::new(),
+            Workers::new(std::env::var("W").map_or(1, |w| w.parse().unwrap())).unwrap(),
+        )
+        .unwrap();
         Self { handle, thread: thread::spawn(|| engine.run()), hosts }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
+use super::lending::Lending;
 use super::slots::{Slot, Slots};
 use super::witness::{Captures, Witness};
 use crate::clock::Time;
@@ -12,7 +13,7 @@ use crate::gateway::HOST;
 use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Walked};
 use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
 use crate::wire::vnet;
@@ -20,6 +21,13 @@ use crossbeam_utils::CachePadded;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Most entries of a table that one pass looks at to let them go.
+const EXPIRY_BUDGET: usize = 64;
+
+/// How often aged entries are looked for while frames flow.
+const TICK: Duration = Duration::from_millis(500);
 
 /// What serving a port came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,7 @@ pub type Counters = Arc<[CachePadded<PortCounters>]>;
 pub struct Forwarder {
     pub(super) desk: Desk,
     buffer: FrameBuffer,
+    next_tick: Time,
 }
 
 /// All that a frame needs once it is read.
@@ -62,13 +71,13 @@ impl Forwarder {
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
         let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
-        Self { desk, buffer: FrameBuffer::new() }
+        Self { desk, buffer: FrameBuffer::new(), next_tick: Time::START }
     }
 
     /// Reads up to `budget` frames of one port and sends each on its way.
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
-        let Self { desk, buffer } = self;
+        let Self { desk, buffer, .. } = self;
         // What is read from a listener enters as if from the host.
         let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
         let mut frames = 0;
@@ -136,6 +145,40 @@ impl Forwarder {
         self.desk.pipeline.switch.expire(now, budget)
     }
 
+    /// Has a look at what ages, if it is time for that. Returns when to look again, and how many slots of
+    /// the flow tables are to be looked at until then.
+    pub(super) fn tick(&mut self, now: Time) -> (Time, Option<usize>) {
+        if now < self.next_tick {
+            return (self.next_tick, None);
+        }
+        let more = self.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
+        self.next_tick = if more { now } else { now + TICK };
+        self.give_up(now);
+        self.clear_captures(now);
+        let router = &self.desk.pipeline.router;
+        (self.next_tick, Some(router.as_ref().map_or(0, |router| router.expiry_share())))
+    }
+
+    /// Lets flows go that have expired, looking at a few slots; returns at how many.
+    pub(super) fn expire_flows(&mut self, now: Time) -> usize {
+        let router = &mut self.desk.pipeline.router;
+        router.as_mut().map_or(0, |router| router.expire(now, EXPIRY_BUDGET))
+    }
+
+    /// When something will be due; `None` for never.
+    pub(super) fn due(&self) -> Option<Time> {
+        let pipeline = &self.desk.pipeline;
+        let flows = pipeline.router.as_ref().is_some_and(|router| !router.is_idle());
+        let aged = pipeline.switch.fdb().next_expiry();
+        let due = if flows || self.is_captured() { Some(self.next_tick) } else { aged }?;
+        Some(due.max(self.next_tick))
+    }
+
+    /// Lets workers have these twins of the ports, and see all changes from now on.
+    pub(super) fn lend(&mut self, lending: Lending) {
+        self.desk.slots.lending = Some(lending);
+    }
+
     /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
     pub fn give_up(&mut self, now: Time) {
         let Pipeline { router, outbox, .. } = &mut self.desk.pipeline;
@@ -177,29 +220,52 @@ impl Desk {
         now: Time,
         witness: &mut impl Witness,
     ) {
-        let Self { slots, pipeline, counters, scratch, .. } = self;
-        let counted = &counters[ingress.index()];
-        let mut frame = match Frame::parse(ingress, bytes) {
-            Ok(frame) => frame,
+        match Frame::parse(ingress, bytes) {
+            Ok(mut frame) => self.follow::<WAITED>(&mut frame, now, witness),
             Err(reason) => {
                 witness.refused(ingress, bytes, reason, now);
-                return counted.dropped(reason).add(1);
+                self.counters[ingress.index()].dropped(reason).add(1);
             }
-        };
-        witness.comes(&frame, pipeline, now);
+        }
+    }
+
+    /// The way of a frame that was parsed.
+    #[inline(always)]
+    pub(super) fn follow<const WAITED: bool>(
+        &mut self,
+        frame: &mut Frame<'_>,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        let pipeline = &mut self.pipeline;
+        witness.comes(frame, pipeline, now);
         let walked = match WAITED {
-            false => pipeline.walk(&mut frame, now),
-            true => pipeline.walk_on(&mut frame, now),
+            false => pipeline.walk(frame, now),
+            true => pipeline.walk_on(frame, now),
         };
-        witness.ends(&frame, pipeline, walked.outcome, now);
+        witness.ends(frame, pipeline, walked.outcome, now);
+        self.conclude(frame, walked, now, witness);
+    }
+
+    /// Does what was decided about a frame.
+    #[inline(always)]
+    pub(super) fn conclude(
+        &mut self,
+        frame: &Frame<'_>,
+        walked: Walked,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        let Self { slots, pipeline, counters, scratch, .. } = self;
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
         let Pipeline { switch, limits, .. } = pipeline;
-        let ports = slots.len() as u16;
+        let (ingress, ports) = (frame.ingress(), slots.len() as u16);
+        let counted = &counters[ingress.index()];
         let mut to = |id: PortId| {
-            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
-            witness.leaves(&frame, id, taken, now);
+            let taken = hand(slots, limits, counters, scratch, frame, id, now);
+            witness.leaves(frame, id, taken, now);
         };
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
@@ -274,7 +340,7 @@ impl Desk {
     }
 
     /// The port's device is gone.
-    fn bury(&mut self, id: PortId) {
+    pub(super) fn bury(&mut self, id: PortId) {
         if id.index() < MAX_PORTS {
             self.pipeline.switch.remove_port(id);
         }
