@@ -13,7 +13,7 @@ use crate::gateway::HOST;
 use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
 use crate::outcome::{DropReason, PortId, Verdict};
-use crate::pipeline::{Pipeline, Walked};
+use crate::pipeline::Pipeline;
 use crate::port::deliver::Scratch;
 use crate::port::{Port, Received, deliver};
 use crate::wire::vnet;
@@ -58,7 +58,7 @@ pub(super) struct Desk {
     pub(super) pipeline: Pipeline,
     /// Of the ports of the switch, and of some that may come.
     pub(super) counters: Counters,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
     pub(super) captures: Option<Box<Captures>>,
 }
@@ -220,52 +220,29 @@ impl Desk {
         now: Time,
         witness: &mut impl Witness,
     ) {
-        match Frame::parse(ingress, bytes) {
-            Ok(mut frame) => self.follow::<WAITED>(&mut frame, now, witness),
+        let Self { slots, pipeline, counters, scratch, .. } = self;
+        let counted = &counters[ingress.index()];
+        let mut frame = match Frame::parse(ingress, bytes) {
+            Ok(frame) => frame,
             Err(reason) => {
                 witness.refused(ingress, bytes, reason, now);
-                self.counters[ingress.index()].dropped(reason).add(1);
+                return counted.dropped(reason).add(1);
             }
-        }
-    }
-
-    /// The way of a frame that was parsed.
-    #[inline(always)]
-    pub(super) fn follow<const WAITED: bool>(
-        &mut self,
-        frame: &mut Frame<'_>,
-        now: Time,
-        witness: &mut impl Witness,
-    ) {
-        let pipeline = &mut self.pipeline;
-        witness.comes(frame, pipeline, now);
-        let walked = match WAITED {
-            false => pipeline.walk(frame, now),
-            true => pipeline.walk_on(frame, now),
         };
-        witness.ends(frame, pipeline, walked.outcome, now);
-        self.conclude(frame, walked, now, witness);
-    }
-
-    /// Does what was decided about a frame.
-    #[inline(always)]
-    pub(super) fn conclude(
-        &mut self,
-        frame: &Frame<'_>,
-        walked: Walked,
-        now: Time,
-        witness: &mut impl Witness,
-    ) {
-        let Self { slots, pipeline, counters, scratch, .. } = self;
+        witness.comes(&frame, pipeline, now);
+        let walked = match WAITED {
+            false => pipeline.walk(&mut frame, now),
+            true => pipeline.walk_on(&mut frame, now),
+        };
+        witness.ends(&frame, pipeline, walked.outcome, now);
         if let Some(loser) = walked.evicted {
             counters[loser.index()].fdb_evictions.add(1);
         }
         let Pipeline { switch, limits, .. } = pipeline;
-        let (ingress, ports) = (frame.ingress(), slots.len() as u16);
-        let counted = &counters[ingress.index()];
+        let ports = slots.len() as u16;
         let mut to = |id: PortId| {
-            let taken = hand(slots, limits, counters, scratch, frame, id, now);
-            witness.leaves(frame, id, taken, now);
+            let taken = hand(slots, limits, counters, scratch, &frame, id, now);
+            witness.leaves(&frame, id, taken, now);
         };
         match walked.outcome {
             Err(reason) => counted.dropped(reason).add(1),
@@ -357,7 +334,7 @@ impl Desk {
 
 /// Writes a frame to one port, if it is there and may get it. Returns what became of it, which is counted.
 #[inline]
-fn hand(
+pub(super) fn hand(
     slots: &mut Slots,
     limits: &mut Limits,
     counters: &Counters,

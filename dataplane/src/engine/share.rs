@@ -21,7 +21,7 @@
 //! makes all workers end ([`super::team`]); until they do, they may find tables half changed, as safe
 //! as Rust makes it.
 
-use super::forwarder::{Desk, Forwarder, Served};
+use super::forwarder::{Desk, Forwarder, Served, hand};
 use super::handle::Shared;
 use super::lending::Stock;
 use super::roster::Counting;
@@ -203,10 +203,15 @@ fn catch_up(stock: &mut Stock, desk: &mut Desk, shared: &Shared) {
 }
 
 impl Desk {
-    /// The way of a frame that is captured.
+    /// The whole way of a frame while something is captured.
     #[cold]
     fn follow_seen(&mut self, frame: &mut Frame<'_>, now: Time) {
-        self.with_captures(|desk, captures| desk.follow::<false>(frame, now, captures));
+        self.with_captures(|desk, captures| {
+            captures.comes(frame, &mut desk.pipeline, now);
+            let walked = desk.pipeline.walk(frame, now);
+            captures.ends(frame, &desk.pipeline, walked.outcome, now);
+            desk.conclude(frame, walked, now, captures);
+        });
         self.send_parcels(now);
     }
 
@@ -215,6 +220,35 @@ impl Desk {
     fn conclude_here(&mut self, frame: &Frame<'_>, walked: Walked, now: Time) {
         self.conclude(frame, walked, now, &mut ());
         self.send_parcels(now);
+    }
+
+    /// Does what was decided with the lock held.
+    fn conclude(
+        &mut self,
+        frame: &Frame<'_>,
+        walked: Walked,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        self.count_eviction(walked.evicted);
+        let Self { slots, pipeline, counters, scratch, .. } = self;
+        let Pipeline { switch, limits, .. } = pipeline;
+        let (ingress, ports) = (frame.ingress(), slots.len() as u16);
+        let counted = &counters[ingress.index()];
+        let mut to = |id: PortId| {
+            let taken = hand(slots, limits, counters, scratch, frame, id, now);
+            witness.leaves(frame, id, taken, now);
+        };
+        match walked.outcome {
+            Err(reason) => counted.dropped(reason).add(1),
+            Ok(Verdict::Unicast(egress)) => to(egress),
+            Ok(Verdict::Flood) => (0..ports)
+                .map(PortId)
+                .filter(|&egress| switch.is_flooded(egress, ingress))
+                .for_each(to),
+            Ok(Verdict::Answered) => counted.answered.add(1),
+            Ok(Verdict::Held) => counted.held.add(1),
+        }
     }
 }
 
