@@ -22,6 +22,7 @@ use dataplane::port::Offloads;
 use dataplane::port::tap::TapError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 /// The interface's name in every port's namespace.
 const PORT_INTERFACE: &str = "eth0";
@@ -47,6 +48,9 @@ pub enum StepError {
     /// The way to the outside cannot be made.
     #[error(transparent)]
     Uplink(#[from] UplinkError),
+    /// The file leads to another namespace than it did.
+    #[error("{} is not the namespace any more that it was", .0.display())]
+    Elsewhere(PathBuf),
 }
 
 /// Why the plan could not be made real. Everything made before is removed again.

@@ -132,6 +132,18 @@ impl Endpoint {
         !identity.is_at(path) && identity.has_process().is_ok_and(|some| !some)
     }
 
+    /// Runs `visit` where the interface is; the host's is in the calling thread's namespace.
+    pub(super) fn visit<T: Send>(
+        &self,
+        visit: impl FnOnce() -> Result<T, StepError> + Send,
+    ) -> Result<T, StepError> {
+        let Some((path, identity)) = &self.home else { return visit() };
+        netns::run_in(path, || match netns::own()? == *identity {
+            true => visit(),
+            false => Err(StepError::Elsewhere(path.clone())),
+        })?
+    }
+
     /// The namespace's file; `None` for the host's.
     pub fn namespace_path(&self) -> Option<&Path> {
         self.home.as_ref().map(|(path, _)| path.as_path())

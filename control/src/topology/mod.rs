@@ -25,6 +25,7 @@
 //! | `endpoint` | one interface |
 //! | `endpoints` | interfaces and ways out that come and go while a network stands |
 //! | `sandboxes` | the namespaces of a file, and the record of those that were made |
+//! | `settings` | what of the interfaces is changed while a network stands |
 //! | `namespaces` | marks, recognises and removes namespaces |
 //! | `outside` | the uplink and what its record says of it |
 //! | `closing` | closes many TAPs at once |
@@ -46,6 +47,7 @@ mod outside;
 mod plan;
 mod record;
 mod sandboxes;
+mod settings;
 mod site;
 mod standing;
 

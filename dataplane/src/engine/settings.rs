@@ -18,8 +18,8 @@ use super::handle::{EngineStopped, Handle, Request};
 use crate::clock::Time;
 use crate::config::{ConfigError, SwitchConfig, check_mtu};
 use crate::outcome::PortId;
-use crate::port::Offloads;
 use crate::port::tap::OffloadSwitch;
+use crate::port::{Offloads, Port};
 use crate::switch::Room;
 use std::io;
 
@@ -61,7 +61,7 @@ impl Handle {
         config.check(0)?;
         let there = self.stages(|pipeline, _| pipeline.switch.fdb().room())?;
         let wanted = config.fdb_capacity;
-        let room = (wanted > there).then(|| Room::new(wanted));
+        let room = (wanted > there).then(|| Room::touched(wanted));
         // What was used until now is given back here, not on the way of a frame.
         let put = move |forwarder: &mut Forwarder, now| forwarder.set_switch(&config, room, now);
         drop(self.forwarder(put)??);
@@ -188,16 +188,23 @@ impl Forwarder {
         id: PortId,
         offloads: Offloads,
     ) -> Result<Offloads, SettingError> {
-        let port = self.desk.slots.there_mut(id).ok_or(SettingError::NoSuchPort(id))?;
+        let port = self.port_mut(id)?;
         port.set_offloads(offloads);
         Ok(port.offloads())
     }
 
     /// A port's offloads, and what changes those of its device.
     fn device(&mut self, id: PortId) -> Result<(Offloads, Option<OffloadSwitch>), SettingError> {
-        let port = self.desk.slots.there_mut(id).ok_or(SettingError::NoSuchPort(id))?;
+        let port = self.port_mut(id)?;
         let failed = |source| SettingError::Offloads { port: id, source };
         Ok((port.offloads(), port.offload_switch().map_err(failed)?))
+    }
+
+    /// A port of the switch that is there, and its device too.
+    fn port_mut(&mut self, id: PortId) -> Result<&mut dyn Port, SettingError> {
+        let there =
+            self.desk.slots.there_mut(id).filter(|_| self.desk.pipeline.switch.has_port(id));
+        there.ok_or(SettingError::NoSuchPort(id))
     }
 
     fn largest_mtu(&self) -> usize {

@@ -213,7 +213,7 @@ proptest! {
                 Step::Configure(capacity, port_limit, ageing) => {
                     model.1 = limits(capacity.max(model.statics() + 1), port_limit, ageing);
                     let capacity = model.1.fdb_capacity;
-                    let room = (capacity > fdb.room()).then(|| Room::new(capacity));
+                    let room = (capacity > fdb.room()).then(|| Room::touched(capacity));
                     fdb.configure(&model.1, room);
                     let mut lost = [0; PORTS as usize];
                     while let Some(loser) = fdb.trim() {

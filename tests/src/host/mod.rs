@@ -34,6 +34,7 @@ pub mod product;
 pub mod programs;
 pub mod rtnl;
 pub mod snapshot;
+pub mod talk;
 pub mod traffic;
 pub mod wait;
 

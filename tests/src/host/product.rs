@@ -54,6 +54,11 @@ impl Port {
         self.0["alive"].as_bool().unwrap()
     }
 
+    /// Does it reach only ports that are not isolated?
+    pub fn is_isolated(&self) -> bool {
+        self.0["isolated"].as_bool().unwrap()
+    }
+
     /// The MAC of its interface.
     pub fn mac(&self) -> MacAddr {
         self.0["mac"].as_str().unwrap().parse().unwrap()
@@ -64,6 +69,18 @@ impl Port {
         let drops = self.0["counters"]["drops"].as_array().unwrap();
         let of_reason = drops.iter().find(|drop| drop["reason"] == reason);
         of_reason.map_or(0, |drop| drop["frames"].as_u64().unwrap())
+    }
+
+    /// How many frames from it or to it were dropped for any reason, or because nobody read fast enough.
+    pub fn all_drops(&self) -> u64 {
+        let drops = self.0["counters"]["drops"].as_array().unwrap();
+        let counted: u64 = drops.iter().map(|drop| drop["frames"].as_u64().unwrap()).sum();
+        counted + self.0["ring_drops"].as_u64().unwrap_or_default()
+    }
+
+    /// The names of its offloads.
+    pub fn offloads(&self) -> Vec<&str> {
+        self.0["offloads"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect()
     }
 
     /// One of its counters.

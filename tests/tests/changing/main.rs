@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`published`] | ports of the host come and go, under traffic and under refusals |
 //! | [`others`] | rules, limits and entries of the MAC table come and go |
-//! | [`talk`] | a conversation that must not be disturbed |
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -14,7 +13,6 @@
 
 mod others;
 mod published;
-mod talk;
 
 use std::process::ExitCode;
 use udp_bridge_tests::host::needs::Suite;

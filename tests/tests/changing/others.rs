@@ -1,6 +1,5 @@
 //! Rules, limits and entries of the MAC table come and go.
 
-use super::talk::Talk;
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::product::binary;
+use udp_bridge_tests::host::talk::Talk;
 use udp_bridge_tests::host::traffic::{End, pings_once};
 
 pub(super) fn add_to(suite: &mut Suite) {

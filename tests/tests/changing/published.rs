@@ -1,11 +1,11 @@
 //! Ports of the host come and go, under traffic and under refusals.
 
-use super::talk::Talk;
 use serde_json::Value;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use udp_bridge_tests::host::needs::{Need, Suite};
 use udp_bridge_tests::host::outside::Family;
+use udp_bridge_tests::host::talk::Talk;
 use udp_bridge_tests::host::traffic::End;
 use udp_bridge_tests::host::{Host, wait};
 

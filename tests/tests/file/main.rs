@@ -7,6 +7,8 @@
 //! | [`written`] | files for tests, and a process that has made one |
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
+//! | [`scene`] | two sandboxes that talk while somebody changes what runs |
+//! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says, and who is not concerned notices nothing |
 #![allow(
     clippy::expect_used,
@@ -18,6 +20,8 @@
 mod changing;
 mod examples;
 mod making;
+mod scene;
+mod settings;
 mod written;
 
 use std::process::ExitCode;
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
     examples::add_to(&mut suite);
     making::add_to(&mut suite);
     changing::add_to(&mut suite);
+    settings::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)
 }

@@ -23,6 +23,7 @@ pub(super) fn add_to(suite: &mut Suite) {
         tcp_super_frames(host, V6[1].into(), gso::TCPV6);
     });
     suite.add_needing(&[Need::Uso], "udp_comes_in_super_frames", udp_super_frames);
+    suite.add_needing(&[Need::Uso], "a_living_device_takes_other_offloads", changed);
     suite.add("without_offloads_tcp_comes_cut_and_complete", |host| plain_tcp(host, V4[1].into()));
     suite.add_needing(
         &[Need::Ipv6],
@@ -117,6 +118,26 @@ fn udp_super_frames(_: &Host) {
     assert!(header.needs_checksum());
     assert_eq!((header.gso_type, header.gso_size.get()), (gso::UDP_L4, 1000));
     assert_eq!((header.csum_start.get(), header.csum_offset.get()), (34, 6));
+}
+
+fn changed(_: &Host) {
+    let mut tap = tap("t0", 0, Offloads::ALL);
+    let switch = tap.offload_switch().unwrap().unwrap();
+    let frames = |tap: &mut Tap, count| -> Vec<usize> {
+        send_with_gso();
+        (0..count).map(|_| read_protocol(tap, 17).frame.len()).collect()
+    };
+    for _ in 0..3 {
+        assert_eq!(frames(&mut tap, 1), [42 + 3000]);
+        // What is in the ring stays what it was.
+        send_with_gso();
+        assert_eq!(switch.set(Offloads::NONE).unwrap(), Offloads::NONE);
+        assert_eq!(read_protocol(&mut tap, 17).frame.len(), 42 + 3000);
+        assert_eq!(frames(&mut tap, 3), [42 + 1000; 3]);
+        assert!(switch.set(Offloads::TSO4).is_err(), "no segmentation without checksums");
+        assert_eq!(frames(&mut tap, 3), [42 + 1000; 3]);
+        assert_eq!(switch.set(Offloads::ALL).unwrap(), Offloads::ALL);
+    }
 }
 
 fn udp_cut_by_the_kernel(_: &Host) {

@@ -4,27 +4,10 @@
 
 use crate::model::{Namespace, NetworkName, Problem, Refusal, SandboxName};
 use crate::netns;
-use crate::plan::{NetworkChange, Plan, SandboxState, State, Step};
+use crate::plan::{Plan, SandboxState, State, Step};
 use crate::spec::Field;
 use crate::topology::{Observed, Site, has_ended};
 use std::path::Path;
-
-/// The step that cannot be done on a running network, if there is one.
-pub(super) fn fixed(plan: &Plan) -> Option<&Step> {
-    plan.steps().iter().find(|step| {
-        use crate::plan::EndpointChange::{Isolated, Offloads};
-        use NetworkChange::{Conntrack, HostOffloads, Mtu, SourceCheck, Switch};
-        match step {
-            Step::ChangeNetwork(_, change) => match change {
-                Mtu(_) | HostOffloads(_) | SourceCheck(_) | Switch(_) => true,
-                Conntrack(change) => change.from.limit != change.to.limit,
-                _ => false,
-            },
-            Step::ChangeEndpoint(_, _, change) => matches!(change, Isolated(_) | Offloads(_)),
-            _ => false,
-        }
-    })
-}
 
 /// Refuses the first step for which the machine is not as it must be.
 pub(super) fn machine(

@@ -8,6 +8,7 @@ use crate::spec::{EditError, FileError};
 use crate::topology::{self, ClearError, FollowError, ObserveError, RecordError, TeardownError};
 use dataplane::engine::{
     AddPortError, EngineStopped, FdbEntryError, LimitError, ListenError, ReconfigureError,
+    SettingError,
 };
 use dataplane::port::icmp::IcmpError;
 use std::io;
@@ -29,9 +30,6 @@ pub enum ChangeError {
     /// What is to come to a network makes no sense.
     #[error(transparent)]
     Network(#[from] crate::daemon::change::ChangeError),
-    /// It cannot be changed while it runs.
-    #[error("{0}: this cannot be changed while the network is up; take the network down first")]
-    Fixed(String),
     /// The process holds a network that was made by options, and takes no file.
     #[error("this process holds one network that was made without a file, and takes none")]
     Alone,
@@ -91,7 +89,7 @@ impl ChangeError {
 
     /// Does what runs stand in its way?
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Edit(_) | Self::Fixed(_) | Self::Alone)
+        matches!(self, Self::Edit(_) | Self::Alone)
     }
 }
 
@@ -125,6 +123,9 @@ pub enum StepFailure {
     /// The switch does not take the limits.
     #[error(transparent)]
     Limits(#[from] LimitError),
+    /// The switch or a port does not take a setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The switch does not take the MAC.
     #[error(transparent)]
     Fdb(#[from] FdbEntryError),

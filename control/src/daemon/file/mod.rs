@@ -12,6 +12,7 @@
 //! | `check` | can the plan be carried out on this machine? |
 //! | `run` | how is it carried out, and undone? |
 //! | `network` | how is a running network changed? |
+//! | `settings` | and those of its settings that are the switch's and the interfaces'? |
 //! | `leases` | where is the table of leases? |
 //! | `error` | why not? |
 
@@ -20,6 +21,7 @@ mod error;
 mod leases;
 mod network;
 mod run;
+mod settings;
 
 pub use error::{ChangeError, StepFailure};
 
@@ -298,9 +300,6 @@ fn prepare(
         }
     }
     let plan = Plan::between(from, &target);
-    if let Some(step) = check::fixed(&plan) {
-        return Err(ChangeError::Fixed(step.to_string()));
-    }
     check::machine(&plan, from, observed, site, rootless).map_err(explain)?;
     Ok(Prepared { plan, spec, target, assigned, leases })
 }

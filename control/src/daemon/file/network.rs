@@ -34,7 +34,7 @@ pub(super) enum Look {
 }
 
 impl Living {
-    fn with_topology<T>(
+    pub(super) fn with_topology<T>(
         &self,
         change: impl FnOnce(&mut Topology) -> Result<T, StepFailure>,
     ) -> Result<T, StepFailure> {

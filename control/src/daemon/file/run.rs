@@ -8,9 +8,7 @@ use super::network::{Look, Place};
 use crate::daemon::living::Living;
 use crate::daemon::networks::Networks;
 use crate::model::{Holder, Network, NetworkName, SandboxName};
-use crate::plan::{
-    Change, EndpointChange, EndpointState, NetworkChange, NetworkState, Plan, State, Step,
-};
+use crate::plan::{Change, EndpointState, NetworkChange, NetworkState, Plan, State, Step};
 use crate::topology::{Home, Sandboxes, lead};
 use dataplane::outcome::PortId;
 use std::collections::BTreeMap;
@@ -150,9 +148,11 @@ impl Run<'_> {
                 living.take_out(sandbox, numbers)?;
                 living.settle(after, numbers, Look::AtUs)
             }
-            Step::ChangeEndpoint(_, sandbox, EndpointChange::Limits(change)) => {
-                let number = numbers.get(sandbox).copied().unwrap_or_default();
-                living.limit(number, &change.to)
+            Step::ChangeEndpoint(_, sandbox, change) => {
+                let Some(number) = numbers.get(sandbox) else { return Ok(()) };
+                let number = PortId(*number as u16);
+                living.settle(after, numbers, Look::AtUs)?;
+                living.set_of_port(number, change)
             }
             Step::AddFixed(_, mac, holder) => match port(holder) {
                 Some(port) => Ok(living.handle.add_fdb_entry(*mac, port)?),
@@ -164,7 +164,7 @@ impl Run<'_> {
             },
             Step::Publish(_, written) => living.publish(written, after, numbers, rootless),
             Step::Unpublish(_, written) => living.unpublish(written, after, numbers),
-            // Refused before, or done elsewhere.
+            // Done elsewhere.
             _ => Ok(()),
         }
     }
@@ -177,7 +177,10 @@ impl Run<'_> {
     ) -> Result<(), StepFailure> {
         let Some(state) = after.networks.get(name) else { return Ok(()) };
         let numbers = self.files.numbers.entry(name.clone()).or_default().clone();
-        self.living(name)?.settle(state, &numbers, Look::AtHost)?;
+        let living = self.living(name)?;
+        // If the second fails the first is told again what it was.
+        living.settle(state, &numbers, Look::AtHost)?;
+        living.set(change)?;
         if let NetworkChange::Internal(change) = change {
             let leads_here = |sandbox: &&SandboxName| {
                 let state = after.sandboxes.get(*sandbox);

@@ -164,6 +164,39 @@ fn limits_may_change_and_nobody_is_turned_out() {
 }
 
 #[test]
+fn below_a_lower_limit_flows_end_before_others_begin() {
+    let mut full = Full::new(&config(8, 8));
+    for n in 0..8 {
+        assert!(full.add(n, 1).is_ok());
+    }
+    full.assure(6);
+    let less = config(4, 4);
+    full.table.configure(&less);
+    full.census.configure(&less, 4);
+    let joins = |full: &mut Full, n, owner| {
+        full.add(n, owner)?;
+        full.answer(n);
+        full.now = full.now + seconds(3);
+        full.answer(n);
+        Ok::<_, (DropReason, u32)>(())
+    };
+    // Those that were not assured make room, one for one; those that are stay.
+    assert!(joins(&mut full, 20, 2).is_ok() && joins(&mut full, 21, 2).is_ok());
+    assert_eq!(full.census.flows(), 8);
+    assert_eq!(joins(&mut full, 22, 3), Err((DropReason::CtFull, 22)));
+    assert!((0..6).all(|n| full.table.find(&tuple(n, 53, 17), full.now).is_some()));
+    for n in 0..6 {
+        if n < 5 {
+            assert_eq!(joins(&mut full, 22, 3), Err((DropReason::CtFull, 22)), "{n} have ended");
+        }
+        let hit = full.table.find(&tuple(n, 53, 17), full.now).unwrap();
+        full.table.remove(hit.id, &mut full.census);
+    }
+    assert!(joins(&mut full, 22, 3).is_ok() && joins(&mut full, 23, 3).is_ok());
+    assert_eq!((joins(&mut full, 24, 3), full.census.flows()), (Err((DropReason::CtFull, 24)), 4));
+}
+
+#[test]
 fn a_port_has_the_lower_one_of_two_limits_and_a_rate_of_its_own() {
     let mut full = Full::new(&config(100, 3));
     let limits = |flows, rate| PortLimits {

@@ -7,8 +7,8 @@
 //! Other limits hold for the next frame. What is beyond them goes a few at a time, in the same order,
 //! so that no frame waits for all of it; until then whoever learns does it as in a full table.
 //!
-//! Known gap: a table that gets larger than it ever was is copied while frames wait: some 30 ns for each
-//! entry that is in it.
+//! Known gap: a table that gets larger than it ever was is copied while frames wait, up to a microsecond
+//! for each entry that is in it.
 
 use super::slots::Room;
 use super::{Fdb, FdbKind};

@@ -32,6 +32,17 @@ pub(super) struct List {
     pub(super) len: usize,
 }
 
+impl Slot {
+    const UNUSED: Self = Self {
+        mac: MacAddr::ZERO,
+        port: PortId(0),
+        kind: FdbKind::Learned,
+        refreshed: Time::START,
+        previous: NIL,
+        next: NIL,
+    };
+}
+
 impl List {
     pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
 }
@@ -56,6 +67,23 @@ impl Room {
             // Twice the room, so that removals never make it rehash on the way of a frame.
             index: HashTable::with_capacity(entries * 2),
         }
+    }
+
+    /// The same, of which each page has been written: to be moved into while frames wait, which takes
+    /// longest where the system has to give pages.
+    pub fn touched(entries: usize) -> Self {
+        let mut room = Self::new(entries);
+        room.slots.resize(entries, Slot::UNUSED);
+        room.slots.clear();
+        room.free.resize(entries, NIL);
+        room.free.clear();
+        // Multiples of an odd number are spread over all of the index.
+        let spread = |&at: &u32| u64::from(at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for at in 0..entries as u32 {
+            room.index.insert_unique(spread(&at), at, spread);
+        }
+        room.index.clear();
+        room
     }
 }
 

@@ -1,19 +1,20 @@
 //! A conversation that must not be disturbed.
 
+use super::traffic::random;
+use super::wait;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use udp_bridge_tests::host::traffic::random;
-use udp_bridge_tests::host::wait;
 
 /// Bytes of one message; it is sent back before the next.
 const LENGTH: usize = 3000;
 
 /// Two ends of a TCP connection that talk until they are told to stop. A reset, or a byte that is not
 /// the one that was sent, is a panic of their threads.
-pub(super) struct Talk {
+#[derive(Debug)]
+pub struct Talk {
     stop: Arc<AtomicBool>,
     rounds: Arc<AtomicU64>,
     client: JoinHandle<()>,
@@ -21,7 +22,8 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn start(mut client: TcpStream, mut server: TcpStream) -> Self {
+    /// Begins it, between the two ends of a connection.
+    pub fn start(mut client: TcpStream, mut server: TcpStream) -> Self {
         for stream in [&client, &server] {
             stream.set_read_timeout(Some(wait::LONG)).unwrap();
             stream.set_nodelay(true).unwrap();
@@ -52,7 +54,7 @@ impl Talk {
 
     /// Waits until there was another message and its answer.
     #[track_caller]
-    pub(super) fn assert_goes_on(&self) {
+    pub fn assert_goes_on(&self) {
         let before = self.rounds.load(Ordering::Relaxed);
         wait::for_yes("another message is answered", || {
             assert!(!self.client.is_finished(), "the conversation has broken off");
@@ -61,7 +63,7 @@ impl Talk {
     }
 
     /// Ends it in order.
-    pub(super) fn finish(self) {
+    pub fn finish(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.client.join().unwrap();
         self.server.join().unwrap();
