@@ -9,6 +9,9 @@
 //! where it is written whole; cut for a port, each of its segments counts there.
 
 use crate::outcome::DropReason;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A count with one writer.
@@ -175,5 +178,57 @@ impl CounterSnapshot {
     /// The reasons that have counted, with their counts.
     pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason))).filter(|(_, n)| *n > 0)
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    /// What two workers have counted, as a reader adds it up.
+    fn sum(sets: &[Counter; 2]) -> u64 {
+        sets.iter().map(Counter::get).sum()
+    }
+
+    #[test]
+    fn workers_that_count_in_sets_of_their_own_lose_nothing_and_no_sum_goes_back() {
+        loom::model(|| {
+            let sets = Arc::new([Counter::default(), Counter::default()]);
+            let worker = |own: usize| {
+                let sets = Arc::clone(&sets);
+                thread::spawn(move || {
+                    sets[own].add(1);
+                    sets[own].add(2);
+                })
+            };
+            let workers = [worker(0), worker(1)];
+            let (before, after) = (sum(&sets), sum(&sets));
+            assert!(before <= after, "{before} before {after}");
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            assert_eq!(sum(&sets), 6);
+        });
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_is_the_one_writer_of_its_set() {
+        loom::model(|| {
+            let set = Arc::new((Mutex::new(()), Counter::default()));
+            let worker = || {
+                let set = Arc::clone(&set);
+                thread::spawn(move || {
+                    let _held = set.0.lock().unwrap();
+                    set.1.add(1);
+                })
+            };
+            let workers = [worker(), worker()];
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            assert_eq!(set.1.get(), 2);
+        });
     }
 }

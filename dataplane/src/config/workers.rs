@@ -3,8 +3,8 @@
 use super::ConfigError;
 use std::num::NonZeroUsize;
 
-/// Most workers of one engine: a decision is some 50 to 100 nanoseconds under the one lock of the
-/// tables, the copies around it take twenty times as long and more.
+/// Most workers of one engine: a decision is some 50 nanoseconds under the one lock of the tables, the
+/// copies around it take twenty times as long and more.
 pub const MAX_WORKERS: usize = 16;
 
 /// How many threads forward, 1 to [`MAX_WORKERS`]. Each reads some of the ports.

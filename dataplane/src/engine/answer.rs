@@ -6,13 +6,13 @@
 use super::forwarder::Served;
 use super::handle::{Request, Waiting};
 use super::live::AddPortError;
-use super::refit::Twins;
 use super::roster::Counting;
 use super::station::Station;
 use super::worker::Worker;
 use crate::config::{MAX_PORTS, PortConfig};
 use crate::outcome::PortId;
 use crate::port::Port;
+use crate::port::twin::Twins;
 use mio::unix::SourceFd;
 use std::io;
 

@@ -3,7 +3,6 @@
 use super::forwarder::Forwarder;
 use super::lending::reader_of;
 use super::live::AddPortError;
-use super::refit::Twins;
 use super::roster::{PortStatus, Roster};
 use super::worker::WAKER;
 use crate::clock::Time;
@@ -13,6 +12,7 @@ use crate::filter::Hits;
 use crate::outcome::PortId;
 use crate::pipeline::{Cursor, Pipeline};
 use crate::port::Port;
+use crate::port::twin::Twins;
 use crate::switch::FdbEntry;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::{Poll, Waker};
@@ -309,8 +309,8 @@ impl Handle {
     /// Waits until all workers but one have seen all changes: no frame is written any more by what was
     /// there before. That one has, because it was asked for the change.
     pub(super) fn catch_up(&self, but: usize) -> Result<(), EngineStopped> {
-        let others = (0..self.shared.workers()).filter(|&worker| worker != but);
-        others.map(|worker| self.reply_of(worker, Request::CatchUp)).collect()
+        let mut others = (0..self.shared.workers()).filter(|&worker| worker != but);
+        others.try_for_each(|worker| self.reply_of(worker, Request::CatchUp))
     }
 
     /// Keeps others from changing which ports there are.

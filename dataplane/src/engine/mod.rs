@@ -12,7 +12,7 @@
 //!
 //! One worker has all to itself: no lock, nothing atomic, one buffer. With more of them each reads some of
 //! the ports, by turns of their ids, and what is decided about a frame is decided under one lock, between
-//! the copies of the kernel, which are made by all at a time (docs/decisions/0010). What comes by one port stays
+//! the copies of the kernel, which are made by all at a time (docs/decisions/0011). What comes by one port stays
 //! in order either way.
 //!
 //! * `worker`: the loop; `answer`: what it does about requests. `station`: what it works with.
@@ -28,6 +28,8 @@ mod answer;
 mod forwarder;
 mod handle;
 mod lending;
+#[cfg(all(test, loom))]
+mod lending_model;
 mod live;
 mod refit;
 mod roster;

@@ -10,6 +10,7 @@ use crate::counters::PortCounters;
 use crate::outcome::PortId;
 use crate::pipeline::{Prepared, Router};
 use crate::port::Port;
+use crate::port::twin::Twins;
 use crate::switch::{FdbError, FdbFull};
 use crate::wire::ethernet::MacAddr;
 use crossbeam_utils::CachePadded;
@@ -24,9 +25,6 @@ pub enum AddError {
     #[error(transparent)]
     Fdb(#[from] FdbFull),
 }
-
-/// A port, and as many twins as there are workers to have one.
-pub(super) type Twins = (Box<dyn Port>, Vec<Box<dyn Port>>);
 
 impl Forwarder {
     /// Puts a port in. It counts from zero; the other ports go on.

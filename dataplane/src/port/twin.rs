@@ -11,11 +11,14 @@ use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// A port, and its twins.
+pub type Twins = (Box<dyn Port>, Vec<Box<dyn Port>>);
+
 /// Makes so many twins of a port, beside the port itself.
 ///
 /// # Errors
 /// There are no more file descriptors.
-pub fn twins(port: Box<dyn Port>, count: usize) -> io::Result<(Box<dyn Port>, Vec<Box<dyn Port>>)> {
+pub fn twins(port: Box<dyn Port>, count: usize) -> io::Result<Twins> {
     if count == 0 {
         return Ok((port, Vec::new()));
     }

@@ -1,13 +1,12 @@
 //! A running engine of several workers, and the hosts at its ports.
 
-use dataplane::clock::Clock;
 use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig, Workers};
 use dataplane::engine::{Engine, Handle, PortStatus};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
 use std::io;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::Instant;
 use udp_bridge_tests::host::wait;
 use udp_bridge_tests::world::own_mac;
 
@@ -73,28 +72,24 @@ impl Crew {
     }
 }
 
-/// Sends a frame as soon as the queue has room.
-pub(super) fn send(host: &MemoryHost, frame: &[u8]) {
-    let clock = Clock::start();
-    while !host.send(frame) {
-        assert!(clock.now() - dataplane::clock::Time::START < wait::LONG, "the queue stays full");
+/// Asks again and again, without a pause, until there is an answer. Panics when there is none in time.
+pub(super) fn at_last<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < wait::LONG, "not within {:?}: {what}", wait::LONG);
         thread::yield_now();
     }
 }
 
-/// The next frame, if there is one before `done` says that there will be none.
-pub(super) fn next(host: &MemoryHost, done: impl Fn() -> bool) -> Option<Vec<u8>> {
-    let clock = Clock::start();
-    loop {
-        let was_done = done();
-        if let Some(frame) = host.receive() {
-            return Some(frame);
-        }
-        if was_done {
-            return None;
-        }
-        let waited: Duration = clock.now() - dataplane::clock::Time::START;
-        assert!(waited < wait::LONG, "nothing comes, and nobody says that it is over");
-        thread::yield_now();
-    }
+/// Sends a frame as soon as the queue has room.
+pub(super) fn send(host: &MemoryHost, frame: &[u8]) {
+    at_last("room in the queue", || host.send(frame).then_some(()));
+}
+
+/// The next frame that comes.
+pub(super) fn next(host: &MemoryHost) -> Vec<u8> {
+    at_last("a frame", || host.receive())
 }

@@ -1,6 +1,6 @@
 //! What comes by one port stays in order, and is counted exactly.
 
-use super::crew::{CREWS, Crew, next, port, send};
+use super::crew::{CREWS, Crew, at_last, next, port, send};
 use dataplane::capture::filter::Filter;
 use dataplane::capture::{Seen, Spec};
 use dataplane::config::{PortLimits, SwitchConfig};
@@ -44,9 +44,8 @@ fn others(of: u16) -> impl Iterator<Item = u16> {
 fn talk(crew: &Crew, come: &Come, from: u16) {
     for n in 0..FRAMES {
         for to in others(from) {
-            while n >= come[usize::from(from)][usize::from(to)].load(Relaxed) + WINDOW {
-                thread::yield_now();
-            }
+            let come = &come[usize::from(from)][usize::from(to)];
+            at_last("the others to keep up", || (n < come.load(Relaxed) + WINDOW).then_some(()));
             send(&crew.hosts[usize::from(from)], &numbered(from, to, n));
         }
     }
@@ -54,7 +53,7 @@ fn talk(crew: &Crew, come: &Come, from: u16) {
 
 fn listen(crew: &Crew, come: &Come, to: u16) {
     for _ in 0..FRAMES * u64::from(PORTS - 1) {
-        let frame = next(&crew.hosts[usize::from(to)], || false).unwrap();
+        let frame = next(&crew.hosts[usize::from(to)]);
         let (from, n) = number(&frame);
         let count = &come[usize::from(from)][usize::from(to)];
         assert_eq!(n, count.fetch_add(1, Relaxed), "from port {from} to port {to}");
@@ -128,7 +127,7 @@ fn they_do_while_ports_come_and_go() {
                 send(host, &plain(own_mac(to), own_mac(id), 60));
             }
             for host in &hosts {
-                next(host, || false).unwrap();
+                next(host);
             }
             let status = crew.handle.ports();
             let new = &status[usize::from(PORTS)..];

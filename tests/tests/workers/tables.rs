@@ -41,7 +41,7 @@ fn each_flow_has_a_lease_of_its_own_and_gets_its_own_replies() {
                 scope.spawn(move || {
                     let mut replied = HashSet::new();
                     while replied.len() < usize::from(FLOWS) {
-                        let reply = hear(&next(host, || false).unwrap());
+                        let reply = hear(&next(host));
                         let n = u16::from_be_bytes([reply.payload[2], reply.payload[3]]);
                         assert_eq!(reply.payload[..2], port.to_be_bytes());
                         assert_eq!(reply.to, at(V4.inside(port), 1000 + n));
@@ -51,7 +51,7 @@ fn each_flow_has_a_lease_of_its_own_and_gets_its_own_replies() {
             }
             let mut leases = HashSet::new();
             for _ in 0..all {
-                let out = hear(&next(&crew.hosts[0], || false).unwrap());
+                let out = hear(&next(&crew.hosts[0]));
                 assert_eq!(out.from.ip(), V4.host);
                 assert!(leases.insert(out.from), "{} is leased twice", out.from);
                 send(&crew.hosts[0], &udp(down(), out.to, out.from, &out.payload));
@@ -119,7 +119,7 @@ fn replies_that_wait_for_a_neighbour_stay_in_order() {
                         last.len() == 20 && last.values().all(|&number| number == REPLIES - 1)
                     };
                     while !is_through(&last) {
-                        let frame = next(host, || false).unwrap();
+                        let frame = next(host);
                         if frame[12..14] == [0x08, 0x06] {
                             let question = told(&frame);
                             if let Some(address) =
@@ -139,7 +139,7 @@ fn replies_that_wait_for_a_neighbour_stay_in_order() {
             }
             for _ in 0..NAMESPACES * 20 {
                 let out = loop {
-                    let frame = next(&crew.hosts[0], || false).unwrap();
+                    let frame = next(&crew.hosts[0]);
                     // The questions of the router are for everybody else.
                     if frame[12..14] != [0x08, 0x06] {
                         break hear(&frame);
