@@ -68,8 +68,8 @@ impl WallClock {
     }
 }
 
-/// The engine's clock, monotonic.
-#[derive(Debug)]
+/// The engine's clock, monotonic; all of its threads have the same.
+#[derive(Clone, Copy, Debug)]
 pub struct Clock(Instant);
 
 impl Clock {

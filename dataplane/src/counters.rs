@@ -1,13 +1,17 @@
 //! What happened at each port?
 //!
-//! One [`PortCounters`] per port, written by the engine's thread alone and read by anyone. A count is
-//! a relaxed load and store, never a locked instruction: with one writer none is lost, and a reader
-//! sees each value whole, though not all of them at one instant.
+//! One [`PortCounters`] per port, written by one thread at a time and read by anyone. A count is a
+//! relaxed load and store, never a locked instruction: with one writer none is lost, and a reader sees
+//! each value whole, though not all of them at one instant. Where several threads count, each has a set
+//! of its own, and one more belongs to whoever holds the lock of the tables; a reader adds them up.
 //!
 //! Bytes count from the Ethernet header on. A super-frame counts as one frame where it was read and
 //! where it is written whole; cut for a port, each of its segments counts there.
 
 use crate::outcome::DropReason;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering::Relaxed};
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A count with one writer.
@@ -15,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Adds `n`. Only the engine's thread may call this.
+    /// Adds `n`. Only the one thread whose counter it is may call this.
     #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
@@ -146,6 +150,21 @@ impl Default for CounterSnapshot {
 }
 
 impl CounterSnapshot {
+    /// Adds what another set has counted at the same port.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.received_bytes += other.received_bytes;
+        self.sent += other.sent;
+        self.sent_bytes += other.sent_bytes;
+        self.fdb_evictions += other.fdb_evictions;
+        self.answered += other.answered;
+        self.held += other.held;
+        self.released += other.released;
+        for (sum, count) in self.dropped.iter_mut().zip(other.dropped) {
+            *sum += count;
+        }
+    }
+
     /// Frames dropped for one reason.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
@@ -159,5 +178,57 @@ impl CounterSnapshot {
     /// The reasons that have counted, with their counts.
     pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
         DropReason::ALL.iter().map(|&reason| (reason, self.dropped(reason))).filter(|(_, n)| *n > 0)
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use loom::sync::{Arc, Mutex};
+    use loom::thread;
+
+    /// What two workers have counted, as a reader adds it up.
+    fn sum(sets: &[Counter; 2]) -> u64 {
+        sets.iter().map(Counter::get).sum()
+    }
+
+    #[test]
+    fn workers_that_count_in_sets_of_their_own_lose_nothing_and_no_sum_goes_back() {
+        loom::model(|| {
+            let sets = Arc::new([Counter::default(), Counter::default()]);
+            let worker = |own: usize| {
+                let sets = Arc::clone(&sets);
+                thread::spawn(move || {
+                    sets[own].add(1);
+                    sets[own].add(2);
+                })
+            };
+            let workers = [worker(0), worker(1)];
+            let (before, after) = (sum(&sets), sum(&sets));
+            assert!(before <= after, "{before} before {after}");
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            assert_eq!(sum(&sets), 6);
+        });
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_is_the_one_writer_of_its_set() {
+        loom::model(|| {
+            let set = Arc::new((Mutex::new(()), Counter::default()));
+            let worker = || {
+                let set = Arc::clone(&set);
+                thread::spawn(move || {
+                    let _held = set.0.lock().unwrap();
+                    set.1.add(1);
+                })
+            };
+            let workers = [worker(), worker()];
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            assert_eq!(set.1.get(), 2);
+        });
     }
 }

@@ -1,5 +1,5 @@
 //! The packet path of `udp-bridge`: a learning switch over TAP devices with a router behind it, in one
-//! event loop.
+//! event loop or several.
 //!
 //! The way of a frame:
 //!
@@ -51,7 +51,8 @@
 //! | namespace → published port of a sibling | routed, never seen by the host | DNAT and SNAT: hairpin |
 //! | what the host sends us and is not ours | routed | handed back, as if it had not come |
 //!
-//! [`engine`] runs this for every port that has frames, in one thread, with one buffer.
+//! [`engine`] runs this for every port that has frames, in one thread, with one buffer; or in several
+//! workers, each with a buffer, that read different ports and decide by turns.
 //!
 //! Read in this order:
 //!

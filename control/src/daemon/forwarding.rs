@@ -1,10 +1,10 @@
 //! Who runs the engine?
 //!
-//! A thread of its own named `dataplane`. Its end is seen whatever the reason, a panic included: the
+//! A thread of its own named `dataplane`, which makes more of them for more workers. Its end is seen whatever the reason, a panic included: the
 //! sender that it holds is dropped then.
 
 use super::{EndError, StartError};
-use dataplane::config::{Config, RouterConfig};
+use dataplane::config::{Config, RouterConfig, Workers};
 use dataplane::engine::{Engine, Handle};
 use dataplane::port::Port;
 use dataplane::port::icmp::{IcmpError, IcmpPort};
@@ -22,12 +22,16 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    /// Starts the engine with these ports. With an uplink it also hears the ICMP of the calling
+    /// Starts the engine with these ports and so many threads. With an uplink it also hears the ICMP of the calling
     /// thread's namespace, which must be the host's.
-    pub(super) fn start(config: Config, ports: Vec<Box<dyn Port>>) -> Result<Self, StartError> {
+    pub(super) fn start(
+        config: Config,
+        ports: Vec<Box<dyn Port>>,
+        workers: Workers,
+    ) -> Result<Self, StartError> {
         let listeners = listeners(&config)?;
         let (engine, handle) =
-            Engine::listening(config, ports, listeners).map_err(StartError::Engine)?;
+            Engine::with_workers(config, ports, listeners, workers).map_err(StartError::Engine)?;
         let (sender, alive) = watch::channel(());
         let thread = thread::Builder::new()
             .name("dataplane".to_owned())
@@ -120,7 +124,8 @@ mod tests {
         }
     }
 
-    fn forwarding(port: Box<dyn Port>) -> Forwarding {
+    fn forwarding(port: Box<dyn Port>, workers: usize) -> Forwarding {
+        let workers = Workers::new(workers).unwrap();
         let config = PortConfig {
             name: "only".to_owned(),
             mac: MacAddr([2, 0, 0, 0, 0, 1]),
@@ -130,7 +135,7 @@ mod tests {
             limits: PortLimits::NONE,
         };
         let config = Config::new(SwitchConfig::default(), vec![config]).unwrap();
-        Forwarding::start(config, vec![port]).unwrap()
+        Forwarding::start(config, vec![port], workers).unwrap()
     }
 
     /// Did the engine end by itself within the patience of a test?
@@ -141,16 +146,20 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_engine_is_seen_and_told() {
-        let forwarding = forwarding(Box::new(Broken));
-        assert!(ended(&forwarding, Duration::from_secs(10)));
-        let error = forwarding.stop().err().unwrap();
-        assert!(error.to_string().contains("panicked: broken port"), "{error}");
+        for workers in 1..=3 {
+            let forwarding = forwarding(Box::new(Broken), workers);
+            assert!(ended(&forwarding, Duration::from_secs(10)));
+            let error = forwarding.stop().err().unwrap();
+            assert!(error.to_string().contains("panicked: broken port"), "{error}");
+        }
     }
 
     #[test]
     fn an_engine_that_is_stopped_ends_in_order() {
-        let forwarding = forwarding(Box::new(memory::pair(Offloads::ALL).0));
-        assert!(!ended(&forwarding, Duration::from_millis(1)));
-        assert_eq!(forwarding.stop().unwrap().len(), 1);
+        for workers in 1..=3 {
+            let forwarding = forwarding(Box::new(memory::pair(Offloads::ALL).0), workers);
+            assert!(!ended(&forwarding, Duration::from_millis(1)));
+            assert_eq!(forwarding.stop().unwrap().len(), 1);
+        }
     }
 }

@@ -177,7 +177,8 @@ impl Parts {
         let folder = site.state_dir.join(plan.network().name().as_str());
         let listener = open(door, &folder)?;
         let relay = Relay::start(plan.network(), reserved)?;
-        let forwarding = Forwarding::start(config, topology.take_ports())?;
+        let forwarding =
+            Forwarding::start(config, topology.take_ports(), plan.network().workers())?;
         Ok(Self { listener, relay, forwarding, router })
     }
 }

@@ -69,6 +69,7 @@ impl Network {
             publish: state.published.values().map(publish).collect(),
             check_source: state.settings.check_source,
             switch: state.settings.switch.clone(),
+            workers: state.identity.workers,
             filter: state.settings.filter.compile(port),
             internal: state.settings.internal,
             router: state.router(),

@@ -4,7 +4,7 @@ use super::fault::MtuFault;
 use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
-use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig};
+use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig, Workers};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -60,6 +60,7 @@ pub struct Network {
     pub(super) publish: Vec<Publish>,
     pub(super) check_source: bool,
     pub(super) switch: SwitchConfig,
+    pub(super) workers: Workers,
     pub(super) filter: FilterConfig,
     pub(super) internal: bool,
     pub(super) router: RouterOptions,
@@ -85,6 +86,7 @@ impl Network {
             numbers("--no-offloads", &request.no_offloads, request.no_offloads_all, 0, ports)?;
         let publish = publish::read_all(&request.publish, &name, ports, &subnets)?;
         let switch = switch(request, ports)?;
+        let workers = workers(request)?;
         let router = router(request, &subnets)?;
         let check_source = request.check_source;
         let filter = filter(request, &name, ports)?;
@@ -100,6 +102,7 @@ impl Network {
             publish,
             check_source,
             switch,
+            workers,
             filter,
             internal,
             router,
@@ -155,6 +158,11 @@ impl Network {
     /// How the switch behaves.
     pub fn switch(&self) -> &SwitchConfig {
         &self.switch
+    }
+
+    /// How many threads forward.
+    pub fn workers(&self) -> Workers {
+        self.workers
     }
 
     /// What may pass.
@@ -234,6 +242,11 @@ fn switch(request: &NetworkRequest, ports: u32) -> Result<SwitchConfig, ModelErr
         storm: request.storm,
     };
     check_switch(switch, ports as usize)
+}
+
+fn workers(request: &NetworkRequest) -> Result<Workers, ModelError> {
+    let refused = |error| ModelError::Switch { option: "--workers", error };
+    Workers::new(request.workers).map_err(refused)
 }
 
 /// Settings that a switch takes with so many MACs besides the host's.
@@ -336,6 +349,9 @@ mod tests {
         );
         assert!(refused(&|r| r.fdb_capacity = usize::MAX).starts_with("--fdb-max: "));
         assert!(refused(&|r| r.fdb_port_limit = 0).starts_with("--fdb-port-max: "));
+        let words = "--workers: there must be 1 to 16 workers, not 17";
+        assert_eq!(refused(&|r| r.workers = 17), words);
+        assert!(refused(&|r| r.workers = 0).starts_with("--workers: "));
         let storm = |frames_per_second, bytes_per_second| {
             let limit = StormLimit { frames_per_second, bytes_per_second };
             refused(&|r| r.storm = Some(limit))

@@ -4,7 +4,7 @@ use super::rules::RulesFile;
 use super::{
     ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
 };
-use dataplane::config::{StormLimit, SwitchConfig};
+use dataplane::config::{StormLimit, SwitchConfig, Workers};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct NetworkRequest {
     pub fdb_port_limit: usize,
     /// See [`SwitchConfig::storm`].
     pub storm: Option<StormLimit>,
+    /// `--workers`: threads that forward.
+    pub workers: usize,
     /// `--rules`: the file, read already.
     pub rules: Option<RulesFile>,
     /// `--icc`: may namespaces begin flows to each other?
@@ -74,6 +76,7 @@ impl NetworkRequest {
             fdb_capacity: switch.fdb_capacity,
             fdb_port_limit: switch.fdb_port_limit,
             storm: switch.storm,
+            workers: Workers::ONE.get(),
             rules: None,
             icc: true,
             internal: false,

@@ -146,6 +146,7 @@ fn of_network(from: &Identity, to: &Identity) -> Option<Reason> {
             let (from, to) = (&from.host_interface, &to.host_interface);
             differs("host-interface", from, to, ToString::to_string)
         })
+        .or_else(|| differs("workers", &from.workers, &to.workers, |count| count.get().to_string()))
         .or_else(|| differs("host", &from.host, &to.host, |host| host.mac.to_string()))
 }
 

@@ -6,6 +6,7 @@ use crate::model::{
     DeclaredNetwork, Holder, InterfaceName, Limits, Model, Namespace, NetworkName, RouterOptions,
     Sandbox, SandboxName, Settings, Subnets, UplinkKind, Way, Written,
 };
+use dataplane::config::Workers;
 use dataplane::wire::ethernet::MacAddr;
 use std::collections::BTreeMap;
 
@@ -44,6 +45,8 @@ pub struct Identity {
     pub subnets: Subnets,
     /// The host's addresses and MAC.
     pub host: Addresses,
+    /// How many threads forward.
+    pub workers: Workers,
 }
 
 /// An endpoint.
@@ -136,6 +139,7 @@ impl NetworkState {
                 host_interface: declared.host_interface.clone(),
                 subnets: given.subnets,
                 host: given.host,
+                workers: declared.workers,
             },
             settings: declared.settings.clone(),
             way: has_way.then(|| declared.way.clone()),

@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("", "icc", "icc = false"),
     ("", "policy", r#"policy = "drop""#),
     ("", "source-check", "source-check = false"),
+    ("", "workers", "workers = 2"),
     ("", "fdb", "fdb = { ageing = 300, max = 8192 }"),
     ("fdb", "ageing", "ageing = 300"),
     ("fdb", "max", "max = 8192"),

@@ -29,6 +29,8 @@ pub struct NetworkSpec {
     pub policy: Option<PolicyWord>,
     /// Are frames with a source MAC that is not the endpoint's dropped?
     pub source_check: Option<bool>,
+    /// Threads that forward.
+    pub workers: Option<usize>,
     /// The MAC table.
     pub fdb: FdbSpec,
     /// Storm control.

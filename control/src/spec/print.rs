@@ -143,6 +143,7 @@ fn network_fields(network: &NetworkSpec) -> Vec<Line> {
         ("icc", number(network.icc)),
         ("policy", network.policy.map(policy).map(text)),
         ("source-check", number(network.source_check)),
+        ("workers", number(network.workers)),
         ("fdb", fdb(&network.fdb)),
         ("storm", storm(&network.storm)),
         ("nat", nat(&network.nat)),

@@ -17,6 +17,7 @@ use crate::model::Network;
 use crate::netlink::{Netlink, NetlinkError};
 use crate::netns::{self, NetnsError};
 use crate::uplink::UplinkError;
+use dataplane::config::Workers;
 use dataplane::port::Offloads;
 use dataplane::port::tap::TapError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -96,7 +97,7 @@ pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     let journal = Journal::new(name, network.ports(), network.host_interface().as_str());
     let begin = Holdings::begin(site, name, record, &journal, &turn);
     let mut holdings = begin.map_err(|source| failed(RECORD, source, Vec::new()))?;
-    raise_descriptor_limit(network.ports());
+    raise_descriptor_limit(network.ports(), network.workers());
     let mut warnings = Vec::new();
     if plan.ipv6_missing() {
         warnings.push(Warning::NoIpv6);
@@ -126,10 +127,11 @@ fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError
     ApplyError::Step { what: what.to_owned(), source, undo }
 }
 
-/// One descriptor for each TAP; the limit of 1,024 that shells have is for programs that use
+/// One descriptor for each TAP, and one more that several workers share; the limit of 1,024 that shells have is for programs that use
 /// select(2). Where the hard limit is too low, opening a TAP says so.
-fn raise_descriptor_limit(ports: u32) {
-    let needed = open_descriptors() + u64::from(ports) + 1 + SPARE_DESCRIPTORS;
+fn raise_descriptor_limit(ports: u32, workers: Workers) {
+    let each = if workers == Workers::ONE { 1 } else { 2 };
+    let needed = open_descriptors() + (u64::from(ports) + 1) * each + SPARE_DESCRIPTORS;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
     {

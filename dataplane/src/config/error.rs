@@ -1,6 +1,8 @@
 //! Why is a configuration refused?
 
-use super::{MAX_FDB_CAPACITY, MAX_FLOWS, MAX_MTU, MAX_PORTS, MAX_RULES, MAX_TIMEOUT, RuleError};
+use super::{
+    MAX_FDB_CAPACITY, MAX_FLOWS, MAX_MTU, MAX_PORTS, MAX_RULES, MAX_TIMEOUT, MAX_WORKERS, RuleError,
+};
 use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;
 use std::net::IpAddr;
@@ -24,6 +26,9 @@ pub enum ConfigError {
     /// A port's MTU is below what IPv4 asks of a link, or above [`MAX_MTU`].
     #[error("port {0:?} needs an MTU of 68 to {MAX_MTU}, not {1}")]
     Mtu(String, u16),
+    /// There are no workers, or too many.
+    #[error("there must be 1 to {MAX_WORKERS} workers, not {0}")]
+    Workers(usize),
     /// The ageing time is below a second.
     #[error("the ageing time must be at least a second")]
     Ageing,

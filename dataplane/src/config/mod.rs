@@ -14,6 +14,7 @@ mod nat;
 mod published;
 mod router;
 mod switch;
+mod workers;
 
 pub use conntrack::{ConntrackConfig, MAX_FLOWS, MAX_TIMEOUT, Timeouts};
 pub use error::ConfigError;
@@ -23,6 +24,7 @@ pub use nat::{Filtering, NatConfig};
 pub use published::{HostPorts, Publish, PublishedPorts, first_overlap};
 pub use router::{HostView, NextHop, Route, RouterConfig, UplinkConfig};
 pub use switch::{MAX_FDB_CAPACITY, StormLimit, SwitchConfig};
+pub use workers::{MAX_WORKERS, Workers};
 
 use crate::outcome::PortId;
 use crate::wire::ethernet::MacAddr;

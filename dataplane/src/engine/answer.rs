@@ -3,43 +3,75 @@
 //! Most need no poller and are put to the [`super::Forwarder`] as they are. Ports that come are read from
 //! then on, and those that go are in no list any more.
 
-use super::Engine;
-use super::handle::Request;
+use super::forwarder::Served;
+use super::handle::{Request, Waiting};
 use super::live::AddPortError;
+use super::roster::Counting;
+use super::station::Station;
+use super::worker::Worker;
 use crate::config::{MAX_PORTS, PortConfig};
 use crate::outcome::PortId;
 use crate::port::Port;
+use crate::port::twin::Twins;
 use mio::unix::SourceFd;
 use std::io;
 
-impl Engine {
+/// Most frames of a port that one step of a drain reads; as many as a pass.
+const DRAIN_STEP: usize = 64;
+
+/// After how many frames a port is drained that always has more: its ring holds fewer.
+pub const DRAINED_FRAMES: usize = 16_384;
+
+impl<S: Station> Worker<S> {
     /// Does all that was asked for. Says whether that is to end.
     pub(super) fn answer(&mut self) -> std::ops::ControlFlow<()> {
-        while let Ok(request) = self.requests.try_recv() {
+        while let Some(request) = self.next_request() {
             match request {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
                 // Whoever asked may have gone.
                 Request::Add(config, port, reply) => drop(reply.send(self.add(&config, port))),
+                Request::Read(id, name, reply) => drop(reply.send(self.read(id, name))),
                 Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
                 Request::Listen(listeners, reply) => drop(reply.send(self.listen(listeners))),
-                Request::Ask(question) => question(&mut self.forwarder, self.clock.now()),
+                Request::Drain(waiting, reply) => drop(reply.send(self.drain(waiting))),
+                Request::CatchUp(reply) => {
+                    self.station.tables(self.clock.now(), |_, _| ());
+                    let _ = reply.send(());
+                }
+                Request::Ask(question) => {
+                    let now = self.clock.now();
+                    self.station.tables(now, |forwarder, now| question(forwarder, now));
+                }
             }
         }
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Puts a port in, and reads it from now on.
-    fn add(&mut self, config: &PortConfig, port: Box<dyn Port>) -> Result<PortId, AddPortError> {
-        let id = self.forwarder.add(config, port)?;
-        self.busy.reserve(self.forwarder.ids().count());
-        if let Err(error) = self.watch(id) {
-            self.forwarder.remove(id, self.clock.now());
+    /// Puts a port in, and reads it from now on if it is this worker's to read.
+    fn add(&mut self, config: &PortConfig, port: Twins) -> Result<PortId, AddPortError> {
+        let (now, roster) = (self.clock.now(), &self.shared.roster);
+        let id = self.station.tables(now, |forwarder, _| {
+            let id = forwarder.add_with(config, port)?;
             // To make room for it they may have moved.
-            self.shared.roster.count_in(self.forwarder.counters());
+            roster.count_in(Counting::Tables, forwarder.counters());
+            Ok::<_, AddPortError>(id)
+        })?;
+        if self.station.reads(id)
+            && let Err(error) = self.read(id, config.name.clone())
+        {
+            self.station.tables(now, |forwarder, now| forwarder.remove(id, now));
             return Err(AddPortError::Poll(error));
         }
-        self.shared.roster.add(id, config.name.clone(), self.forwarder.counters());
         Ok(id)
+    }
+
+    /// Reads a port from now on that was put in.
+    fn read(&mut self, id: PortId, name: String) -> io::Result<()> {
+        self.station.tables(self.clock.now(), |_, _| ());
+        self.busy.reserve(self.station.ids().len());
+        self.watch(id)?;
+        self.shared.roster.add(id, name);
+        Ok(())
     }
 
     /// Takes a port of the switch out of the loop, wherever it is in it.
@@ -49,25 +81,41 @@ impl Engine {
         }
         self.unwatch(id);
         self.shared.roster.bury(id);
-        self.forwarder.remove(id, self.clock.now())
+        self.station.tables(self.clock.now(), |forwarder, now| forwarder.remove(id, now))
     }
 
     /// Reads other listeners from now on; hands those back that it has read so far.
-    fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> io::Result<Vec<Box<dyn Port>>> {
-        self.forwarder.listener_ids().for_each(|id| self.unwatch(id));
-        let former = self.forwarder.listen(listeners);
-        self.busy.reserve(self.forwarder.ids().count());
-        for id in self.forwarder.listener_ids() {
+    fn listen(&mut self, listeners: Vec<Twins>) -> io::Result<Vec<Box<dyn Port>>> {
+        self.listener_ids().for_each(|id| self.unwatch(id));
+        let now = self.clock.now();
+        let former = self.station.tables(now, |forwarder, _| forwarder.listen_with(listeners));
+        self.busy.reserve(self.station.ids().len());
+        for id in self.listener_ids() {
             self.watch(id)?;
         }
         Ok(former)
+    }
+
+    fn listener_ids(&self) -> impl Iterator<Item = PortId> + use<S> {
+        self.station.ids().into_iter().filter(|id| id.index() >= MAX_PORTS)
+    }
+
+    /// Reads a few frames of each of these ports. Returns those that are not drained yet.
+    fn drain(&mut self, mut waiting: Waiting) -> Waiting {
+        let now = self.clock.now();
+        waiting.retain_mut(|(id, read)| {
+            *read += DRAIN_STEP;
+            // What is gone is found so again by the loop.
+            self.station.serve(*id, DRAIN_STEP, now) == Served::More && *read < DRAINED_FRAMES
+        });
+        waiting
     }
 
     /// Takes a port out of the list that it is in.
     fn unwatch(&mut self, id: PortId) {
         if let Some(index) = self.busy.iter().position(|busy| busy.id == id) {
             self.busy.swap_remove(index);
-        } else if let Some(fd) = self.forwarder.fd(id) {
+        } else if let Some(fd) = self.station.fd(id) {
             // A port that is neither busy nor watched has died, and is not registered any more.
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }

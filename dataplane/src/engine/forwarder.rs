@@ -2,6 +2,7 @@
 //!
 //! No clock, no poller, no thread: tests and benchmarks drive it with ports in memory.
 
+use super::lending::Lending;
 use super::slots::{Slot, Slots};
 use super::witness::{Captures, Witness};
 use crate::clock::Time;
@@ -20,6 +21,13 @@ use crossbeam_utils::CachePadded;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Most entries of a table that one pass looks at to let them go.
+const EXPIRY_BUDGET: usize = 64;
+
+/// How often aged entries are looked for while frames flow.
+const TICK: Duration = Duration::from_millis(500);
 
 /// What serving a port came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,7 @@ pub type Counters = Arc<[CachePadded<PortCounters>]>;
 pub struct Forwarder {
     pub(super) desk: Desk,
     buffer: FrameBuffer,
+    next_tick: Time,
 }
 
 /// All that a frame needs once it is read.
@@ -49,7 +58,7 @@ pub(super) struct Desk {
     pub(super) pipeline: Pipeline,
     /// Of the ports of the switch, and of some that may come.
     pub(super) counters: Counters,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
     pub(super) captures: Option<Box<Captures>>,
 }
@@ -62,13 +71,13 @@ impl Forwarder {
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
         let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
-        Self { desk, buffer: FrameBuffer::new() }
+        Self { desk, buffer: FrameBuffer::new(), next_tick: Time::START }
     }
 
     /// Reads up to `budget` frames of one port and sends each on its way.
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
-        let Self { desk, buffer } = self;
+        let Self { desk, buffer, .. } = self;
         // What is read from a listener enters as if from the host.
         let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
         let mut frames = 0;
@@ -134,6 +143,40 @@ impl Forwarder {
     /// Lets aged FDB entries go, at most `budget` of them. Returns how many went.
     pub fn expire(&mut self, now: Time, budget: usize) -> usize {
         self.desk.pipeline.switch.expire(now, budget)
+    }
+
+    /// Has a look at what ages, if it is time for that. Returns when to look again, and how many slots of
+    /// the flow tables are to be looked at until then.
+    pub(super) fn tick(&mut self, now: Time) -> (Time, Option<usize>) {
+        if now < self.next_tick {
+            return (self.next_tick, None);
+        }
+        let more = self.expire(now, EXPIRY_BUDGET) == EXPIRY_BUDGET;
+        self.next_tick = if more { now } else { now + TICK };
+        self.give_up(now);
+        self.clear_captures(now);
+        let router = &self.desk.pipeline.router;
+        (self.next_tick, Some(router.as_ref().map_or(0, |router| router.expiry_share())))
+    }
+
+    /// Lets flows go that have expired, looking at a few slots; returns at how many.
+    pub(super) fn expire_flows(&mut self, now: Time) -> usize {
+        let router = &mut self.desk.pipeline.router;
+        router.as_mut().map_or(0, |router| router.expire(now, EXPIRY_BUDGET))
+    }
+
+    /// When something will be due; `None` for never.
+    pub(super) fn due(&self) -> Option<Time> {
+        let pipeline = &self.desk.pipeline;
+        let flows = pipeline.router.as_ref().is_some_and(|router| !router.is_idle());
+        let aged = pipeline.switch.fdb().next_expiry();
+        let due = if flows || self.is_captured() { Some(self.next_tick) } else { aged }?;
+        Some(due.max(self.next_tick))
+    }
+
+    /// Lets workers have these twins of the ports, and see all changes from now on.
+    pub(super) fn lend(&mut self, lending: Lending) {
+        self.desk.slots.lending = Some(lending);
     }
 
     /// Gives up on what has waited too long in the router, and sends what that leaves to be sent.
@@ -274,7 +317,7 @@ impl Desk {
     }
 
     /// The port's device is gone.
-    fn bury(&mut self, id: PortId) {
+    pub(super) fn bury(&mut self, id: PortId) {
         if id.index() < MAX_PORTS {
             self.pipeline.switch.remove_port(id);
         }
@@ -291,7 +334,7 @@ impl Desk {
 
 /// Writes a frame to one port, if it is there and may get it. Returns what became of it, which is counted.
 #[inline]
-fn hand(
+pub(super) fn hand(
     slots: &mut Slots,
     limits: &mut Limits,
     counters: &Counters,

@@ -1,8 +1,10 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
 use super::forwarder::Forwarder;
+use super::lending::reader_of;
 use super::live::AddPortError;
 use super::roster::{PortStatus, Roster};
+use super::worker::WAKER;
 use crate::clock::Time;
 use crate::config::PortConfig;
 use crate::conntrack::FlowView;
@@ -10,12 +12,13 @@ use crate::filter::Hits;
 use crate::outcome::PortId;
 use crate::pipeline::{Cursor, Pipeline};
 use crate::port::Port;
+use crate::port::twin::Twins;
 use crate::switch::FdbEntry;
-use crossbeam_channel::{Sender, bounded};
-use mio::Waker;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use mio::{Poll, Waker};
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most slots of the flow tables that one request looks at, so that frames do not wait for it.
 const PAGE_SLOTS: usize = 4096;
@@ -26,16 +29,25 @@ const REMOVAL_BATCH: usize = 1024;
 /// A question, answered between two passes.
 pub(super) type Question = Box<dyn FnOnce(&mut Forwarder, Time) + Send>;
 
-/// What an engine can be asked to do.
+/// Ports whose frames are being read, and how many were.
+pub(super) type Waiting = Vec<(PortId, usize)>;
+
+/// What a worker can be asked to do.
 pub(super) enum Request {
     /// Ask what needs no poller.
     Ask(Question),
     /// Put a port in.
-    Add(PortConfig, Box<dyn Port>, Sender<Result<PortId, AddPortError>>),
+    Add(PortConfig, Twins, Sender<Result<PortId, AddPortError>>),
+    /// Read a port that another worker has put in.
+    Read(PortId, String, Sender<io::Result<()>>),
     /// Put other listeners in the place of those there are, and hand those back.
-    Listen(Vec<Box<dyn Port>>, Sender<io::Result<Vec<Box<dyn Port>>>>),
+    Listen(Vec<Twins>, Sender<io::Result<Vec<Box<dyn Port>>>>),
     /// Take a port out and hand it back, if it is there.
     Remove(PortId, Sender<Option<Box<dyn Port>>>),
+    /// Read a few frames of each of these ports, and hand those back that may have more.
+    Drain(Waiting, Sender<Waiting>),
+    /// Take note of all changes, and let go of what was taken out.
+    CatchUp(Sender<()>),
     /// End.
     Stop,
 }
@@ -45,8 +57,11 @@ impl std::fmt::Debug for Request {
         f.write_str(match self {
             Self::Ask(_) => "Ask",
             Self::Add(..) => "Add",
+            Self::Read(..) => "Read",
             Self::Listen(..) => "Listen",
             Self::Remove(..) => "Remove",
+            Self::Drain(..) => "Drain",
+            Self::CatchUp(_) => "CatchUp",
             Self::Stop => "Stop",
         })
     }
@@ -90,18 +105,63 @@ pub struct Tables {
     pub nat_ports: usize,
 }
 
-/// What handle and engine share.
+/// The way to one worker.
+#[derive(Debug)]
+pub(super) struct Line {
+    requests: Sender<Request>,
+    waker: Waker,
+}
+
+/// What handle and workers share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) roster: Roster,
-    pub(super) waker: Waker,
+    /// To each worker, by its number; one at least.
+    lines: Vec<Line>,
+    /// Whoever changes which ports there are; that takes more than one request where there are several
+    /// workers.
+    changing: Mutex<()>,
 }
 
 /// The way to talk to an engine, from any thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) shared: Arc<Shared>,
-    pub(super) requests: Sender<Request>,
+}
+
+impl Line {
+    /// A line, and its other end.
+    ///
+    /// # Errors
+    /// What the poller says.
+    pub(super) fn new() -> io::Result<(Self, (Poll, Receiver<Request>))> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let (sender, requests) = crossbeam_channel::unbounded();
+        Ok((Self { requests: sender, waker }, (poll, requests)))
+    }
+
+    fn ask(&self, request: Request) -> Result<(), EngineStopped> {
+        self.requests.send(request).map_err(|_| EngineStopped)?;
+        self.waker.wake().map_err(|_| EngineStopped)
+    }
+}
+
+impl Shared {
+    pub(super) fn new(roster: Roster, lines: Vec<Line>) -> Self {
+        Self { roster, lines, changing: Mutex::new(()) }
+    }
+
+    /// How many workers there are.
+    pub(super) fn workers(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Makes all workers end.
+    pub(super) fn stop(&self) {
+        // A worker that is gone needs no stopping.
+        self.lines.iter().for_each(|line| drop(line.ask(Request::Stop)));
+    }
 }
 
 impl Handle {
@@ -198,8 +258,7 @@ impl Handle {
 
     /// Makes the engine end after its present pass. It may have ended already.
     pub fn stop(&self) {
-        // An engine that is gone needs no stopping.
-        let _ = self.ask(Request::Stop);
+        self.shared.stop();
     }
 
     /// Asks the stages and waits for the answer.
@@ -223,18 +282,40 @@ impl Handle {
         })
     }
 
-    /// Sends a request and waits for the reply.
+    /// Sends a request to the first worker, which answers for all, and waits for the reply.
     pub(super) fn reply<T>(
         &self,
         request: impl FnOnce(Sender<T>) -> Request,
     ) -> Result<T, EngineStopped> {
+        self.reply_of(0, request)
+    }
+
+    /// Sends a request to one worker and waits for the reply.
+    pub(super) fn reply_of<T>(
+        &self,
+        worker: usize,
+        request: impl FnOnce(Sender<T>) -> Request,
+    ) -> Result<T, EngineStopped> {
         let (reply, answer) = bounded(1);
-        self.ask(request(reply))?;
+        self.shared.lines.get(worker).ok_or(EngineStopped)?.ask(request(reply))?;
         answer.recv().map_err(|_| EngineStopped)
     }
 
-    fn ask(&self, request: Request) -> Result<(), EngineStopped> {
-        self.requests.send(request).map_err(|_| EngineStopped)?;
-        self.shared.waker.wake().map_err(|_| EngineStopped)
+    /// Which worker reads a port.
+    pub(super) fn reader_of(&self, id: PortId) -> usize {
+        reader_of(id, self.shared.workers())
+    }
+
+    /// Waits until all workers but one have seen all changes: no frame is written any more by what was
+    /// there before. That one has, because it was asked for the change.
+    pub(super) fn catch_up(&self, but: usize) -> Result<(), EngineStopped> {
+        let mut others = (0..self.shared.workers()).filter(|&worker| worker != but);
+        others.try_for_each(|worker| self.reply_of(worker, Request::CatchUp))
+    }
+
+    /// Keeps others from changing which ports there are.
+    pub(super) fn change(&self) -> MutexGuard<'_, ()> {
+        // There is nothing in it that a panic could have broken.
+        self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

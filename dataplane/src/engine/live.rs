@@ -7,11 +7,13 @@
 
 use super::forwarder::Forwarder;
 use super::handle::{EngineStopped, Handle, Request};
+use super::lending::twins_for;
 use super::refit::AddError;
 use crate::config::{ConfigError, PortConfig, PortLimits, RouterConfig};
 use crate::outcome::PortId;
 use crate::pipeline::{Pipeline, Prepared, Router};
 use crate::port::Port;
+use crate::port::twin::twins;
 use crate::switch::FdbError;
 use crate::wire::ethernet::MacAddr;
 use std::io;
@@ -28,6 +30,9 @@ pub enum AddPortError {
     /// The poller does not take its descriptor.
     #[error("cannot wait for the port's frames: {0}")]
     Poll(#[source] io::Error),
+    /// There are no more descriptors for the workers.
+    #[error("cannot give the port to all workers: {0}")]
+    Twins(#[source] io::Error),
 }
 
 /// Why a port's limits are what they were.
@@ -83,7 +88,22 @@ impl Handle {
     /// [`AddPortError`]: its name or MAC is another's, there are
     /// [`MAX_PORTS`](crate::config::MAX_PORTS), …; then nothing has changed, and the port is closed.
     pub fn add(&self, config: PortConfig, port: Box<dyn Port>) -> Result<PortId, AddPortError> {
-        self.reply(|reply| Request::Add(config, port, reply))?
+        // What takes descriptors is done here, not on the way of a frame.
+        let port = twins(port, self.twins()).map_err(AddPortError::Twins)?;
+        let name = config.name.clone();
+        let _changing = self.change();
+        let id = self.reply(|reply| Request::Add(config, port, reply))??;
+        let reader = self.reader_of(id);
+        if reader != 0 {
+            self.catch_up(reader)?;
+            if let Err(error) = self.reply_of(reader, |reply| Request::Read(id, name, reply))? {
+                self.take_out(id)?;
+                return Err(AddPortError::Poll(error));
+            }
+        } else {
+            self.catch_up(0)?;
+        }
+        Ok(id)
     }
 
     /// Takes a port out of the switch and hands it back; `None` if it is not there. With it go its FDB
@@ -93,9 +113,23 @@ impl Handle {
     /// # Errors
     /// [`EngineStopped`].
     pub fn remove(&self, id: PortId) -> Result<Option<Box<dyn Port>>, EngineStopped> {
-        let port = self.reply(|reply| Request::Remove(id, reply))?;
+        let _changing = self.change();
+        self.take_out(id)
+    }
+
+    /// The same, for one that keeps others from changing ports.
+    fn take_out(&self, id: PortId) -> Result<Option<Box<dyn Port>>, EngineStopped> {
+        // Who reads it reads no more of it; then nobody writes to it.
+        let reader = self.reader_of(id);
+        let port = self.reply_of(reader, |reply| Request::Remove(id, reply))?;
+        self.catch_up(reader)?;
         self.purge()?;
         Ok(port)
+    }
+
+    /// How many twins of a port are needed.
+    fn twins(&self) -> usize {
+        twins_for(self.shared.workers())
     }
 
     /// Gives a port other limits, from the next frame on. A bucket whose rate stays keeps what is in
@@ -163,6 +197,9 @@ impl Handle {
     /// # Errors
     /// [`ListenError`].
     pub fn listen(&self, listeners: Vec<Box<dyn Port>>) -> Result<Vec<Box<dyn Port>>, ListenError> {
+        let one_each = self.twins().min(1);
+        let with_twins = listeners.into_iter().map(|port| twins(port, one_each));
+        let listeners = with_twins.collect::<io::Result<_>>().map_err(ListenError::Poll)?;
         self.reply(|reply| Request::Listen(listeners, reply))?.map_err(ListenError::Poll)
     }
 

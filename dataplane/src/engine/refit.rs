@@ -10,6 +10,7 @@ use crate::counters::PortCounters;
 use crate::outcome::PortId;
 use crate::pipeline::{Prepared, Router};
 use crate::port::Port;
+use crate::port::twin::Twins;
 use crate::switch::{FdbError, FdbFull};
 use crate::wire::ethernet::MacAddr;
 use crossbeam_utils::CachePadded;
@@ -31,6 +32,15 @@ impl Forwarder {
     /// # Errors
     /// [`AddError`]; then nothing has changed, and the port is closed.
     pub fn add(&mut self, config: &PortConfig, port: Box<dyn Port>) -> Result<PortId, AddError> {
+        self.add_with(config, (port, Vec::new()))
+    }
+
+    /// The same with a twin for each worker.
+    pub(super) fn add_with(
+        &mut self,
+        config: &PortConfig,
+        (port, twins): Twins,
+    ) -> Result<PortId, AddError> {
         let desk = &mut self.desk;
         config.check()?;
         let id = desk.slots.vacancy(config)?;
@@ -40,7 +50,7 @@ impl Forwarder {
             None => desk.counters = more(&desk.counters, id),
         }
         desk.count_eviction(evicted);
-        desk.slots.put(id, config, port);
+        desk.slots.put(id, config, port, twins);
         desk.name_to_captures(id, &config.name);
         Ok(id)
     }
@@ -57,7 +67,13 @@ impl Forwarder {
 
     /// Puts other listeners in the place of those there are, which are handed back.
     pub fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> Vec<Box<dyn Port>> {
-        self.desk.slots.listen(listeners)
+        self.listen_with(listeners.into_iter().map(|port| (port, Vec::new())).collect())
+    }
+
+    /// The same with a twin of each for the worker that reads them.
+    pub(super) fn listen_with(&mut self, listeners: Vec<Twins>) -> Vec<Box<dyn Port>> {
+        let (ports, twins): (_, Vec<_>) = listeners.into_iter().unzip();
+        self.desk.slots.listen(ports, twins.into_iter().flatten().collect())
     }
 
     /// From now on `mac` lives behind `port`.
@@ -101,7 +117,7 @@ impl Desk {
 
 /// Counters for more ports, this one included. Those that there are go on in other memory: a frame finds
 /// its counters without a detour, at the price of this copy.
-fn more(counters: &Counters, id: PortId) -> Counters {
+pub(super) fn more(counters: &Counters, id: PortId) -> Counters {
     // Twice as many each time, so that ports that come one by one are not copied each time.
     let room = (id.index() + 1).next_power_of_two().min(MAX_PORTS);
     let going_on = |index: usize| match counters.get(index) {

@@ -1,6 +1,6 @@
 //! What do others see of the ports while the engine runs?
 //!
-//! Names, whether they are alive, and the counters. The engine's thread writes here when a port comes or
+//! Names, whether they are alive, and the counters. The engine's threads write here when a port comes or
 //! goes, never for a frame; others look whenever they want to, also after its end.
 
 use super::forwarder::Counters;
@@ -29,30 +29,46 @@ pub(super) struct Roster(Mutex<Listed>);
 struct Listed {
     /// Name, and whether it is alive; by id.
     ports: Vec<(String, bool)>,
-    counters: Counters,
+    /// That of the tables; behind it, where several workers count, one of each.
+    sets: Vec<Counters>,
+}
+
+/// Which set of counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// What is counted with the tables in hand; where one thread alone counts, all.
+    Tables,
+    /// What a worker, by its number, counts beside them.
+    Worker(usize),
 }
 
 impl Roster {
     /// These ports, all alive.
     pub(super) fn new(names: impl Iterator<Item = String>, counters: Counters) -> Self {
         let ports = names.map(|name| (name, true)).collect();
-        Self(Mutex::new(Listed { ports, counters }))
+        Self(Mutex::new(Listed { ports, sets: vec![counters] }))
     }
 
-    /// Notes a new port, at the id of one that was taken out or the next one, and where counters are
-    /// now.
-    pub(super) fn add(&self, id: PortId, name: String, counters: &Counters) {
+    /// Notes a new port, at the id of one that was taken out or the next one.
+    pub(super) fn add(&self, id: PortId, name: String) {
         let mut listed = self.lock();
         match listed.ports.get_mut(id.index()) {
             Some(gone) => *gone = (name, true),
             None => listed.ports.push((name, true)),
         }
-        listed.counters = Counters::clone(counters);
     }
 
-    /// Notes where counters are now.
-    pub(super) fn count_in(&self, counters: &Counters) {
-        self.lock().counters = Counters::clone(counters);
+    /// Notes where it is counted now.
+    pub(super) fn count_in(&self, which: Counting, counters: &Counters) {
+        let index = match which {
+            Counting::Tables => 0,
+            Counting::Worker(number) => number + 1,
+        };
+        let mut listed = self.lock();
+        if listed.sets.len() <= index {
+            listed.sets.resize(index + 1, Counters::default());
+        }
+        listed.sets[index] = Counters::clone(counters);
     }
 
     /// Notes that a port is gone.
@@ -66,19 +82,29 @@ impl Roster {
     /// All ports and their counters, by id.
     pub(super) fn status(&self) -> Vec<PortStatus> {
         let listed = self.lock();
-        let ports = (0..).zip(&listed.ports).zip(listed.counters.iter());
-        ports
-            .map(|((id, (name, alive)), counters)| PortStatus {
-                id: PortId(id),
-                name: name.clone(),
-                alive: *alive,
-                counters: counters.snapshot(),
-            })
-            .collect()
+        let status = |(id, (name, alive)): (u16, &(String, bool))| PortStatus {
+            id: PortId(id),
+            name: name.clone(),
+            alive: *alive,
+            counters: listed.count(PortId(id)),
+        };
+        (0..).zip(&listed.ports).map(status).collect()
     }
 
     /// A panic elsewhere leaves the list as good as it was.
     fn lock(&self) -> MutexGuard<'_, Listed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Listed {
+    /// What all have counted at a port.
+    fn count(&self, id: PortId) -> CounterSnapshot {
+        let mut counted = self.sets.iter().filter_map(|set| set.get(id.index()));
+        let first = counted.next().map(|counters| counters.snapshot()).unwrap_or_default();
+        counted.fold(first, |mut sum, counters| {
+            sum.add(&counters.snapshot());
+            sum
+        })
     }
 }

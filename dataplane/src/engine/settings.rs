@@ -13,8 +13,8 @@
 //! Frames that a device held when its offloads changed are as they were: what a frame leaves undone is
 //! said by the frame.
 
-use super::forwarder::{Forwarder, Served};
-use super::handle::{EngineStopped, Handle};
+use super::forwarder::Forwarder;
+use super::handle::{EngineStopped, Handle, Request};
 use crate::clock::Time;
 use crate::config::{ConfigError, SwitchConfig, check_mtu};
 use crate::outcome::PortId;
@@ -25,12 +25,6 @@ use std::io;
 
 /// Most entries of the FDB that one step lets go: some 100 microseconds' work with 1,024 ports.
 const FDB_STEP: usize = 256;
-
-/// Most frames of a port that one step of a drain reads; as many as a pass.
-const DRAIN_STEP: usize = 64;
-
-/// After how many frames a port is drained that always has more: its ring holds fewer.
-pub const DRAINED_FRAMES: usize = 16_384;
 
 /// Why a setting is what it was.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +79,8 @@ impl Handle {
         if self.forwarder(move |forwarder, _| forwarder.largest_mtu())? > mtu.into() {
             self.drain()?;
         }
-        Ok(self.forwarder(move |forwarder, _| forwarder.set_mtu(mtu))?)
+        self.forwarder(move |forwarder, _| forwarder.set_mtu(mtu))?;
+        Ok(self.catch_up(0)?)
     }
 
     /// Says for all ports whether they may send from their own MACs alone. If so, what was learned is
@@ -123,8 +118,11 @@ impl Handle {
     pub fn set_offloads(&self, id: PortId, wanted: Offloads) -> Result<Offloads, SettingError> {
         let device = move |forwarder: &mut Forwarder, _| forwarder.device(id);
         let (before, switch) = self.forwarder(device)??;
-        let put =
-            |offloads| self.forwarder(move |forwarder, _| forwarder.set_offloads(id, offloads))?;
+        let put = |offloads| {
+            let put = self.forwarder(move |forwarder, _| forwarder.set_offloads(id, offloads))?;
+            self.catch_up(0)?;
+            put
+        };
         // What is done here in time is never missed at the other end.
         put(before.both(wanted))?;
         match switch.map_or(Ok(wanted), |switch| switch.set(wanted)) {
@@ -138,16 +136,18 @@ impl Handle {
 
     /// Reads all frames that wait at the ports now, a few of each at a time.
     fn drain(&self) -> Result<(), EngineStopped> {
-        let mut waiting = self.forwarder(|forwarder, _| forwarder.ports_to_drain())?;
-        while !waiting.is_empty() {
-            waiting = self.forwarder(move |forwarder, now| forwarder.drain(waiting, now))?;
+        // At most MAX_PORTS.
+        let ports = self.forwarder(|forwarder, _| forwarder.desk.slots.len())? as u16;
+        for worker in 0..self.shared.workers() {
+            let its = (0..ports).map(PortId).filter(|&id| self.reader_of(id) == worker);
+            let mut waiting: Vec<_> = its.map(|id| (id, 0)).collect();
+            while !waiting.is_empty() {
+                waiting = self.reply_of(worker, |reply| Request::Drain(waiting, reply))?;
+            }
         }
         Ok(())
     }
 }
-
-/// Ports whose frames are being read, and how many were.
-type Waiting = Vec<(PortId, usize)>;
 
 impl Forwarder {
     /// Gives the switch other settings, with `room` for a larger FDB. Returns what is to be dropped.
@@ -209,20 +209,5 @@ impl Forwarder {
 
     fn largest_mtu(&self) -> usize {
         self.desk.slots.largest_mtu()
-    }
-
-    fn ports_to_drain(&self) -> Waiting {
-        // At most MAX_PORTS.
-        (0..self.desk.slots.len() as u16).map(|id| (PortId(id), 0)).collect()
-    }
-
-    /// Reads a few frames of each of these ports. Returns those that are not drained yet.
-    fn drain(&mut self, mut waiting: Waiting, now: Time) -> Waiting {
-        waiting.retain_mut(|(id, read)| {
-            *read += DRAIN_STEP;
-            // What is gone is found so again by who waits for it.
-            self.serve(*id, DRAIN_STEP, now) == Served::More && *read < DRAINED_FRAMES
-        });
-        waiting
     }
 }

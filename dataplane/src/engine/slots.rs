@@ -9,6 +9,7 @@
 //! An id is free once its port was taken out. The lowest one keeps the tables as small as the most
 //! ports that ever were there at a time, so a flood visits no more.
 
+use super::lending::Lending;
 use crate::config::{ConfigError, MAX_PORTS, PortConfig};
 use crate::outcome::PortId;
 use crate::port::Port;
@@ -27,6 +28,8 @@ pub(super) struct Slots {
     /// Name and MAC of each port; `None` where it was taken out.
     known_as: Vec<Option<(String, MacAddr)>>,
     listeners: Vec<Slot>,
+    /// What workers have of these, where there are several.
+    pub(super) lending: Option<Lending>,
 }
 
 impl Slots {
@@ -38,6 +41,7 @@ impl Slots {
             ports: ports.into_iter().zip(configs).map(slot).collect(),
             known_as: configs.iter().map(|it| Some((it.name.clone(), it.mac))).collect(),
             listeners: listeners.into_iter().map(|port| Slot::new(port, 0)).collect(),
+            lending: None,
         }
     }
 
@@ -63,7 +67,12 @@ impl Slots {
         slot?.port.as_mut()
     }
 
-    /// The same, to be asked.
+    /// A port of the switch, to be asked; `None` if it was taken out.
+    pub(super) fn there(&self, id: PortId) -> Option<&Slot> {
+        self.ports.get(id.index()).filter(|slot| slot.port.is_some())
+    }
+
+    /// What is read from, to be asked.
     pub(super) fn reader(&self, id: PortId) -> Option<&dyn Port> {
         let slot = match id.index().checked_sub(MAX_PORTS) {
             None => self.ports.get(id.index()),
@@ -94,8 +103,17 @@ impl Slots {
         Ok(PortId(id as u16))
     }
 
-    /// Puts a port in, at an id that [`Self::vacancy`] has given.
-    pub(super) fn put(&mut self, id: PortId, config: &PortConfig, port: Box<dyn Port>) {
+    /// Puts a port in, at an id that [`Self::vacancy`] has given, with a twin for each worker.
+    pub(super) fn put(
+        &mut self,
+        id: PortId,
+        config: &PortConfig,
+        port: Box<dyn Port>,
+        twins: Vec<Box<dyn Port>>,
+    ) {
+        if let Some(lending) = &mut self.lending {
+            lending.put(id, twins);
+        }
         let slot = Slot::new(port, config.mtu);
         let known_as = Some((config.name.clone(), config.mac));
         if let Some(free) = self.ports.get_mut(id.index()) {
@@ -109,6 +127,9 @@ impl Slots {
 
     /// A port of the switch, to be changed; `None` if it was taken out.
     pub(super) fn there_mut(&mut self, id: PortId) -> Option<&mut dyn Port> {
+        if let Some(lending) = &mut self.lending {
+            lending.note(id);
+        }
         Some(self.ports.get_mut(id.index())?.port.as_mut()?.as_mut())
     }
 
@@ -119,6 +140,9 @@ impl Slots {
 
     /// Gives all ports this MTU, and those that cut packets by it.
     pub(super) fn set_mtu(&mut self, mtu: u16) {
+        if let Some(lending) = &mut self.lending {
+            lending.note_all();
+        }
         self.ports.iter_mut().for_each(|slot| slot.mtu = mtu.into());
         let readers = self.ports.iter_mut().chain(&mut self.listeners);
         readers.filter_map(|slot| slot.port.as_mut()).for_each(|port| port.set_mtu(mtu));
@@ -127,12 +151,23 @@ impl Slots {
     /// Takes a port of the switch out; `None` if it is not there.
     pub(super) fn take(&mut self, id: PortId) -> Option<Box<dyn Port>> {
         let port = self.ports.get_mut(id.index())?.port.take();
+        if let Some(lending) = &mut self.lending {
+            lending.put(id, Vec::new());
+        }
         self.known_as[id.index()] = None;
         port
     }
 
-    /// Puts other listeners in the place of those there are, which are handed back.
-    pub(super) fn listen(&mut self, listeners: Vec<Box<dyn Port>>) -> Vec<Box<dyn Port>> {
+    /// Puts other listeners in the place of those there are, which are handed back; with a twin of each
+    /// for the worker that reads them.
+    pub(super) fn listen(
+        &mut self,
+        listeners: Vec<Box<dyn Port>>,
+        twins: Vec<Box<dyn Port>>,
+    ) -> Vec<Box<dyn Port>> {
+        if let Some(lending) = &mut self.lending {
+            lending.put_listeners(twins);
+        }
         let new = listeners.into_iter().map(|port| Slot::new(port, 0)).collect();
         let old = std::mem::replace(&mut self.listeners, new);
         old.into_iter().filter_map(|slot| slot.port).collect()
@@ -158,8 +193,13 @@ impl Slots {
 }
 
 impl Slot {
-    fn new(port: Box<dyn Port>, mtu: u16) -> Self {
+    pub(super) fn new(port: Box<dyn Port>, mtu: u16) -> Self {
         Self { port: Some(port), mtu: usize::from(mtu) }
+    }
+
+    /// A place without a port.
+    pub(super) fn empty() -> Self {
+        Self { port: None, mtu: 0 }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::frame::{FrameBuffer, with_plain_header};
 use crate::outcome::DropReason;
 use crate::wire::vnet;
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +24,7 @@ struct Queues {
 }
 
 /// The switch's end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MemoryPort {
     queues: Arc<Mutex<Queues>>,
     offloads: Offloads,
@@ -121,6 +122,10 @@ impl Port for MemoryPort {
 
     fn set_offloads(&mut self, offloads: Offloads) {
         self.offloads = offloads;
+    }
+
+    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
+        Ok(Some(Box::new(self.clone())))
     }
 
     fn fd(&self) -> Option<RawFd> {

@@ -10,7 +10,8 @@
 //!
 //! What a port moves is a virtio header of [`crate::wire::vnet::HEADER_LEN`] bytes and the frame
 //! behind it. [`deliver()`] stands between the switch and a port: it does the work of the offloads that
-//! the port lacks. The only unsafe code of the crate is in the folder `sys`.
+//! the port lacks. A port that several threads are to reach has [`twin`]s. The only unsafe code of the
+//! crate is in the folder `sys`.
 
 pub mod deliver;
 pub mod icmp;
@@ -18,6 +19,7 @@ pub mod memory;
 
 mod sys;
 pub mod tap;
+pub mod twin;
 
 pub use crate::frame::Offloads;
 pub use deliver::deliver;
@@ -66,6 +68,15 @@ pub trait Port: Send {
     /// # Errors
     /// There are no more file descriptors.
     fn offload_switch(&self) -> io::Result<Option<tap::OffloadSwitch>> {
+        Ok(None)
+    }
+
+    /// Another way to the same port, for another thread, and so is a twin of a twin. The port is there
+    /// until all of them are dropped. `None` for a port that one thread at a time can have.
+    ///
+    /// # Errors
+    /// There are no more file descriptors.
+    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
         Ok(None)
     }
 

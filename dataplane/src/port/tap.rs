@@ -1,7 +1,7 @@
 //! A TAP device: a port whose other end is a network interface of some namespace.
 //!
 //! The device belongs to the namespace of the thread that opens it and stays usable here from any
-//! other. It is not persistent: when the [`Tap`] is dropped the interface goes.
+//! other. It is not persistent: when the [`Tap`] and its twins are dropped the interface goes.
 //!
 //! Frames come and go with a virtio header before them, one frame a system call. What we *write* into
 //! a TAP the kernel receives, and it takes super-frames and partial checksums whatever the offload
@@ -17,6 +17,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
 /// The device node that makes TAPs.
 pub const TUN_DEVICE: &str = "/dev/net/tun";
@@ -47,11 +48,34 @@ pub enum TapError {
     },
 }
 
-/// An open TAP device.
+/// An open TAP device; one of several twins if its descriptor is an [`Arc`].
+///
+/// The kernel takes reads and writes of several threads by one descriptor, each for itself.
 #[derive(Debug)]
-pub struct Tap {
-    fd: OwnedFd,
+pub struct Tap<F = OwnedFd> {
+    fd: F,
     offloads: Offloads,
+}
+
+/// Who has the descriptor of a TAP: one thread, which finds it without a detour, or several.
+pub trait Descriptor: AsFd + AsRawFd + Send {
+    /// The same device for several.
+    ///
+    /// # Errors
+    /// There are no more file descriptors.
+    fn shared(&self) -> io::Result<Arc<OwnedFd>>;
+}
+
+impl Descriptor for OwnedFd {
+    fn shared(&self) -> io::Result<Arc<OwnedFd>> {
+        self.try_clone().map(Arc::new)
+    }
+}
+
+impl Descriptor for Arc<OwnedFd> {
+    fn shared(&self) -> io::Result<Arc<OwnedFd>> {
+        Ok(Self::clone(self))
+    }
 }
 
 impl Tap {
@@ -120,7 +144,7 @@ fn mask(offloads: Offloads) -> u32 {
     bits.into_iter().filter(|(one, _)| offloads.contains(*one)).map(|(_, bit)| bit).sum()
 }
 
-impl Port for Tap {
+impl<F: Descriptor> Port for Tap<F> {
     #[inline]
     fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
         match rustix::io::read(&self.fd, buffer.space()) {
@@ -161,7 +185,12 @@ impl Port for Tap {
     }
 
     fn offload_switch(&self) -> io::Result<Option<OffloadSwitch>> {
-        Ok(Some(OffloadSwitch(self.fd.try_clone()?)))
+        Ok(Some(OffloadSwitch(self.fd.as_fd().try_clone_to_owned()?)))
+    }
+
+    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
+        let twin: Tap<Arc<OwnedFd>> = Tap { fd: self.fd.shared()?, offloads: self.offloads };
+        Ok(Some(Box::new(twin)))
     }
 
     fn fd(&self) -> Option<RawFd> {

@@ -108,6 +108,9 @@ pub struct Network<'h> {
     pub name: String,
 }
 
+/// The environment variable that says how many workers the networks of tests have.
+pub const WORKERS: &str = "UDP_BRIDGE_TEST_WORKERS";
+
 impl Host {
     /// `udp-bridge` with these arguments, a space between each two.
     pub fn command(&self, arguments: &str) -> Command {
@@ -121,9 +124,14 @@ impl Host {
         self.finish(&mut self.command(arguments))
     }
 
-    /// `udp-bridge up` with these arguments in the foreground, when it is ready.
+    /// `udp-bridge up` with these arguments in the foreground, when it is ready. Where [`WORKERS`] is set
+    /// it has so many workers, if it is not said otherwise.
     pub fn up(&self, arguments: &str) -> Network<'_> {
-        self.up_as(&mut self.command(&format!("up {arguments}")))
+        let workers = match std::env::var(WORKERS) {
+            Ok(count) if !arguments.contains("--workers") => format!(" --workers {count}"),
+            _ => String::new(),
+        };
+        self.up_as(&mut self.command(&format!("up {arguments}{workers}")))
     }
 
     /// The same with a command of one's own.

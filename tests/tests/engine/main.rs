@@ -6,7 +6,7 @@
 
 mod settings;
 
-use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig};
+use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig, Workers};
 use dataplane::engine::{AddPortError, Engine, Handle, LimitError, ReconfigureError};
 use dataplane::frame::{FrameBuffer, with_plain_header};
 use dataplane::outcome::{DropReason, PortId};
@@ -27,6 +27,9 @@ use udp_bridge_tests::world::{own_mac, strange_mac};
 /// The engine lingers for less: it is asleep when this has gone by. A test that this is too short for
 /// passes nevertheless.
 const ASLEEP: Duration = Duration::from_millis(5);
+
+/// By how many threads; `engine_by_three` runs all of this once more.
+const WORKERS: usize = if env!("CARGO_CRATE_NAME").len() == "engine".len() { 1 } else { 3 };
 
 /// A port on one end of a pair of sockets. An empty datagram means that it is gone.
 struct SocketPort(UnixDatagram);
@@ -92,7 +95,9 @@ impl Running {
             boxed.push(port);
             hosts.push(host);
         }
-        let (engine, handle) = Engine::new(config(ports), boxed).unwrap();
+        let workers = Workers::new(WORKERS).unwrap();
+        let (engine, handle) =
+            Engine::with_workers(config(ports), boxed, Vec::new(), workers).unwrap();
         Self { handle, thread: thread::spawn(|| engine.run()), hosts }
     }
 

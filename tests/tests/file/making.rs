@@ -47,6 +47,7 @@ fn refused(host: &Host) {
         ("[sandboxes.old]\nnamespace = '/run/netns/plain'", ":3:13: sandboxes.old.namespace: "),
         ("[sandboxes.old]\nnamespace = '/run/netns/none'", ":3:13: sandboxes.old.namespace: "),
         ("[sandboxes.old]\npid = 4194999", ":3:7: sandboxes.old.pid: there is no process"),
+        ("[networks.front]\nworkers = 17", ":3:11: networks.front.workers: there must be 1 to 16"),
         ("[networks.front]\nhost-interface = 'lo'", ":3:18: networks.front.host-interface: "),
     ];
     for (text, words) in wrong {

@@ -10,6 +10,7 @@
 //! | [`offloads`] | which frames come with which offload mask |
 //! | [`life`] | moves between namespaces, interfaces going down, devices going away |
 //! | [`snapshots`] | do the snapshots of a host notice what is left behind? |
+//! | [`workers`] | several threads on the same TAPs |
 //! | [`wire`] | a TAP and a cable between two of them, for the others |
 #![allow(
     clippy::expect_used,
@@ -24,6 +25,7 @@ mod life;
 mod offloads;
 mod snapshots;
 mod wire;
+mod workers;
 
 use std::process::ExitCode;
 use udp_bridge_tests::host::needs::Suite;
@@ -35,5 +37,6 @@ fn main() -> ExitCode {
     life::add_to(&mut suite);
     offloads::add_to(&mut suite);
     snapshots::add_to(&mut suite);
+    workers::add_to(&mut suite);
     suite.run(2)
 }

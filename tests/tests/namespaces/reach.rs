@@ -6,7 +6,10 @@ use udp_bridge_tests::host::traffic::{End, exchange_datagrams, random, transfer}
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("everyone_pings_everyone", everyone_pings_everyone);
-    suite.add("tcp_and_udp_pass_between_all_ends", tcp_and_udp);
+    suite.add("tcp_and_udp_pass_between_all_ends", |host| tcp_and_udp(host, ""));
+    suite.add("tcp_and_udp_pass_between_all_ends_by_two_workers", |host| {
+        tcp_and_udp(host, " --workers 2");
+    });
     for mtu in [1500, 9000, 65_520] {
         for (offloads, words) in
             [("", "with"), (" --no-offloads all", "without"), (" --no-offloads 1", "with_mixed")]
@@ -14,6 +17,7 @@ pub(super) fn add_to(suite: &mut Suite) {
             let name = format!("a_megabyte_arrives_as_it_was_at_mtu_{mtu}_{words}_offloads");
             suite.add(&name, move |host| {
                 megabyte(host, &format!("--ports 2 --mtu {mtu}{offloads}"));
+                megabyte(host, &format!("--ports 2 --mtu {mtu}{offloads} --workers 2"));
             });
         }
     }
@@ -40,8 +44,8 @@ fn everyone_pings_everyone(host: &Host) {
     }
 }
 
-fn tcp_and_udp(host: &Host) {
-    let network = host.up("--ports 2");
+fn tcp_and_udp(host: &Host, workers: &str) {
+    let network = host.up(&format!("--ports 2{workers}"));
     let data = random(10_000, 3);
     for (from, to) in pairs(&network.ends()) {
         for address in to.addresses() {

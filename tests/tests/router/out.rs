@@ -15,7 +15,10 @@ pub(super) const NAT_PORTS: std::ops::RangeInclusive<u16> = 61_000..=65_535;
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add_needing(NEEDS, "a_ping_goes_out_under_the_hosts_address", ping);
     suite.add_needing(NEEDS, "a_large_ping_goes_out_and_back", large_ping);
-    suite.add_needing(NEEDS, "tcp_and_udp_go_out_under_the_hosts_address_and_ports", tcp_and_udp);
+    suite.add_needing(NEEDS, "tcp_and_udp_go_out_under_the_hosts_address_and_ports", |host| {
+        tcp_and_udp(host, "");
+    });
+    suite.add_needing(NEEDS, "so_they_do_by_two_workers", |host| tcp_and_udp(host, " --workers 2"));
     suite.add_needing(NEEDS, "a_datagram_in_fragments_arrives_whole_outside", fragments);
     suite.add_needing(NEEDS, "two_networks_go_out_side_by_side", two_networks);
     suite.add_needing(NEEDS, "without_an_uplink_nothing_is_translated", without);
@@ -58,8 +61,8 @@ fn large_ping(host: &Host) {
     }
 }
 
-fn tcp_and_udp(host: &Host) {
-    let world = World::up(host, "--ports 1");
+fn tcp_and_udp(host: &Host, workers: &str) {
+    let world = World::up(host, &format!("--ports 1{workers}"));
     for family in Family::BOTH {
         let at = (family.of(&world.outside), 7000).into();
         for protocol in Protocol::BOTH {

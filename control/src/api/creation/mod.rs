@@ -42,6 +42,8 @@ pub struct NewNetwork {
     pub fdb_port_max: usize,
     /// How much one port may flood; null for as much as it likes.
     pub storm: Option<Storm>,
+    /// How many threads forward.
+    pub workers: usize,
     /// The rules that say what may pass.
     pub rules: Option<RulesText>,
     /// May namespaces begin flows to each other?

@@ -8,7 +8,7 @@ use super::rules_file::{self, RulesFileError};
 use crate::model::rules::RulesFile;
 use crate::model::{NetworkRequest, storm};
 use clap::{ArgAction, Args};
-use dataplane::config::{StormLimit, SwitchConfig};
+use dataplane::config::{StormLimit, SwitchConfig, Workers};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(super) const IN_BACKGROUND: &str = "in-background";
 
 /// What is said of one network, and in a file in the file.
-const OF_ONE: [&str; 16] = [
+const OF_ONE: [&str; 17] = [
     "ports",
     "subnet",
     "subnet6",
@@ -31,6 +31,7 @@ const OF_ONE: [&str; 16] = [
     "fdb_ageing",
     "fdb_max",
     "fdb_port_max",
+    "workers",
     "rules",
     "icc",
     "internal",
@@ -98,6 +99,10 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
     #[arg(allow_negative_numbers = true)]
     storm_bytes: Rate,
+    /// Threads that forward; each reads some of the ports
+    #[arg(long, value_name = "N", default_value_t = Workers::ONE.get(), value_parser = whole::<usize>)]
+    #[arg(allow_negative_numbers = true)]
+    workers: usize,
     /// File of rules that say what may pass
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -156,6 +161,7 @@ impl Options {
             fdb_capacity: self.fdb_max,
             fdb_port_limit: self.fdb_port_max,
             storm: storm(self.storm_packets.limit(), self.storm_bytes.limit()),
+            workers: self.workers,
             rules: None,
             icc: self.icc,
             internal: self.internal,

@@ -102,6 +102,7 @@ impl Choices {
         network.internal = self.maybe(|choices| choices.one_in(2));
         network.icc = self.maybe(|choices| choices.one_in(2));
         network.source_check = self.maybe(|choices| choices.one_in(2));
+        network.workers = self.maybe(|choices| 1 + choices.below(3));
         network.policy = self.maybe(|_| PolicyWord::Reject);
         network.fdb.ageing = self.maybe(|choices| 1 + choices.below(400) as u64);
         network.fdb.max = self.maybe(|choices| 50 + choices.below(9000));

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::model::{Known, Problem, Refusal};
 use crate::spec::{Field, NetworkSpec, PolicyWord};
-use dataplane::config::{Action, ConntrackConfig, FilterConfig, Filtering, SwitchConfig};
+use dataplane::config::{Action, ConntrackConfig, FilterConfig, Filtering, SwitchConfig, Workers};
 use dataplane::outcome::PortId;
 use dataplane::wire::ethernet::MacAddr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -28,6 +28,8 @@ pub struct DeclaredNetwork {
     pub subnet: Option<Ipv4Net>,
     /// The IPv6 subnet; [`SubnetRequest::Default`] if it is leased.
     pub subnet6: SubnetRequest<Ipv6Net>,
+    /// How many threads forward.
+    pub workers: Workers,
     /// The way out.
     pub way: Way,
     /// What can be changed while it runs.
@@ -162,8 +164,18 @@ pub(super) fn new(
         conntrack,
     };
     let published = published(name, written, subnet6, members)?;
+    let workers = settings::workers(name, written)?;
     let way = Way { kind: uplink, snat, ports: nat_ports };
-    Ok(DeclaredNetwork { host_interface, subnet, subnet6, way, settings, published, fixed })
+    Ok(DeclaredNetwork {
+        host_interface,
+        subnet,
+        subnet6,
+        workers,
+        way,
+        settings,
+        published,
+        fixed,
+    })
 }
 
 /// Are there addresses and ports for all members?

@@ -91,6 +91,7 @@ fn declared(
         host_interface: network.host_interface().clone(),
         subnet,
         subnet6,
+        workers: network.workers(),
         way: Way { kind: uplink, snat, ports: nat_ports },
         settings: Settings {
             mtu: network.mtu(),

@@ -9,7 +9,7 @@ use crate::model::{
     storm, storm_halves,
 };
 use crate::spec::{Field, FilteringWord, NetworkSpec, ProfileWord, Rate, StormSpec, UplinkWord};
-use dataplane::config::{ConfigError, Filtering, SwitchConfig};
+use dataplane::config::{ConfigError, Filtering, SwitchConfig, Workers};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -34,6 +34,12 @@ pub(super) fn switch(
         storm: storm(half(packets, default_packets), half(bytes, default_bytes)),
     };
     check_switch(switch, macs).map_err(|error| by_option(name, error))
+}
+
+/// How many threads are to forward.
+pub(super) fn workers(name: &NetworkName, written: &NetworkSpec) -> Result<Workers, Refusal> {
+    let refused = |error| Refusal::new(Field::network(name, "workers"), error);
+    written.workers.map_or(Ok(Workers::ONE), Workers::new).map_err(refused)
 }
 
 /// What the router is to do.

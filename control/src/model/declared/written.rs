@@ -12,7 +12,7 @@ use crate::spec::{
     NetworkSpec, NoneWord, PolicyWord, ProfileWord, Rate, SandboxSpec, Spec, StormSpec, UplinkWord,
     VERSION,
 };
-use dataplane::config::{Action, ConntrackConfig, Filtering, SwitchConfig, Timeouts};
+use dataplane::config::{Action, ConntrackConfig, Filtering, SwitchConfig, Timeouts, Workers};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -36,8 +36,8 @@ fn other<T: PartialEq>(value: T, default: T) -> Option<T> {
 }
 
 fn network(name: &NetworkName, network: &DeclaredNetwork) -> NetworkSpec {
-    let DeclaredNetwork { host_interface, subnet, subnet6, way, settings, published, fixed } =
-        network;
+    let DeclaredNetwork { host_interface, subnet, subnet6, workers, .. } = network;
+    let DeclaredNetwork { way, settings, published, fixed, .. } = network;
     let Way { kind, snat, ports } = way;
     let filter = &settings.filter;
     let fixed = fixed.iter().map(|(mac, holder)| (mac.to_string(), Holder::to_string(holder)));
@@ -70,6 +70,7 @@ fn network(name: &NetworkName, network: &DeclaredNetwork) -> NetworkSpec {
         icc: other(filter.icc, true),
         policy: other(policy, PolicyWord::Accept),
         source_check: other(settings.check_source, true),
+        workers: other(workers.get(), Workers::ONE.get()),
         fdb: FdbSpec { fixed: fixed.collect(), ..fdb },
         storm,
         nat: NatSpec {

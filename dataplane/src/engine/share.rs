@@ -1,0 +1,306 @@
+//! How do several workers forward with the same tables?
+//!
+//! ```text
+//!    read           parse  ┌ lock: learn, judge, translate, who gets it ┐  write, each by its own twin
+//!    own ports ───> ─────> └────────────────────────────────────────────┘ ───────────────────────────>
+//! ```
+//!
+//! The two copies of the kernel, and what it does within a write, are done by several workers at a time;
+//! the tables are one worker's for as long as a decision takes. A port is read by one worker, which has
+//! written a frame before it reads the next: so what comes by one port stays in order wherever it goes.
+//!
+//! Rare things are done with the lock held to their end, exactly as one worker does them: whatever
+//! leaves something to be sent beside the frame (answers, frames that have waited, another segment for
+//! FTP's), and everything while something is captured. A worker that reads a later frame of the same
+//! flow comes to the tables only after that.
+//!
+//! Time does not go back for the tables: who comes with an older pass's time decides at the newest.
+//!
+//! The lock is the standard library's: it spins for about as long as a decision takes and sleeps then,
+//! so a holder that lost its processor is waited for without burning another. Whoever panics within it
+//! makes all workers end ([`super::team`]); until they do, they may find tables half changed, as safe
+//! as Rust makes it.
+
+use super::forwarder::{Desk, Forwarder, Served, hand};
+use super::handle::Shared;
+use super::lending::Stock;
+use super::roster::Counting;
+use super::slots::Slot;
+use super::station::Station;
+use super::witness::Witness;
+use crate::clock::Time;
+use crate::config::MAX_PORTS;
+use crate::frame::{Frame, FrameBuffer};
+use crate::gateway::HOST;
+use crate::outcome::{DropReason, PortId, Verdict};
+use crate::pipeline::{Pipeline, Walked};
+use crate::port::deliver::Scratch;
+use crate::port::{Received, deliver};
+use crate::wire::vnet;
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What all workers decide with.
+pub(super) struct Tables {
+    pub(super) forwarder: Forwarder,
+    /// The newest time that anything was done at.
+    latest: Time,
+}
+
+impl Tables {
+    pub(super) fn new(forwarder: Forwarder) -> Self {
+        Self { forwarder, latest: Time::START }
+    }
+
+    #[inline]
+    fn at(&mut self, now: Time) -> Time {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+/// What one of several workers works with.
+pub(super) struct Share {
+    desk: OwnDesk,
+    buffer: FrameBuffer,
+}
+
+/// All that a frame needs once it is read.
+struct OwnDesk {
+    tables: Arc<Mutex<Tables>>,
+    stock: Stock,
+    scratch: Scratch,
+    /// Who gets the present frame.
+    audience: Vec<PortId>,
+    shared: Arc<Shared>,
+}
+
+#[inline]
+fn lock(tables: &Mutex<Tables>) -> MutexGuard<'_, Tables> {
+    tables.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Share {
+    /// Worker number `worker` of so many.
+    pub(super) fn new(
+        tables: Arc<Mutex<Tables>>,
+        (worker, workers): (usize, usize),
+        shared: Arc<Shared>,
+    ) -> Self {
+        let desk = OwnDesk {
+            tables,
+            stock: Stock::new(worker, workers),
+            scratch: Scratch::default(),
+            audience: Vec::with_capacity(MAX_PORTS),
+            shared,
+        };
+        let mut share = Self { desk, buffer: FrameBuffer::new() };
+        share.tables(Time::START, |_, _| ());
+        share
+    }
+}
+
+impl OwnDesk {
+    /// The way of a frame that was read.
+    fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+        let counted = &self.stock.counters()[ingress.index()];
+        counted.received.add(1);
+        counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
+        match Frame::parse(ingress, bytes) {
+            Ok(mut frame) => {
+                self.decide(&mut frame, now);
+                self.write(&frame);
+            }
+            Err(reason) => self.refuse(ingress, bytes, reason, now),
+        }
+    }
+
+    /// Decides who gets a frame; nobody, if it ends here or is on its way already.
+    fn decide(&mut self, frame: &mut Frame<'_>, now: Time) {
+        let Self { tables, stock, audience, shared, .. } = self;
+        audience.clear();
+        let mut tables = lock(tables);
+        let now = tables.at(now);
+        let desk = &mut tables.forwarder.desk;
+        catch_up(stock, desk, shared);
+        if desk.captures.is_some() {
+            return desk.follow_seen(frame, now);
+        }
+        let walked = desk.pipeline.walk(frame, now);
+        if !desk.pipeline.outbox.is_empty() {
+            return desk.conclude_here(frame, walked, now);
+        }
+        let counters = stock.counters();
+        if let Some(loser) = walked.evicted {
+            counters[loser.index()].fdb_evictions.add(1);
+        }
+        let ingress = frame.ingress();
+        let counted = &counters[ingress.index()];
+        let Pipeline { switch, limits, .. } = &mut desk.pipeline;
+        let mut enters = |egress: &PortId| match limits.enter(*egress, frame, now) {
+            Ok(()) => true,
+            Err(reason) => {
+                counters[egress.index()].dropped(reason).add(1);
+                false
+            }
+        };
+        match walked.outcome {
+            Err(reason) => counted.dropped(reason).add(1),
+            Ok(Verdict::Unicast(egress)) => audience.extend(Some(egress).filter(enters)),
+            Ok(Verdict::Flood) => {
+                // At most MAX_PORTS.
+                let all = (0..desk.slots.len() as u16).map(PortId);
+                let who = all.filter(|it| switch.is_flooded(*it, ingress) && enters(it));
+                audience.extend(who);
+            }
+            Ok(Verdict::Answered) => counted.answered.add(1),
+            Ok(Verdict::Held) => counted.held.add(1),
+        }
+    }
+
+    /// Writes a frame to all who get it, each by this worker's twin.
+    fn write(&mut self, frame: &Frame<'_>) {
+        let Self { stock, scratch, audience, .. } = self;
+        let (slots, counters) = stock.split();
+        for egress in audience.iter().map(|egress| egress.index()) {
+            let (Slot { port, mtu }, counters) = (&mut slots[egress], &counters[egress]);
+            match port {
+                // What it dies of is counted.
+                Some(port) => {
+                    let _ = deliver(frame, port.as_mut(), *mtu, counters, scratch);
+                }
+                None => counters.dropped(DropReason::EgressGone).add(1),
+            }
+        }
+    }
+
+    /// A frame does not parse.
+    #[cold]
+    fn refuse(&mut self, ingress: PortId, bytes: &[u8], reason: DropReason, now: Time) {
+        self.stock.counters()[ingress.index()].dropped(reason).add(1);
+        let mut tables = lock(&self.tables);
+        let now = tables.at(now);
+        tables.forwarder.desk.with_captures(|_, captures| {
+            captures.refused(ingress, bytes, reason, now);
+        });
+    }
+
+    /// A frame that came without its bytes.
+    #[cold]
+    fn lose(&self, ingress: PortId) {
+        let counted = &self.stock.counters()[ingress.index()];
+        counted.received.add(1);
+        counted.dropped(DropReason::UnreadableFrame).add(1);
+    }
+}
+
+/// Takes note of what has changed about ports, if anything has.
+#[inline]
+fn catch_up(stock: &mut Stock, desk: &mut Desk, shared: &Shared) {
+    if stock.is_behind(&desk.slots) && stock.catch_up(&mut desk.slots) {
+        shared.roster.count_in(Counting::Worker(stock.worker()), stock.counters());
+    }
+}
+
+impl Desk {
+    /// The whole way of a frame while something is captured.
+    #[cold]
+    fn follow_seen(&mut self, frame: &mut Frame<'_>, now: Time) {
+        self.with_captures(|desk, captures| {
+            captures.comes(frame, &mut desk.pipeline, now);
+            let walked = desk.pipeline.walk(frame, now);
+            captures.ends(frame, &desk.pipeline, walked.outcome, now);
+            desk.conclude(frame, walked, now, captures);
+        });
+        self.send_parcels(now);
+    }
+
+    /// The rest of the way of a frame that leaves more than itself to be sent.
+    #[cold]
+    fn conclude_here(&mut self, frame: &Frame<'_>, walked: Walked, now: Time) {
+        self.conclude(frame, walked, now, &mut ());
+        self.send_parcels(now);
+    }
+
+    /// Does what was decided with the lock held.
+    fn conclude(
+        &mut self,
+        frame: &Frame<'_>,
+        walked: Walked,
+        now: Time,
+        witness: &mut impl Witness,
+    ) {
+        self.count_eviction(walked.evicted);
+        let Self { slots, pipeline, counters, scratch, .. } = self;
+        let Pipeline { switch, limits, .. } = pipeline;
+        let (ingress, ports) = (frame.ingress(), slots.len() as u16);
+        let counted = &counters[ingress.index()];
+        let mut to = |id: PortId| {
+            let taken = hand(slots, limits, counters, scratch, frame, id, now);
+            witness.leaves(frame, id, taken, now);
+        };
+        match walked.outcome {
+            Err(reason) => counted.dropped(reason).add(1),
+            Ok(Verdict::Unicast(egress)) => to(egress),
+            Ok(Verdict::Flood) => (0..ports)
+                .map(PortId)
+                .filter(|&egress| switch.is_flooded(egress, ingress))
+                .for_each(to),
+            Ok(Verdict::Answered) => counted.answered.add(1),
+            Ok(Verdict::Held) => counted.held.add(1),
+        }
+    }
+}
+
+impl Station for Share {
+    fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
+        // What is read from a listener enters as if from the host.
+        let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
+        let mut frames = 0;
+        while frames < budget {
+            let Self { desk, buffer } = self;
+            let Some(port) = desk.stock.reader_mut(id) else { return Served::Gone };
+            match port.receive(buffer) {
+                Received::Frame(length) => desk.receive(enters_as, buffer.filled(length), now),
+                Received::Unreadable => desk.lose(enters_as),
+                Received::Interrupted => continue,
+                Received::Empty if frames == 0 => return Served::Idle,
+                Received::Empty => return Served::Dry(frames),
+                Received::Gone => {
+                    // Its device is gone: nothing goes there any more.
+                    self.tables(now, |forwarder, _| forwarder.desk.bury(id));
+                    return Served::Gone;
+                }
+            }
+            frames += 1;
+        }
+        Served::More
+    }
+
+    fn ids(&self) -> Vec<PortId> {
+        self.desk.stock.ids()
+    }
+
+    fn reads(&self, id: PortId) -> bool {
+        self.desk.stock.reads(id)
+    }
+
+    fn fd(&self, id: PortId) -> Option<RawFd> {
+        self.desk.stock.reader(id)?.fd()
+    }
+
+    fn tables<T>(&mut self, now: Time, act: impl FnOnce(&mut Forwarder, Time) -> T) -> T {
+        let OwnDesk { tables, stock, shared, .. } = &mut self.desk;
+        let mut tables = lock(tables);
+        let now = tables.at(now);
+        let result = act(&mut tables.forwarder, now);
+        catch_up(stock, &mut tables.forwarder.desk, shared);
+        result
+    }
+
+    /// Lets others have the processor: there may be as many workers as processors, and those who send and
+    /// receive need some too.
+    fn rest(&mut self) {
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,214 @@
+//! When is which port served? The loop of one worker: wait, read, walk, write, tick.
+//!
+//! A port is either *watched* or *busy*:
+//!
+//! ```text
+//!              the poller says it is readable
+//!    watched ────────────────────────────────> busy
+//!       ^                                       │
+//!       └───────────────────────────────────────┘
+//!              no frame for LINGER
+//! ```
+//!
+//! Busy ports are read in turn, at most `BUDGET` frames each, and are *not* registered with the
+//! poller: a registered wait entry costs the sender a callback for every frame. While any port is
+//! busy the loop does not sleep; `LINGER` after the last frame none is, and the loop blocks in the
+//! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic.
+//!
+//! A worker reads the clock once per pass, and after each wait.
+
+use super::forwarder::{Forwarder, Served};
+use super::handle::{Request, Shared};
+use super::station::Station;
+use crate::clock::{Clock, Time};
+use crate::outcome::PortId;
+use crossbeam_channel::Receiver;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Most frames read of one port before the next has its turn.
+const BUDGET: usize = 64;
+
+/// How long a port without frames is kept busy.
+const LINGER: Duration = Duration::from_micros(50);
+
+/// How many passes may go by, while a port is busy, before the poller is asked for newly readable ones.
+const PASSES_PER_POLL: u32 = 8;
+
+/// Most ports that one look at the poller finds readable; the others are found by the next.
+const EVENTS: usize = 256;
+
+/// The token of a poller's waker.
+pub(super) const WAKER: Token = Token(usize::MAX);
+
+/// The loop of one worker and all it owns.
+pub(super) struct Worker<S> {
+    pub(super) station: S,
+    pub(super) poll: Poll,
+    events: Events,
+    requests: Receiver<Request>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    pub(super) busy: Vec<Busy>,
+    /// When to look whether something is due.
+    next_tick: Time,
+    /// Slots of the flow tables that are still to be looked at before the next tick.
+    owed: usize,
+}
+
+/// A port that is being read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Busy {
+    pub(super) id: PortId,
+    last_frame: Time,
+}
+
+impl<S: Station> Worker<S> {
+    /// A worker that is asked by this line.
+    pub(super) fn new(
+        station: S,
+        (poll, requests): (Poll, Receiver<Request>),
+        shared: Arc<Shared>,
+        clock: Clock,
+    ) -> Self {
+        let busy = Vec::with_capacity(station.ids().len());
+        Self {
+            station,
+            poll,
+            events: Events::with_capacity(EVENTS),
+            requests,
+            shared,
+            clock,
+            busy,
+            next_tick: Time::START,
+            owed: 0,
+        }
+    }
+
+    /// Forwards until it is asked to stop, then hands back what it worked with.
+    ///
+    /// # Errors
+    /// What the poller says.
+    pub(super) fn run(mut self) -> io::Result<S> {
+        for id in self.station.ids() {
+            self.watch(id)?;
+        }
+        let mut passes = 0;
+        loop {
+            let now = self.clock.now();
+            if !self.pass(now)? {
+                self.station.rest();
+            }
+            self.tick(now);
+            passes += 1;
+            if !self.busy.is_empty() && passes < PASSES_PER_POLL {
+                continue;
+            }
+            passes = 0;
+            let sleep =
+                if self.busy.is_empty() { self.until_due(now) } else { Some(Duration::ZERO) };
+            if self.wait(sleep)?.is_break() {
+                return Ok(self.station);
+            }
+        }
+    }
+
+    /// Serves each busy port once. Says whether any had a frame.
+    fn pass(&mut self, now: Time) -> io::Result<bool> {
+        let (mut index, mut moved) = (0, false);
+        while let Some(&Busy { id, last_frame }) = self.busy.get(index) {
+            match self.station.serve(id, BUDGET, now) {
+                Served::Dry(_) | Served::More => {
+                    self.busy[index].last_frame = now;
+                    moved = true;
+                }
+                Served::Idle if now - last_frame < LINGER => {}
+                Served::Idle => {
+                    self.busy.swap_remove(index);
+                    self.watch(id)?;
+                    continue;
+                }
+                Served::Gone => {
+                    self.busy.swap_remove(index);
+                    self.shared.roster.bury(id);
+                    continue;
+                }
+            }
+            index += 1;
+        }
+        Ok(moved)
+    }
+
+    /// Lets aged entries go, a few at a time.
+    fn tick(&mut self, now: Time) {
+        if now >= self.next_tick {
+            let (next, owed) = self.station.tables(now, Forwarder::tick);
+            self.next_tick = next;
+            // Who comes first has the work, and all of them have it in turns.
+            self.owed = owed.unwrap_or(self.owed);
+        }
+        if self.owed > 0 {
+            let seen = self.station.tables(now, Forwarder::expire_flows);
+            self.owed = if seen == 0 { 0 } else { self.owed.saturating_sub(seen) };
+        }
+    }
+
+    /// How long nothing will be due; `None` for ever.
+    fn until_due(&mut self, now: Time) -> Option<Duration> {
+        if self.owed > 0 {
+            return Some(Duration::ZERO);
+        }
+        let due = self.station.tables(now, |forwarder, _| forwarder.due())?;
+        // Rounded up to the poller's grain, so that it does not wake just before.
+        Some((due - now) + Duration::from_millis(1))
+    }
+
+    /// Asks the poller, waiting at most `timeout`; makes readable ports busy; answers requests.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<std::ops::ControlFlow<()>> {
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                return Ok(std::ops::ControlFlow::Continue(()));
+            }
+            result => result?,
+        }
+        let now = self.clock.now();
+        let mut asked = false;
+        for event in &self.events {
+            if event.token() == WAKER {
+                asked = true;
+                continue;
+            }
+            let id = PortId(event.token().0 as u16);
+            if let Some(fd) = self.station.fd(id) {
+                self.poll.registry().deregister(&mut SourceFd(&fd))?;
+                self.busy.push(Busy { id, last_frame: now });
+            }
+        }
+        if asked { Ok(self.answer()) } else { Ok(std::ops::ControlFlow::Continue(())) }
+    }
+
+    /// Hands a port without frames to the poller. One without a descriptor stays busy for ever.
+    pub(super) fn watch(&mut self, id: PortId) -> io::Result<()> {
+        match self.station.fd(id) {
+            Some(fd) => self.register(id, fd),
+            None => {
+                self.busy.push(Busy { id, last_frame: self.clock.now() });
+                Ok(())
+            }
+        }
+    }
+
+    /// What is asked next, if anything is.
+    pub(super) fn next_request(&self) -> Option<Request> {
+        self.requests.try_recv().ok()
+    }
+
+    fn register(&self, id: PortId, fd: RawFd) -> io::Result<()> {
+        let token = Token(id.index());
+        self.poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE)
+    }
+}

@@ -1,0 +1,4 @@
+//! The same as of one worker, by three of them.
+
+#[path = "engine/main.rs"]
+mod engine;
