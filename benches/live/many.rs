@@ -3,7 +3,7 @@
 //!
 //! Once in a daemon (`apply -f`), and once in a process of their own (`up -f`). All times are
 //! those of the commands. Before anything else is looked at, a sandbox of each network has reached another.
-//! Idle is what the process uses of one processor, by its `utime` and `stime` over [`IDLE`]; the ticks of
+//! Idle, once the sandboxes have fallen silent, is what the process uses of one processor, by its `utime` and `stime` over [`IDLE`]; the ticks of
 //! those make that a tenth of a percent.
 
 use super::table::{Table, millis, spread};
@@ -21,6 +21,8 @@ const NETWORKS: u32 = 50;
 /// Endpoints of each.
 const ENDPOINTS: u32 = 20;
 const IDLE: Duration = Duration::from_secs(10);
+/// How long nobody may have sent before idleness is measured.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Longest time of a command, on whatever machine: it is told, not judged.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Ticks a second in `/proc/PID/stat`: `USER_HZ`.
@@ -114,12 +116,25 @@ impl Seen {
         }
         let proc = Path::new("/proc").join(running.pid().to_string());
         self.mebibytes.push(resident(&proc));
+        await_silence();
         self.idle.push(idle(&proc));
         let start = Instant::now();
         finish(host, "down --all");
         self.gone.push(millis(start.elapsed()) / 1e3);
         drop(running);
     }
+}
+
+/// Waits until nobody sends: a new interface asks for routers three times, four seconds apart (RFC 4861
+/// section 10), and that is flooded to the host's, too.
+fn await_silence() {
+    let frames = || fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    let silent = wait::until(PATIENCE, || {
+        let before = frames();
+        thread::sleep(SILENCE);
+        (frames() == before).then_some(())
+    });
+    silent.expect("the sandboxes do not fall silent");
 }
 
 /// Memory of a process, in MiB.

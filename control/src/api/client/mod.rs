@@ -19,11 +19,13 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use std::future::pending;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -211,6 +213,9 @@ impl Client {
     ) -> Result<(), ClientError> {
         let too_late = |_| self.too_late(PATIENCE);
         runtime()?.block_on(async {
+            // One for all of the answer: what comes while bytes are handed on would be missed by a new one.
+            // Without a handler the signal itself ends us.
+            let mut interrupts = signal(SignalKind::interrupt()).ok();
             let sent = timeout(PATIENCE, self.send(method, target, Bytes::new())).await;
             let (response, _driver) = sent.map_err(too_late)??;
             if response.status() != StatusCode::OK {
@@ -221,8 +226,7 @@ impl Client {
             loop {
                 let frame = tokio::select! {
                     frame = body.frame() => frame,
-                    // Without a handler the signal itself ends us.
-                    Ok(()) = tokio::signal::ctrl_c() => return Ok(()),
+                    () = next(&mut interrupts) => return Ok(()),
                 };
                 let Some(frame) = frame else { return Ok(()) };
                 let frame = frame.map_err(|source| self.broken(source))?;
@@ -311,6 +315,14 @@ struct Driver(JoinHandle<Result<(), hyper::Error>>);
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Waits for the next signal; for ever where none can be heard.
+async fn next(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => drop(signals.recv().await),
+        None => pending().await,
     }
 }
 

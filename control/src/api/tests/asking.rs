@@ -8,9 +8,14 @@ use super::super::flow::tests::{flows, infos};
 use super::super::flow::{Flow, FlowFilter, FlowInfo};
 use super::super::server::{self, Network};
 use super::{OnePort, Served};
+use hyper::Method;
+use nix::sys::signal::{Signal, raise};
+use std::io::Write;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::thread;
 
 #[test]
 fn the_client_reads_what_the_server_tells() {
@@ -102,6 +107,31 @@ fn a_socket_without_a_process_behind_it_is_told_apart_and_replaced() {
 }
 
 /// The lines of flows that match a query.
+#[test]
+fn an_answer_without_end_ends_when_the_user_interrupts() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join(SOCKET_NAME);
+    let listener = UnixListener::bind(&socket).unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
+        // Until nobody reads any more.
+        while stream.write_all(b"4\r\nmore\r\n").is_ok() {}
+    });
+    let mut pieces = 0;
+    let answer = Client::new(socket).ask_stream(Method::GET, "/", &mut |_| {
+        pieces += 1;
+        if pieces == 1 {
+            // While it is here nobody waits for signals.
+            raise(Signal::SIGINT).unwrap();
+        }
+        if pieces < 100_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    answer.unwrap();
+    assert!(pieces < 100_000, "it was not heard");
+    server.join().unwrap();
+}
+
 fn listed(served: &Served, query: &str) -> Result<Vec<FlowInfo>, ClientError> {
     let mut infos = Vec::new();
     let filter: FlowFilter = query.parse().unwrap();
