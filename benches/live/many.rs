@@ -3,7 +3,8 @@
 //!
 //! Once in a daemon (`apply -f`), and once in a process of their own (`up -f`). All times are
 //! those of the commands. Before anything else is looked at, a sandbox of each network has reached another.
-//! Idle, once the sandboxes have fallen silent, is what the process uses of one processor, by its `utime` and `stime` over [`IDLE`]; the ticks of
+//! Idle, once the sandboxes have fallen silent, is what the process uses of one processor, by its `utime` and
+//! `stime` over [`IDLE`]; the ticks of
 //! those make that a tenth of a percent.
 
 use super::table::{Table, millis, spread};
