@@ -115,6 +115,7 @@ impl Spec {
             let sharing = self.sandboxes.iter().filter(|(_, written)| written.mode == mode);
             gone.extend(sharing.map(|(name, _)| name.clone()));
         }
+        self.forget_rules(name);
         Ok(())
     }
 
@@ -123,6 +124,15 @@ impl Spec {
         self.networks.remove(network);
         for sandbox in self.sandboxes.values_mut() {
             sandbox.endpoints.0.retain(|(other, _)| other != network);
+        }
+        self.forget_rules(network);
+    }
+
+    /// Removes the rules of others that name a network which is gone: nothing can match them.
+    fn forget_rules(&mut self, gone: &str) {
+        let names_it = |rule: &Rule| rule.networks().any(|(_, name)| name.as_str() == gone);
+        for network in self.networks.values_mut() {
+            network.rules.retain(|rule| !names_it(rule));
         }
     }
 

@@ -300,14 +300,17 @@ fn refused(host: &Host) {
         assert!(ended.stderr.contains(at) && ended.stderr.contains(why), "{ended:?}");
     }
     before.assert_same(&host.snapshot());
-    // What is named cannot go.
     host.add_outside(1500);
     let running = up(host, &write("net.toml", &text(TO_BACK, FROM_FRONT)), "back");
-    let ended = host.udp_bridge("down back");
-    assert!(ended.code() == Some(2) && ended.stderr.contains("networks.front.rules"), "{ended:?}");
     let ended = host.finish(
         host.command("rule add --network front").args(["to = 'network:x'", "verdict = 'accept'"]),
     );
     assert!(ended.code() == Some(2) && ended.stderr.contains("there is no network"), "{ended:?}");
+    // Rules that name what goes, go with it, and the rest can be changed and taken down.
+    assert!(host.udp_bridge("config").ok().stdout.contains("network:back"));
+    host.udp_bridge("down back").ok();
+    assert!(!host.udp_bridge("config").ok().stdout.contains("network:back"));
+    host.udp_bridge("limit set a --network front --flows 5").ok();
+    host.udp_bridge("down --all").ok();
     drop(running);
 }

@@ -51,6 +51,7 @@ impl Living {
             let name = topology.network.name().clone();
             topology.network = Network::of_state(&name, state, numbers);
             self.ports.store(topology.ports.len(), Ordering::Relaxed);
+            self.mtu.store(state.settings.mtu.get(), Ordering::Relaxed);
             let mut told = lock(&self.router);
             let host = told.as_ref().map(|told| told.host.clone()).filter(|_| look == Look::AtUs);
             let router = match host {

@@ -49,7 +49,11 @@ impl<'a> Run<'a> {
             if matches!(step, Step::CreateEndpoint(..)) && !std::mem::replace(&mut told, true) {
                 self.tell_all();
             }
-            told &= !matches!(step, Step::CreateNetwork(..) | Step::RemoveNetwork(..));
+            // What leads between two of them is the host's when both are there, and their ways.
+            told &= !matches!(
+                step,
+                Step::CreateNetwork(..) | Step::RemoveNetwork(..) | Step::CreateWay(..)
+            );
             if let Err(source) = self.step(step) {
                 let undo = self.undo(&steps[..done]);
                 let (step, source) = (step.to_string(), Box::new(source));

@@ -21,7 +21,7 @@ use dataplane::config::RouterConfig;
 use dataplane::engine::{Handle, PortStatus};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU16, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -43,6 +43,8 @@ pub(super) struct Living {
     pub(super) relay: Relay,
     /// The ids of ports that were taken out on purpose.
     pub(super) removed: Mutex<BTreeSet<u16>>,
+    /// The MTU as it is now. Not asked of the topology, whose lock may be held for long.
+    pub(super) mtu: AtomicU16,
     /// How many ports there are, the host's not counted.
     pub(super) ports: AtomicUsize,
     /// Taken out when the network ends.
@@ -70,6 +72,7 @@ impl Living {
             handle,
             relay,
             removed: Mutex::default(),
+            mtu: AtomicU16::new(topology.network.mtu().get()),
             ports: AtomicUsize::new(topology.ports.len()),
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
             fullness: Mutex::default(),

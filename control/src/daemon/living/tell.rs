@@ -25,10 +25,9 @@ use std::sync::atomic::Ordering;
 
 impl server::Network for Living {
     fn network(&self) -> NetworkInfo {
-        let topology = lock(&self.topology);
         NetworkInfo {
             uptime_seconds: self.since.elapsed().as_secs(),
-            mtu: topology.as_ref().map_or(self.network.mtu, |made| made.network.mtu().get()),
+            mtu: self.mtu.load(Ordering::Relaxed),
             ports: self.ports.load(Ordering::Relaxed),
             ..self.network.clone()
         }
