@@ -3,9 +3,9 @@
 //! Most need no poller and are put to the [`super::Forwarder`] as they are. Ports that come are read from
 //! then on, and those that go are in no list any more.
 
-use super::forwarder::Served;
 use super::handle::{Request, Waiting};
 use super::live::AddPortError;
+use super::reading::Served;
 use super::roster::Counting;
 use super::station::Station;
 use super::worker::Worker;

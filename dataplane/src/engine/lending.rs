@@ -14,7 +14,7 @@
 //! costs more than a comparison. Nobody holds a port that was taken out once each worker has caught up,
 //! which a [`Handle`](super::Handle) waits for.
 
-use super::forwarder::Counters;
+use super::desk::Counters;
 use super::refit::more;
 use super::slots::{Slot, Slots};
 use crate::config::MAX_PORTS;

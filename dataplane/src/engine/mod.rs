@@ -16,7 +16,8 @@
 //! in order either way.
 //!
 //! * `worker`: the loop; `answer`: what it does about requests. `station`: what it works with.
-//! * `forwarder`: reads, walks, writes, alone; `share`: the same as one of several.
+//! * `reading`: how a port is read, by both. `forwarder`: reads, walks, writes, alone, with its `desk`, the way
+//!   of a frame; `share`: the same as one of several.
 //! * `slots`: which ports there are; `lending`: what each worker has of them; `roster`: what others see.
 //! * [`Handle`], in `handle`, `live`, `settings`, `watching`: how they are asked; `refit`: what the forwarder
 //!   does then. `witness`: who is told of each frame.
@@ -25,12 +26,14 @@
 //! Workers are the only readers of the clock.
 
 mod answer;
+mod desk;
 mod forwarder;
 mod handle;
 mod lending;
 #[cfg(all(test, loom))]
 mod lending_model;
 mod live;
+mod reading;
 mod refit;
 mod roster;
 mod settings;
@@ -44,9 +47,11 @@ mod worker;
 
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use answer::DRAINED_FRAMES;
-pub use forwarder::{Counters, Forwarder, Served};
+pub use desk::Counters;
+pub use forwarder::Forwarder;
 pub use handle::{EngineStopped, Fill, FlowKey, FlowPage, Handle, Tables};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
+pub use reading::Served;
 pub use refit::AddError;
 pub use roster::PortStatus;
 pub use settings::SettingError;

@@ -3,7 +3,8 @@
 //! As [`super::forwarder`], without a thread or a poller: tests drive it. What the running engine is
 //! asked comes from [`super::live`].
 
-use super::forwarder::{Counters, Desk, Forwarder};
+use super::desk::{Counters, Desk};
+use super::forwarder::Forwarder;
 use crate::clock::Time;
 use crate::config::{ConfigError, MAX_PORTS, PortConfig, RouterConfig};
 use crate::counters::PortCounters;

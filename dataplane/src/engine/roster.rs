@@ -3,7 +3,7 @@
 //! Names, whether they are alive, and the counters. The engine's threads write here when a port comes or
 //! goes, never for a frame; others look whenever they want to, also after its end.
 
-use super::forwarder::Counters;
+use super::desk::Counters;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
 use std::sync::{Mutex, MutexGuard, PoisonError};

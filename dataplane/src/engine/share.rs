@@ -21,9 +21,11 @@
 //! makes all workers end ([`super::team`]); until they do, they may find tables half changed, as safe
 //! as Rust makes it.
 
-use super::forwarder::{Desk, Forwarder, Served, hand};
+use super::desk::{Counters, Desk};
+use super::forwarder::Forwarder;
 use super::handle::Shared;
 use super::lending::Stock;
+use super::reading::{self, Reads, Served};
 use super::roster::Counting;
 use super::slots::Slot;
 use super::station::Station;
@@ -31,12 +33,10 @@ use super::witness::Witness;
 use crate::clock::Time;
 use crate::config::MAX_PORTS;
 use crate::frame::{Frame, FrameBuffer};
-use crate::gateway::HOST;
 use crate::outcome::{DropReason, PortId, Verdict};
 use crate::pipeline::{Pipeline, Walked};
 use crate::port::deliver::Scratch;
-use crate::port::{Received, deliver};
-use crate::wire::vnet;
+use crate::port::{Port, deliver};
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -100,12 +100,16 @@ impl Share {
     }
 }
 
-impl OwnDesk {
-    /// The way of a frame that was read.
+impl Reads for OwnDesk {
+    fn reader(&mut self, id: PortId) -> Option<&mut Box<dyn Port>> {
+        self.stock.reader_mut(id)
+    }
+
+    fn counters(&self) -> &Counters {
+        self.stock.counters()
+    }
+
     fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
-        let counted = &self.stock.counters()[ingress.index()];
-        counted.received.add(1);
-        counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
         match Frame::parse(ingress, bytes) {
             Ok(mut frame) => {
                 self.decide(&mut frame, now);
@@ -115,6 +119,12 @@ impl OwnDesk {
         }
     }
 
+    fn bury(&mut self, id: PortId, now: Time) {
+        self.tables(now, |forwarder, _| forwarder.desk.forget(id));
+    }
+}
+
+impl OwnDesk {
     /// Decides who gets a frame; nobody, if it ends here or is on its way already.
     fn decide(&mut self, frame: &mut Frame<'_>, now: Time) {
         let Self { tables, stock, audience, shared, .. } = self;
@@ -185,12 +195,14 @@ impl OwnDesk {
         });
     }
 
-    /// A frame that came without its bytes.
-    #[cold]
-    fn lose(&self, ingress: PortId) {
-        let counted = &self.stock.counters()[ingress.index()];
-        counted.received.add(1);
-        counted.dropped(DropReason::UnreadableFrame).add(1);
+    /// Does something with the tables, at this time or a little later.
+    fn tables<T>(&mut self, now: Time, act: impl FnOnce(&mut Forwarder, Time) -> T) -> T {
+        let Self { tables, stock, shared, .. } = self;
+        let mut tables = lock(tables);
+        let now = tables.at(now);
+        let result = act(&mut tables.forwarder, now);
+        catch_up(stock, &mut tables.forwarder.desk, shared);
+        result
     }
 }
 
@@ -221,60 +233,11 @@ impl Desk {
         self.conclude(frame, walked, now, &mut ());
         self.send_parcels(now);
     }
-
-    /// Does what was decided with the lock held.
-    fn conclude(
-        &mut self,
-        frame: &Frame<'_>,
-        walked: Walked,
-        now: Time,
-        witness: &mut impl Witness,
-    ) {
-        self.count_eviction(walked.evicted);
-        let Self { slots, pipeline, counters, scratch, .. } = self;
-        let Pipeline { switch, limits, .. } = pipeline;
-        let (ingress, ports) = (frame.ingress(), slots.len() as u16);
-        let counted = &counters[ingress.index()];
-        let mut to = |id: PortId| {
-            let taken = hand(slots, limits, counters, scratch, frame, id, now);
-            witness.leaves(frame, id, taken, now);
-        };
-        match walked.outcome {
-            Err(reason) => counted.dropped(reason).add(1),
-            Ok(Verdict::Unicast(egress)) => to(egress),
-            Ok(Verdict::Flood) => (0..ports)
-                .map(PortId)
-                .filter(|&egress| switch.is_flooded(egress, ingress))
-                .for_each(to),
-            Ok(Verdict::Answered) => counted.answered.add(1),
-            Ok(Verdict::Held) => counted.held.add(1),
-        }
-    }
 }
 
 impl Station for Share {
     fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
-        // What is read from a listener enters as if from the host.
-        let enters_as = if id.index() < MAX_PORTS { id } else { HOST };
-        let mut frames = 0;
-        while frames < budget {
-            let Self { desk, buffer } = self;
-            let Some(port) = desk.stock.reader_mut(id) else { return Served::Gone };
-            match port.receive(buffer) {
-                Received::Frame(length) => desk.receive(enters_as, buffer.filled(length), now),
-                Received::Unreadable => desk.lose(enters_as),
-                Received::Interrupted => continue,
-                Received::Empty if frames == 0 => return Served::Idle,
-                Received::Empty => return Served::Dry(frames),
-                Received::Gone => {
-                    // Its device is gone: nothing goes there any more.
-                    self.tables(now, |forwarder, _| forwarder.desk.bury(id));
-                    return Served::Gone;
-                }
-            }
-            frames += 1;
-        }
-        Served::More
+        reading::serve(&mut self.desk, &mut self.buffer, id, budget, now)
     }
 
     fn ids(&self) -> Vec<PortId> {
@@ -290,12 +253,7 @@ impl Station for Share {
     }
 
     fn tables<T>(&mut self, now: Time, act: impl FnOnce(&mut Forwarder, Time) -> T) -> T {
-        let OwnDesk { tables, stock, shared, .. } = &mut self.desk;
-        let mut tables = lock(tables);
-        let now = tables.at(now);
-        let result = act(&mut tables.forwarder, now);
-        catch_up(stock, &mut tables.forwarder.desk, shared);
-        result
+        self.desk.tables(now, act)
     }
 
     /// Lets others have the processor: there may be as many workers as processors, and those who send and

@@ -5,7 +5,8 @@
 //! | alone: a [`Forwarder`] | it has them | it has them: no lock, and the loop is compiled as if there were no other kind |
 //! | one of several: a [`Share`](super::share::Share) | twins of all, and reads some | behind a lock, for the time of a decision |
 
-use super::forwarder::{Forwarder, Served};
+use super::forwarder::Forwarder;
+use super::reading::Served;
 use crate::clock::Time;
 use crate::outcome::PortId;
 use std::os::fd::RawFd;

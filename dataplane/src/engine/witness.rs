@@ -3,7 +3,8 @@
 //! Nobody, mostly: then [`Witness`] is `()`, all of its calls are nothing, and the path is compiled
 //! without them. While anything is captured it is [`Captures`], and the path is compiled once more.
 
-use super::forwarder::{Desk, Forwarder};
+use super::desk::Desk;
+use super::forwarder::Forwarder;
 use crate::capture::filter::View;
 use crate::capture::{Capture, MAX_CAPTURES, Seen, Sighting};
 use crate::clock::{Time, WallClock};

@@ -17,8 +17,9 @@
 //!
 //! A worker reads the clock once per pass, and after each wait.
 
-use super::forwarder::{Forwarder, Served};
+use super::forwarder::Forwarder;
 use super::handle::{Request, Shared};
+use super::reading::Served;
 use super::station::Station;
 use crate::clock::{Clock, Time};
 use crate::outcome::PortId;
