@@ -153,8 +153,7 @@ impl Topology {
         self.followed = seen.order;
         let beside = seen.beside(&self.network);
         // Where there is another network, somebody must keep them apart.
-        let is_needed = self.uplink.is_some() || beside.has_others(self.network.name());
-        if !is_needed && self.router(HostView::default()).is_none() {
+        if !beside.has_others(self.network.name()) && !self.asks_for_router() {
             return Ok(None);
         }
         let (view, caveats) = match &mut self.uplink {
@@ -175,6 +174,11 @@ impl Topology {
             }
         };
         Ok(self.router(view).map(|router| (router, caveats)))
+    }
+
+    /// Is there to be a router, whoever else is on the host?
+    pub fn asks_for_router(&self) -> bool {
+        self.uplink.is_some() || self.router(HostView::default()).is_some()
     }
 
     /// What the router is told while the host looks like this; `None` if there is to be none.

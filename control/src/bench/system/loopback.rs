@@ -57,8 +57,4 @@ impl DataPath for Loopback {
     fn processes(&self) -> Vec<u32> {
         Vec::new()
     }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        Ok(namespace::remove_all([&self.netns])?)
-    }
 }

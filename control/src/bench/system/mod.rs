@@ -58,11 +58,15 @@ pub(super) trait DataPath {
     fn namespaces(&self) -> Vec<PathBuf>;
     /// The processes that carry its traffic; none where the kernel alone does.
     fn processes(&self) -> Vec<u32>;
-    /// Takes it down.
+    /// Takes it down: ends its processes, then removes its namespaces.
     ///
     /// # Errors
     /// It does not end in order; what is left goes with the private namespaces.
-    fn down(self: Box<Self>) -> Result<(), SystemError>;
+    fn down(self: Box<Self>) -> Result<(), SystemError> {
+        let namespaces = self.namespaces();
+        drop(self);
+        Ok(namespace::remove_all(namespaces)?)
+    }
 }
 
 /// Why a system does not stand.
@@ -159,8 +163,8 @@ pub(super) fn start(
         System::Ovs => Box::new(ovs::Ovs::start(shape, prefix, ovs::Tso::Off)?),
         System::OvsTso => Box::new(ovs::Ovs::start(shape, prefix, ovs::Tso::On)?),
         System::Vde => Box::new(vde::Vde::start(shape, prefix)?),
-        System::Slirp => Box::new(slirp::Slirp::start(shape, prefix)?),
-        System::Pasta => Box::new(pasta::Pasta::start(shape, prefix)?),
+        System::Slirp => Box::new(slirp::start(shape, prefix)?),
+        System::Pasta => Box::new(pasta::start(shape, prefix)?),
         System::Loopback => Box::new(loopback::Loopback::build(prefix)?),
     })
 }

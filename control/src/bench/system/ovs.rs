@@ -200,10 +200,4 @@ impl DataPath for Ovs {
     fn processes(&self) -> Vec<u32> {
         vec![self.switch.id()]
     }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        let namespaces = self.namespaces();
-        drop(self);
-        Ok(namespace::remove_all(namespaces)?)
-    }
 }

@@ -6,42 +6,32 @@
 
 use super::namespace;
 use super::outside;
-use super::program::{Program, ProgramError, Running};
-use super::userspace::{END, Surroundings};
-use super::{DataPath, System, SystemError, path};
+use super::program::{Program, ProgramError};
+use super::userspace::{END, Stack, Surroundings};
+use super::{System, SystemError};
 use crate::bench::shape::Shape;
-use std::path::PathBuf;
 
 const PASTA: Program = Program { name: "pasta", package: "passt" };
-
-/// The program and what it connects.
-pub(super) struct Pasta {
-    around: Surroundings,
-    published: u16,
-    program: Running,
-}
 
 /// What it calls itself.
 pub(super) fn version() -> Result<String, ProgramError> {
     PASTA.version("--version")
 }
 
-impl Pasta {
-    /// Starts it.
-    pub(super) fn start(shape: &Shape, prefix: &str) -> Result<Self, SystemError> {
-        PASTA.find()?;
-        let around = Surroundings::make(prefix, shape.mtu)?;
-        let mut command = PASTA.command()?;
-        command.args(["--foreground", "--config-net", "--no-map-gw", "--runas", "0"]);
-        command.args(["--ipv4-only", "--netns-only", "--ns-ifname", END]);
-        command.arg("--mtu").arg(shape.mtu.to_string());
-        command.args(["--tcp-ports", &ports("tcp", shape.published)]);
-        command.args(["--udp-ports", &ports("udp", shape.published)]);
-        command.args(["--tcp-ns", "none", "--udp-ns", "none", "--netns"]).arg(&around.inside);
-        let mut program = PASTA.start(&mut command, &around.host, &format!("{prefix}.log"))?;
-        program.wait_for("address", || namespace::has_address(&around.inside, END))?;
-        Ok(Self { around, published: shape.published, program })
-    }
+/// Starts it.
+pub(super) fn start(shape: &Shape, prefix: &str) -> Result<Stack, SystemError> {
+    PASTA.find()?;
+    let around = Surroundings::make(prefix, shape.mtu)?;
+    let mut command = PASTA.command()?;
+    command.args(["--foreground", "--config-net", "--no-map-gw", "--runas", "0"]);
+    command.args(["--ipv4-only", "--netns-only", "--ns-ifname", END]);
+    command.arg("--mtu").arg(shape.mtu.to_string());
+    command.args(["--tcp-ports", &ports("tcp", shape.published)]);
+    command.args(["--udp-ports", &ports("udp", shape.published)]);
+    command.args(["--tcp-ns", "none", "--udp-ns", "none", "--netns"]).arg(&around.inside);
+    let mut program = PASTA.start(&mut command, &around.host, &format!("{prefix}.log"))?;
+    program.wait_for("address", || namespace::has_address(&around.inside, END))?;
+    Ok(Stack { system: System::Pasta, around, published: shape.published, program })
 }
 
 /// The ports that are published for this protocol, as it is told of them: they follow each other.
@@ -53,26 +43,6 @@ fn ports(protocol: &str, published: u16) -> String {
         }
         (Some(only), _) => format!("{}:{}", only.from, only.to),
         _ => "none".to_owned(),
-    }
-}
-
-impl DataPath for Pasta {
-    fn paths(&self) -> Vec<path::Path> {
-        self.around.paths(System::Pasta, self.published)
-    }
-
-    fn namespaces(&self) -> Vec<PathBuf> {
-        self.around.namespaces()
-    }
-
-    fn processes(&self) -> Vec<u32> {
-        vec![self.program.id()]
-    }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        let namespaces = self.namespaces();
-        drop(self);
-        Ok(namespace::remove_all(namespaces)?)
     }
 }
 

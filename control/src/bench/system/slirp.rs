@@ -5,54 +5,45 @@
 
 use super::namespace;
 use super::outside::{self, PublishedPort};
-use super::program::{self, Program, ProgramError, Running};
-use super::userspace::{END, Surroundings};
-use super::{DataPath, System, SystemError, path};
+use super::program::{self, Program, ProgramError};
+use super::userspace::{END, Stack, Surroundings};
+use super::{System, SystemError};
 use crate::bench::shape::Shape;
 use serde_json::json;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SLIRP: Program = Program { name: "slirp4netns", package: "slirp4netns" };
 /// The most that it takes (its `--help`); libslirp keeps the rest of 64 KiB for itself.
 const MAX_MTU: u16 = 65521;
-
-/// The program and what it connects.
-pub(super) struct Slirp {
-    around: Surroundings,
-    published: u16,
-    program: Running,
-}
 
 /// What it calls itself.
 pub(super) fn version() -> Result<String, ProgramError> {
     Ok(SLIRP.version("--version")?.replace(" version", ""))
 }
 
-impl Slirp {
-    /// Starts it.
-    pub(super) fn start(shape: &Shape, prefix: &str) -> Result<Self, SystemError> {
-        SLIRP.find()?;
-        if shape.mtu > MAX_MTU {
-            return Err(SystemError::Unable("slirp4netns takes no MTU above 65521"));
-        }
-        let around = Surroundings::make(prefix, shape.mtu)?;
-        let socket = program::file(&format!("{prefix}.api"));
-        let mut command = SLIRP.command()?;
-        command.args(["--configure", "--disable-dns", "--netns-type=path"]);
-        command.arg(format!("--mtu={}", shape.mtu)).arg("--api-socket").arg(&socket);
-        command.arg(&around.inside).arg(END);
-        let mut program = SLIRP.start(&mut command, &around.host, &format!("{prefix}.log"))?;
-        program.wait_for("address", || namespace::has_address(&around.inside, END))?;
-        program.wait_for("socket", || UnixStream::connect(&socket).is_ok())?;
-        for port in outside::published(shape.published) {
-            publish(&socket, port)
-                .map_err(|source| ProgramError::Run { program: SLIRP.name, source })?;
-        }
-        Ok(Self { around, published: shape.published, program })
+/// Starts it.
+pub(super) fn start(shape: &Shape, prefix: &str) -> Result<Stack, SystemError> {
+    SLIRP.find()?;
+    if shape.mtu > MAX_MTU {
+        return Err(SystemError::Unable("slirp4netns takes no MTU above 65521"));
     }
+    let around = Surroundings::make(prefix, shape.mtu)?;
+    let socket = program::file(&format!("{prefix}.api"));
+    let mut command = SLIRP.command()?;
+    command.args(["--configure", "--disable-dns", "--netns-type=path"]);
+    command.arg(format!("--mtu={}", shape.mtu)).arg("--api-socket").arg(&socket);
+    command.arg(&around.inside).arg(END);
+    let mut program = SLIRP.start(&mut command, &around.host, &format!("{prefix}.log"))?;
+    program.wait_for("address", || namespace::has_address(&around.inside, END))?;
+    program.wait_for("socket", || UnixStream::connect(&socket).is_ok())?;
+    for port in outside::published(shape.published) {
+        publish(&socket, port)
+            .map_err(|source| ProgramError::Run { program: SLIRP.name, source })?;
+    }
+    Ok(Stack { system: System::Slirp, around, published: shape.published, program })
 }
 
 /// Publishes one port.
@@ -70,25 +61,5 @@ fn publish(socket: &Path, port: PublishedPort) -> io::Result<()> {
     match answer.get("error") {
         Some(error) => Err(io::Error::other(format!("it publishes no port: {error}"))),
         None => Ok(()),
-    }
-}
-
-impl DataPath for Slirp {
-    fn paths(&self) -> Vec<path::Path> {
-        self.around.paths(System::Slirp, self.published)
-    }
-
-    fn namespaces(&self) -> Vec<PathBuf> {
-        self.around.namespaces()
-    }
-
-    fn processes(&self) -> Vec<u32> {
-        vec![self.program.id()]
-    }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        let namespaces = self.namespaces();
-        drop(self);
-        Ok(namespace::remove_all(namespaces)?)
     }
 }

@@ -9,7 +9,8 @@
 
 use super::namespace;
 use super::outside::Outside;
-use super::{SystemError, path};
+use super::program::Running;
+use super::{DataPath, System, SystemError, path};
 use crate::netns;
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ impl Surroundings {
     }
 
     /// The two ways there are: out, and in to the inside, where servers listen on all addresses.
-    pub(super) fn paths(&self, system: super::System, published: u16) -> Vec<path::Path> {
+    pub(super) fn paths(&self, system: System, published: u16) -> Vec<path::Path> {
         let any = std::net::Ipv4Addr::UNSPECIFIED;
         vec![
             path::Path::out(system, &self.inside, &self.outside),
@@ -45,5 +46,28 @@ impl Surroundings {
     /// All their namespaces.
     pub(super) fn namespaces(&self) -> Vec<PathBuf> {
         vec![self.host.clone(), self.inside.clone(), self.outside.netns().to_owned()]
+    }
+}
+
+/// Such a program, and what it connects.
+pub(super) struct Stack {
+    pub(super) system: System,
+    pub(super) around: Surroundings,
+    /// How many ports it publishes.
+    pub(super) published: u16,
+    pub(super) program: Running,
+}
+
+impl DataPath for Stack {
+    fn paths(&self) -> Vec<path::Path> {
+        self.around.paths(self.system, self.published)
+    }
+
+    fn namespaces(&self) -> Vec<PathBuf> {
+        self.around.namespaces()
+    }
+
+    fn processes(&self) -> Vec<u32> {
+        vec![self.program.id()]
     }
 }

@@ -84,10 +84,4 @@ impl DataPath for Vde {
     fn processes(&self) -> Vec<u32> {
         self.plugs.iter().chain([&self.switch]).map(Running::id).collect()
     }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        let namespaces = self.namespaces();
-        drop(self);
-        Ok(namespace::remove_all(namespaces)?)
-    }
 }

@@ -52,16 +52,14 @@ impl Living {
             topology.network = Network::of_state(&name, state, numbers);
             self.ports.store(topology.ports.len(), Ordering::Relaxed);
             self.mtu.store(state.settings.mtu.get(), Ordering::Relaxed);
-            let mut told = lock(&self.router);
-            let host = told.as_ref().map(|told| told.host.clone()).filter(|_| look == Look::AtUs);
-            let router = match host {
-                Some(host) => topology.router(host),
-                None => topology.follow(&self.site)?.map(|(router, _)| router),
+            let told = lock(&self.router).as_ref().map(|told| told.host.clone());
+            let router = match (look, told) {
+                (Look::AtUs, Some(host)) => topology.router(host),
+                // It has none, and nothing of ours asks for one.
+                (Look::AtUs, None) if !topology.asks_for_router() => None,
+                _ => topology.follow(&self.site)?.map(|(router, _)| router),
             };
-            if *told != router {
-                self.handle.reconfigure(router.clone())?;
-                *told = router;
-            }
+            self.tell(router)?;
             Ok(())
         })
     }

@@ -7,6 +7,7 @@ use super::{Living, lock, statuses};
 use crate::topology::{FollowError, Outlook};
 use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
+use dataplane::engine::ReconfigureError;
 
 /// What went through the switch since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,19 +86,33 @@ impl Living {
     }
 
     fn tell_router(&self, router: Option<RouterConfig>, caveats: &[Caveat]) {
-        let mut told = lock(&self.router);
-        if *told == router {
+        let told = self.tell(router);
+        if matches!(told, Ok(false)) {
             return;
         }
         for caveat in caveats {
             tracing::warn!("{caveat}");
         }
-        match self.handle.reconfigure(router.clone()) {
-            Ok(()) => *told = router,
-            Err(error) => {
-                tracing::warn!("the router does not follow a change of the host: {error}");
-            }
+        if let Err(error) = told {
+            tracing::warn!("the router does not follow a change of the host: {error}");
         }
+    }
+
+    /// Tells the router what it was not told before; was there anything?
+    ///
+    /// # Errors
+    /// It does not take it, and goes on as before.
+    pub(in crate::daemon) fn tell(
+        &self,
+        router: Option<RouterConfig>,
+    ) -> Result<bool, ReconfigureError> {
+        let mut told = lock(&self.router);
+        let is_new = *told != router;
+        if is_new {
+            self.handle.reconfigure(router.clone())?;
+            *told = router;
+        }
+        Ok(is_new)
     }
 
     /// Takes ports out whose namespaces nobody else has any more, so that those can end.

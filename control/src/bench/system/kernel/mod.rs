@@ -95,10 +95,6 @@ impl DataPath for Plain {
     fn processes(&self) -> Vec<u32> {
         Vec::new()
     }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        Ok(namespace::remove_all(self.0.namespaces())?)
-    }
 }
 
 /// The bridge with its ports, whose other ends appear in the `peers`.

@@ -75,10 +75,6 @@ impl DataPath for Routed {
     fn processes(&self) -> Vec<u32> {
         Vec::new()
     }
-
-    fn down(self: Box<Self>) -> Result<(), SystemError> {
-        Ok(namespace::remove_all(self.namespaces())?)
-    }
 }
 
 /// Makes the calling thread's namespace a host that routes and translates.
