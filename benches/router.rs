@@ -57,7 +57,7 @@ fn measure_watched(
     let measured = scene.measured;
     let mut forwarder = scene.open(config);
     let reader = wanted.map(|filter| {
-        let (capture, mut catch) = begin(Spec { port: None, filter }, config.ports().len());
+        let (capture, mut catch) = begin(Spec { filter, ..Spec::ALL }, config.ports().len());
         forwarder.capture(capture, Time::START).unwrap();
         std::thread::spawn(move || {
             let mut bytes = Vec::new();

@@ -252,7 +252,7 @@ fn a_new_flow_allocates_nothing_where_as_many_have_been() {
 
 #[test]
 fn a_capture_allocates_nothing_for_a_frame_whether_it_fits_or_not() {
-    use dataplane::capture::{Filter, RING_SIGHTINGS, Spec, begin};
+    use dataplane::capture::{RING_SIGHTINGS, Spec, begin};
     let (inside, outside) = (at(V4.inside(1), 61_000), at(V4.outside, 80));
     let out = udp(up(1), inside, outside, &[1; 64]);
     let back = udp(down(), outside, at(V4.host, 61_000), &[1; 64]);
@@ -260,7 +260,7 @@ fn a_capture_allocates_nothing_for_a_frame_whether_it_fits_or_not() {
     let mut forwarder = router(Box::new(port), behind_plain_header(back), true);
     let now = Time::START;
     [1, 0, 1, 0].iter().for_each(|&port| serve(&mut forwarder, port, 1, now));
-    let (capture, mut catch) = begin(Spec { port: None, filter: Filter::All }, 2);
+    let (capture, mut catch) = begin(Spec::ALL, 2);
     forwarder.capture(capture, now).unwrap();
     // Each frame is seen twice.
     let frames = RING_SIGHTINGS / 2 + FRAMES;

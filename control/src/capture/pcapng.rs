@@ -14,8 +14,6 @@
 //! port is gone when its number is another's, and for all others at the end: a file that breaks off has the
 //! newest ones.
 
-use super::Names;
-use super::words;
 use dataplane::capture::Sighting;
 
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -73,11 +71,10 @@ pub fn interface(name: &str, filter: &str, to: &mut Vec<u8>) {
     });
 }
 
-/// Appends a frame of an interface.
-pub fn packet(interface: u32, sighting: &Sighting, frame: &[u8], names: &Names, to: &mut Vec<u8>) {
+/// Appends a frame of an interface, with a comment.
+pub fn packet(interface: u32, sighting: &Sighting, frame: &[u8], comment: &str, to: &mut Vec<u8>) {
     // Direction: 1 in, 2 out.
     let flags: u32 = if sighting.seen.is_outbound() { 2 } else { 1 };
-    let comment = words::comment(sighting, names);
     block(PACKET, to, |to| {
         to.extend(interface.to_le_bytes());
         to.extend(stamp(sighting.stamp));

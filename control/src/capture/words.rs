@@ -12,10 +12,12 @@ use dataplane::capture::{Seen, Sighting};
 use dataplane::config::Action;
 use dataplane::filter::{By, Judgement};
 use dataplane::outcome::{DropReason, Outcome, PortId, Verdict};
-use dataplane::pipeline::Story;
+use dataplane::pipeline::Fate;
 use dataplane::pipeline::story::Ends;
 use dataplane::wire::vnet::VnetHeader;
 use dataplane::wire::{icmp, tcp, udp};
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
 use std::net::SocketAddr;
 
 /// The names of what a network has.
@@ -29,9 +31,9 @@ pub struct Names {
 
 impl Names {
     /// The name of a port.
-    pub fn port(&self, id: PortId) -> String {
+    pub fn port(&self, id: PortId) -> Cow<'_, str> {
         let name = self.ports.get(id.index()).filter(|name| !name.is_empty());
-        name.cloned().unwrap_or_else(|| format!("port {id}"))
+        name.map_or_else(|| format!("port {id}").into(), |name| name.as_str().into())
     }
 
     /// From now on a port has this name.
@@ -56,89 +58,107 @@ impl Names {
     }
 }
 
-/// The comment of a captured frame.
-pub fn comment(sighting: &Sighting, names: &Names) -> String {
-    let mut phrases = match &sighting.seen {
-        Seen::Came(story) => came(story, names),
-        Seen::Refused(reason) => vec![dropped(*reason)],
+/// Appends the comment of a captured frame.
+pub fn comment(sighting: &Sighting, names: &Names, to: &mut String) {
+    let mut phrases = Phrases { start: to.len(), to };
+    match &sighting.seen {
+        Seen::Came(fate) => came(fate, names, &mut phrases),
+        Seen::Refused(reason) => phrases.add(dropped(*reason)),
         Seen::Left { from, came, goes, taken } => {
-            let origin = match from {
-                Some(port) => format!("from {}", names.port(*port)),
-                None => "from udp-bridge itself".to_owned(),
-            };
-            let was = came.filter(|came| Some(*came) != *goes);
-            let was = was.map(|came| format!("was {}", ends(&came)));
-            let refused = taken.err().map(|reason| format!("not sent, {}", dropped(reason)));
-            [Some(origin), was, refused].into_iter().flatten().collect()
+            match from {
+                Some(port) => phrases.add(format_args!("from {}", names.port(*port))),
+                None => phrases.add("from udp-bridge itself"),
+            }
+            if let Some(came) = came.filter(|came| Some(*came) != *goes) {
+                phrases.add(format_args!("was {}", ends(&came)));
+            }
+            if let Err(reason) = *taken {
+                phrases.add(format_args!("not sent, {}", dropped(reason)));
+            }
         }
-    };
-    phrases.extend(undone(&sighting.offload));
-    phrases.join("; ")
+    }
+    undone(&sighting.offload, &mut phrases);
 }
 
-fn came(story: &Story, names: &Names) -> Vec<String> {
-    let mut phrases = vec![verdict(&story.outcome, names)];
-    phrases.extend(translation(story));
-    phrases.extend(story.judged.filter(|it| it.by != By::Flow).map(|it| judgement(it, names)));
-    phrases
+/// Phrases with a `; ` between two.
+struct Phrases<'t> {
+    to: &'t mut String,
+    /// Where the first one begins.
+    start: usize,
 }
 
-/// What became of a frame.
-pub fn verdict(outcome: &Outcome, names: &Names) -> String {
-    match outcome {
-        Ok(Verdict::Unicast(port)) => format!("forwarded to {}", names.port(*port)),
-        Ok(Verdict::Flood) => "flooded".to_owned(),
-        Ok(Verdict::Answered) => "answered by udp-bridge itself".to_owned(),
-        Ok(Verdict::Held) => "held until its neighbour or first fragment is known".to_owned(),
-        Err(reason) => dropped(*reason),
+impl Phrases<'_> {
+    fn add(&mut self, phrase: impl Display) {
+        if self.to.len() > self.start {
+            self.to.push_str("; ");
+        }
+        // A string takes all that is written to it.
+        let _ = write!(self.to, "{phrase}");
     }
 }
 
-fn dropped(reason: DropReason) -> String {
-    format!("dropped: {} ({})", reason.name(), reason.explain())
+fn came(fate: &Fate, names: &Names, phrases: &mut Phrases<'_>) {
+    phrases.add(verdict(&fate.outcome, names));
+    // What NAT made of its ends, if it did anything.
+    if let (Some(came), Some(left)) = (fate.came, fate.left)
+        && came != left
+    {
+        phrases.add(format_args!("{} becomes {}", ends(&came), pair(&left)));
+    }
+    if let Some(judged) = fate.judged.filter(|judged| judged.by != By::Flow) {
+        phrases.add(judgement(judged, names));
+    }
 }
 
-/// What NAT made of a packet's ends, if it did anything.
-pub fn translation(story: &Story) -> Option<String> {
-    let (came, left) = (story.came.ends()?, story.left?);
-    (came != left).then(|| format!("{} becomes {}", ends(&came), pair(&left)))
+/// What became of a frame.
+pub fn verdict(outcome: &Outcome, names: &Names) -> impl Display {
+    fmt::from_fn(|f| match outcome {
+        Ok(Verdict::Unicast(port)) => write!(f, "forwarded to {}", names.port(*port)),
+        Ok(Verdict::Flood) => f.write_str("flooded"),
+        Ok(Verdict::Answered) => f.write_str("answered by udp-bridge itself"),
+        Ok(Verdict::Held) => f.write_str("held until its neighbour or first fragment is known"),
+        Err(reason) => dropped(*reason).fmt(f),
+    })
+}
+
+fn dropped(reason: DropReason) -> impl Display {
+    fmt::from_fn(move |f| write!(f, "dropped: {} ({})", reason.name(), reason.explain()))
 }
 
 /// Who judged, and how.
-pub fn judgement(judgement: Judgement, names: &Names) -> String {
+pub fn judgement(judgement: Judgement, names: &Names) -> impl Display {
     let verb = match judgement.action {
         Action::Accept => "accepts",
         Action::Drop => "drops",
         Action::Reject => "rejects",
     };
-    format!("{} {verb}", names.judge(judgement.by))
+    fmt::from_fn(move |f| write!(f, "{} {verb}", names.judge(judgement.by)))
 }
 
 /// What the sender left to whoever sends the frame on.
-fn undone(offload: &VnetHeader) -> Vec<String> {
-    let mut phrases = Vec::new();
+fn undone(offload: &VnetHeader, phrases: &mut Phrases<'_>) {
     if offload.needs_checksum() {
-        phrases.push("checksum not filled in".to_owned());
+        phrases.add("checksum not filled in");
     }
     if offload.gso_kind() != dataplane::wire::vnet::gso::NONE {
-        phrases.push(format!("super-frame, to be cut at {} bytes", offload.gso_size.get()));
+        let size = offload.gso_size.get();
+        phrases.add(format_args!("super-frame, to be cut at {size} bytes"));
     }
-    phrases
 }
 
 /// The ends of a packet with its protocol.
-pub fn ends(ends: &Ends) -> String {
-    format!("{} {}", protocol(ends.protocol), pair(ends))
+pub fn ends(ends: &Ends) -> impl Display {
+    fmt::from_fn(|f| write!(f, "{} {}", protocol(ends.protocol), pair(ends)))
 }
 
 /// The ends alone.
-pub fn pair(ends: &Ends) -> String {
+pub fn pair(ends: &Ends) -> impl Display {
     let &Ends { source, destination, source_port, destination_port, protocol } = ends;
-    match protocol {
+    fmt::from_fn(move |f| match protocol {
         tcp::PROTOCOL | udp::PROTOCOL => {
             let ends = [(source, source_port), (destination, destination_port)];
             let [source, destination] = ends.map(|(address, port)| SocketAddr::new(address, port));
-            format!("{source} > {destination}")
+            write!(f, "{source} > {destination}")
         }
         icmp::PROTOCOL | icmp::PROTOCOL_V6 if (source_port, destination_port) != (0, 0) => {
             // A request is (identifier, type), a reply the other way round.
@@ -146,20 +166,20 @@ pub fn pair(ends: &Ends) -> String {
             let is_request = requests.contains(&destination_port);
             let id = if is_request { source_port } else { destination_port };
             let kind = if is_request { "request" } else { "reply" };
-            format!("{source} > {destination} {kind} id {id}")
+            write!(f, "{source} > {destination} {kind} id {id}")
         }
-        _ => format!("{source} > {destination}"),
-    }
+        _ => write!(f, "{source} > {destination}"),
+    })
 }
 
 /// A protocol's name or number.
-pub fn protocol(number: u8) -> String {
+pub fn protocol(number: u8) -> Cow<'static, str> {
     match number {
-        tcp::PROTOCOL => "tcp".to_owned(),
-        udp::PROTOCOL => "udp".to_owned(),
-        icmp::PROTOCOL => "icmp".to_owned(),
-        icmp::PROTOCOL_V6 => "icmp6".to_owned(),
-        other => format!("protocol {other}"),
+        tcp::PROTOCOL => "tcp".into(),
+        udp::PROTOCOL => "udp".into(),
+        icmp::PROTOCOL => "icmp".into(),
+        icmp::PROTOCOL_V6 => "icmp6".into(),
+        other => format!("protocol {other}").into(),
     }
 }
 
@@ -192,7 +212,12 @@ mod tests {
         let came = tcp("172.16.1.2:1000", "198.51.100.7:443");
         let goes = tcp("192.0.2.1:61000", "198.51.100.7:443");
         let seen = |from, came, taken| Seen::Left { from, came, goes: Some(goes), taken };
-        let says = |seen, offload| comment(&Sighting::new(1, PortId(0), 60, offload, seen), &names);
+        let says = |seen, offload| {
+            // What is there stays.
+            let mut text = "here: ".to_owned();
+            comment(&Sighting::new(1, PortId(0), 60, offload, seen), &names, &mut text);
+            text.strip_prefix("here: ").unwrap().to_owned()
+        };
         let super_frame =
             VnetHeader { flags: 1, gso_type: 1, gso_size: 1400.into(), ..VnetHeader::default() };
         assert_eq!(
@@ -215,8 +240,11 @@ mod tests {
         let mut ping = tcp("172.16.1.2:77", "[::1]:8");
         ping.protocol = 1;
         ping.destination = "10.0.0.1".parse().unwrap();
-        assert_eq!(ends(&ping), "icmp 172.16.1.2 > 10.0.0.1 request id 77");
-        assert_eq!(ends(&ping.inverted_ends()), "icmp 10.0.0.1 > 172.16.1.2 reply id 77");
+        assert_eq!(ends(&ping).to_string(), "icmp 172.16.1.2 > 10.0.0.1 request id 77");
+        assert_eq!(
+            ends(&ping.inverted_ends()).to_string(),
+            "icmp 10.0.0.1 > 172.16.1.2 reply id 77"
+        );
     }
 
     trait Inverted {

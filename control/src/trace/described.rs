@@ -264,7 +264,7 @@ fn frame((from, to): (MacAddr, MacAddr), ends: &Ends) -> Result<Vec<u8>, Describ
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             ethernet.ipv6(source.octets(), destination.octets(), HOPS)
         }
-        _ => return Err(DescribedError::Build(words::pair(ends))),
+        _ => return Err(DescribedError::Build(words::pair(ends).to_string())),
     };
     let mut bytes = Vec::new();
     let (source, destination) = (ends.source_port, ends.destination_port);

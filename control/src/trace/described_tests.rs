@@ -22,10 +22,13 @@ fn a_frame_goes_to_the_host_to_a_sibling_or_to_the_next_hop() {
     let out = built("ub0-1", "tcp", "198.51.100.7:443").unwrap();
     assert_eq!(out.ingress, PortId(1));
     assert_eq!(out.frame[..6], [2, 0, 0, 0, 0, 0], "the host's MAC");
-    assert_eq!(words::ends(&out.ends), "tcp 172.16.1.2:40000 > 198.51.100.7:443");
+    assert_eq!(words::ends(&out.ends).to_string(), "tcp 172.16.1.2:40000 > 198.51.100.7:443");
     let down = built("host", "icmp", "172.16.1.2").unwrap();
     assert_eq!((down.ingress, &down.frame[..6]), (PortId(0), &[2, 0, 0, 0, 0, 1][..]));
-    assert_eq!(words::ends(&down.ends), "icmp 172.16.1.1 > 172.16.1.2 request id 40000");
+    assert_eq!(
+        words::ends(&down.ends).to_string(),
+        "icmp 172.16.1.1 > 172.16.1.2 request id 40000"
+    );
     let outside = built("outside", "udp", "[2001:db8::1]:53").unwrap();
     assert_eq!((outside.ingress, outside.frame[5]), (PortId(0), 0xfe));
     assert_eq!(built("1", "tcp", "172.16.1.1:22").unwrap().ingress, PortId(1));

@@ -51,11 +51,11 @@ impl Explanation {
             rules(story, names).map(|words| ("rules", words)),
             nat(story).map(|words| ("nat", words)),
             neighbour(story, names).map(|words| ("neighbour", words)),
-            Some(("verdict", verdict(&story.outcome, names))),
+            Some(("verdict", verdict(&story.outcome, names).to_string())),
         ];
         let step = |(stage, words): (&str, String)| Step { stage: stage.to_owned(), words };
         let (kind, port) = match story.outcome {
-            Ok(Verdict::Unicast(port)) => ("forwarded", Some(names.port(port))),
+            Ok(Verdict::Unicast(port)) => ("forwarded", Some(names.port(port).into_owned())),
             Ok(Verdict::Flood) => ("flooded", None),
             Ok(Verdict::Answered) => ("answered", None),
             Ok(Verdict::Held) => ("held", None),
@@ -83,10 +83,9 @@ impl fmt::Display for Explanation {
 
 fn packet(story: &Story, names: &Names) -> String {
     let what = match &story.came {
-        About::Flow(came) => ends(came),
+        About::Flow(came) | About::Nobody(came) => ends(came).to_string(),
         About::Error(came, about) => format!("{}, an ICMP error about {}", ends(came), ends(about)),
         About::Fragment(came) => format!("{}, a later fragment", ends(came)),
-        About::Nobody(came) => ends(came),
         About::NotIp => "a frame that is not IP".to_owned(),
     };
     let (source, destination) = story.macs;

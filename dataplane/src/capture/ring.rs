@@ -1,13 +1,15 @@
 //! How do frames get from the engine to whoever reads them?
 //!
-//! One ring has the bytes, one the sightings. The bytes of a sighting are in their ring before it is in
-//! its own; so who has taken a sighting finds its bytes. A third one has the names of ports that came; each
-//! sighting says how many there were. All are wait-free on both sides.
+//! One ring has the bytes, one the sightings, and one the stories if they are wanted. The bytes and the
+//! story of a sighting are in their rings before it is in its own; so who has taken a sighting finds them.
+//! Another one has the names of ports that came; each sighting says how many there were. All are wait-free
+//! on both sides.
 
 use super::filter::View;
 use super::{RING_BYTES, RING_NAMES, RING_SIGHTINGS, STALL, Seen, Sighting, Spec};
 use crate::clock::Time;
 use crate::outcome::PortId;
+use crate::pipeline::Story;
 use crate::wire::vnet::VnetHeader;
 use rtrb::{Consumer, Producer, RingBuffer};
 use std::sync::Arc;
@@ -19,6 +21,7 @@ pub struct Capture {
     spec: Spec,
     bytes: Producer<u8>,
     sightings: Producer<Sighting>,
+    stories: Option<Producer<Story>>,
     names: Producer<Named>,
     /// How many ports were named.
     named: u32,
@@ -46,6 +49,9 @@ struct Full {
 pub struct Catch {
     bytes: Consumer<u8>,
     sightings: Consumer<Sighting>,
+    stories: Option<Consumer<Story>>,
+    /// That of the frame that was taken last, if it has one.
+    story: Option<Story>,
     names: Consumer<Named>,
     /// How many names were taken.
     taken: u32,
@@ -74,12 +80,15 @@ pub fn begin(spec: Spec, ports: usize) -> (Capture, Catch) {
 pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) -> (Capture, Catch) {
     let (bytes_in, bytes_out) = RingBuffer::new(bytes);
     let (sightings_in, sightings_out) = RingBuffer::new(sightings);
+    let stories = spec.stories.then(|| RingBuffer::new(sightings));
+    let (stories_in, stories_out) = stories.unzip();
     let (names_in, names_out) = RingBuffer::new(RING_NAMES);
     let missed: Arc<[AtomicU64]> = (0..ports).map(|_| AtomicU64::new(0)).collect();
     let capture = Capture {
         spec,
         bytes: bytes_in,
         sightings: sightings_in,
+        stories: stories_in,
         names: names_in,
         named: 0,
         is_lost: false,
@@ -90,6 +99,8 @@ pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) ->
     let catch = Catch {
         bytes: bytes_out,
         sightings: sightings_out,
+        stories: stories_out,
+        story: None,
         names: names_out,
         taken: 0,
         due: 0,
@@ -106,9 +117,19 @@ impl Capture {
         self.pending
     }
 
-    /// Says what became of the frame that came in last.
-    pub fn came(&mut self, sighting: Sighting) {
+    /// Is the story of the frame that came in last to be told?
+    pub fn wants_story(&self) -> bool {
+        self.pending && self.stories.is_some()
+    }
+
+    /// Says what became of the frame that came in last; with its [`Seen::Came`] goes its story, if it is
+    /// [wanted](Self::wants_story).
+    pub fn came(&mut self, sighting: Sighting, story: Option<&Story>) {
         if std::mem::take(&mut self.pending) {
+            if let (Some(stories), Some(story)) = (&mut self.stories, story) {
+                // There is room for as many as there is for sightings.
+                let _ = stories.push(*story);
+            }
             self.push(sighting);
         }
     }
@@ -188,7 +209,7 @@ impl Sighting {
 
 impl Catch {
     /// The next sighting; its frame, from the Ethernet header on, takes the place of what was in `frame`.
-    /// Ports that came before it are told by [`Self::named`].
+    /// Ports that came before it are told by [`Self::named`], its story by [`Self::story`].
     pub fn next(&mut self, frame: &mut Vec<u8>) -> Option<Sighting> {
         // RING_NAMES at most. Asked for first: what was seen before one of these is here by now, so if there
         // is nothing, it has been taken.
@@ -199,7 +220,15 @@ impl Catch {
         frame.resize(sighting.length as usize, 0);
         // They were written before the sighting was.
         self.bytes.pop_entire_slice(frame).ok()?;
+        let has_story = matches!(sighting.seen, Seen::Came(_));
+        self.story = self.stories.as_mut().filter(|_| has_story).and_then(|it| it.pop().ok());
         Some(sighting)
+    }
+
+    /// What became of the frame that [`Self::next`] has returned last, and by what; `None` if it did not
+    /// come in and walk, or if stories were not asked for.
+    pub fn story(&self) -> Option<&Story> {
+        self.story.as_ref()
     }
 
     /// The next port that came before what [`Self::next`] has returned, or by now if that was nothing.

@@ -3,7 +3,10 @@ use super::ring::sized;
 use super::*;
 use crate::clock::Time;
 use crate::frame::{Frame, with_plain_header};
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, Verdict};
+use crate::pipeline::Story;
+use crate::pipeline::story::{About, Way};
+use crate::wire::ethernet::MacAddr;
 use crate::wire::vnet::VnetHeader;
 use etherparse::{NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
 use ipnet::IpNet;
@@ -192,14 +195,12 @@ fn sighting(port: u16, length: usize) -> Sighting {
 /// Lets a frame come in that does not parse.
 fn comes(capture: &mut Capture, port: u16, frame: &[u8], now: Time) {
     capture.comes(PortId(port), None, frame, now);
-    capture.came(sighting(port, frame.len()));
+    capture.came(sighting(port, frame.len()), None);
 }
-
-const ALL: Spec = Spec { port: None, filter: Filter::All };
 
 #[test]
 fn frames_come_out_as_they_went_in_and_in_order() {
-    let (mut capture, mut catch) = sized(ALL, 2, 1 << 10, 16);
+    let (mut capture, mut catch) = sized(Spec::ALL, 2, 1 << 10, 16);
     let mut bytes = Vec::new();
     for round in 0..100_usize {
         for length in [round, 0, 300] {
@@ -214,10 +215,51 @@ fn frames_come_out_as_they_went_in_and_in_order() {
     assert_eq!(catch.missed(), [0, 0]);
 }
 
+/// The story of a frame that walked, told apart by the port it came from.
+fn story(port: u16) -> Story {
+    Story {
+        ingress: PortId(port),
+        macs: (MacAddr(MACS.0), MacAddr(MACS.1)),
+        source_home: None,
+        home: None,
+        way: Way::Segment,
+        came: About::NotIp,
+        known: None,
+        begun: None,
+        called: None,
+        judged: None,
+        left: None,
+        neighbour: None,
+        outcome: Ok(Verdict::Flood),
+    }
+}
+
+#[test]
+fn a_story_is_told_with_its_own_frame_and_only_to_who_asked() {
+    for stories in [true, false] {
+        let (mut capture, mut catch) = sized(Spec { stories, ..Spec::ALL }, 4, 100, 3);
+        let (mut bytes, plain) = (Vec::new(), VnetHeader::default());
+        for port in 0..4 {
+            assert!(!capture.wants_story(), "of no frame");
+            let walked = Seen::Came(story(port).fate());
+            capture.comes(PortId(port), None, &[1], Time::START);
+            assert_eq!(capture.wants_story(), stories && port < 3, "there is room for three");
+            capture.came(Sighting::new(7, PortId(port), 1, plain, walked), Some(&story(port)));
+        }
+        for port in 0..3 {
+            assert!(catch.next(&mut bytes).is_some());
+            assert_eq!(catch.story(), stories.then(|| story(port)).as_ref());
+        }
+        comes(&mut capture, 1, &[1], Time::START);
+        assert!(catch.next(&mut bytes).is_some());
+        assert_eq!(catch.story(), None, "it has not walked");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_counted_for_its_port_and_leaves_no_trace() {
     // Room for 100 bytes and for three sightings.
-    let (mut capture, mut catch) = sized(ALL, 3, 100, 3);
+    let (mut capture, mut catch) = sized(Spec::ALL, 3, 100, 3);
     let mut bytes = Vec::new();
     comes(&mut capture, 1, &[1; 101], Time::START);
     comes(&mut capture, 1, &[1; 60], Time::START);
@@ -243,7 +285,7 @@ fn named(catch: &mut Catch) -> Vec<(u16, String, u64)> {
 
 #[test]
 fn a_port_that_comes_is_told_between_the_frames_before_it_and_those_after() {
-    let (mut capture, mut catch) = sized(ALL, 2, 100, 3);
+    let (mut capture, mut catch) = sized(Spec::ALL, 2, 100, 3);
     let mut bytes = Vec::new();
     comes(&mut capture, 1, &[1], Time::START);
     comes(&mut capture, 1, &[1; 100], Time::START);
@@ -262,7 +304,7 @@ fn a_port_that_comes_is_told_between_the_frames_before_it_and_those_after() {
 
 #[test]
 fn a_capture_that_misses_a_name_takes_no_more_and_is_over() {
-    let (mut capture, mut catch) = sized(ALL, 2, 100, 3);
+    let (mut capture, mut catch) = sized(Spec::ALL, 2, 100, 3);
     for _ in 0..RING_NAMES {
         capture.name(PortId(1), "one");
     }
@@ -279,7 +321,7 @@ fn a_capture_that_misses_a_name_takes_no_more_and_is_over() {
 
 #[test]
 fn a_capture_that_nobody_reads_is_over_after_a_while_and_not_before() {
-    let (mut capture, mut catch) = sized(ALL, 1, 100, 3);
+    let (mut capture, mut catch) = sized(Spec::ALL, 1, 100, 3);
     let late = Time::START + STALL;
     comes(&mut capture, 0, &[1; 80], Time::START);
     assert!(!capture.is_over(late), "there is room");
@@ -294,7 +336,7 @@ fn a_capture_that_nobody_reads_is_over_after_a_while_and_not_before() {
 
 #[test]
 fn a_capture_that_was_full_once_and_is_read_is_not_over_when_nothing_more_comes() {
-    let (mut capture, mut catch) = sized(ALL, 1, 100, 3);
+    let (mut capture, mut catch) = sized(Spec::ALL, 1, 100, 3);
     comes(&mut capture, 0, &[1; 80], Time::START);
     comes(&mut capture, 0, &[1; 80], Time::START);
     assert_eq!(catch.missed(), [1]);
@@ -307,7 +349,7 @@ fn a_capture_that_was_full_once_and_is_read_is_not_over_when_nothing_more_comes(
 
 #[test]
 fn a_reader_that_takes_a_little_at_a_time_has_not_stalled() {
-    let (mut capture, mut catch) = sized(ALL, 1, 100, 9);
+    let (mut capture, mut catch) = sized(Spec::ALL, 1, 100, 9);
     let later = |stalls: u32| Time::START + STALL / 2 * stalls;
     for _ in 0..9 {
         comes(&mut capture, 0, &[1; 10], Time::START);
@@ -324,23 +366,23 @@ fn a_reader_that_takes_a_little_at_a_time_has_not_stalled() {
 
 #[test]
 fn either_end_sees_that_the_other_is_gone() {
-    let (capture, catch) = sized(ALL, 1, 100, 3);
+    let (capture, catch) = sized(Spec::ALL, 1, 100, 3);
     assert!(!capture.is_over(Time::START) && !catch.is_over());
     drop(catch);
     assert!(capture.is_over(Time::START));
-    let (capture, catch) = sized(ALL, 1, 100, 3);
+    let (capture, catch) = sized(Spec::ALL, 1, 100, 3);
     drop(capture);
     assert!(catch.is_over());
 }
 
 #[test]
 fn only_what_is_wanted_at_a_port_is_taken() {
-    let spec = Spec { port: Some(PortId(1)), filter: Filter::Protocol(Protocol::Udp) };
+    let spec = Spec { port: Some(PortId(1)), filter: Filter::Protocol(Protocol::Udp), ..Spec::ALL };
     let (mut capture, mut catch) = sized(spec, 2, 1000, 10);
     for (port, kind) in [(0, 2), (1, 0), (1, 2)] {
         let bytes = frame(kind, (1, 2), (1, 2));
         capture.comes(PortId(port), Some(&view(&bytes)), &bytes, Time::START);
-        capture.came(sighting(port, bytes.len()));
+        capture.came(sighting(port, bytes.len()), None);
         capture.left(sighting(port, bytes.len()), &view(&bytes), &bytes, Time::START);
     }
     comes(&mut capture, 1, &[1; 9], Time::START);
@@ -350,4 +392,10 @@ fn only_what_is_wanted_at_a_port_is_taken() {
         assert_eq!(bytes, frame(2, (1, 2), (1, 2)));
     }
     assert_eq!((catch.next(&mut bytes), catch.missed()), (None, vec![0, 0]));
+}
+
+#[test]
+fn a_sighting_is_two_cache_lines_and_a_story_is_no_part_of_it() {
+    assert!(size_of::<Sighting>() <= 128, "{}", size_of::<Sighting>());
+    assert!(size_of::<Story>() > 3 * size_of::<Sighting>(), "{}", size_of::<Story>());
 }

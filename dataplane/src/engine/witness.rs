@@ -11,7 +11,7 @@ use crate::clock::{Time, WallClock};
 use crate::frame::Frame;
 use crate::outcome::{DropReason, Outcome, PortId};
 use crate::pipeline::story::{About, Ends};
-use crate::pipeline::{Pipeline, Story};
+use crate::pipeline::{Fate, Pipeline, Story};
 use crate::wire::vnet::{self, VnetHeader};
 
 /// Is told what happens to a frame, in this order: it comes and ends, or is refused; then it leaves, by no
@@ -36,9 +36,17 @@ impl Witness for () {}
 pub(super) struct Captures {
     list: Vec<Capture>,
     clock: WallClock,
-    story: Option<Story>,
+    walking: Option<Walking>,
     /// Where what leaves had come from, and between which ends.
     origin: (Option<PortId>, Option<Ends>),
+}
+
+/// What is noted of a frame that walks.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
+enum Walking {
+    Fate(Fate),
+    Story(Story),
 }
 
 /// There are [`MAX_CAPTURES`] already.
@@ -137,23 +145,35 @@ impl Witness for Captures {
         }
         let (stamp, seen) = (self.clock.now(), Seen::Refused(reason));
         let sighting = Sighting::new(stamp, ingress, frame.len(), VnetHeader::default(), seen);
-        self.list.iter_mut().for_each(|capture| capture.came(sighting));
+        self.list.iter_mut().for_each(|capture| capture.came(sighting, None));
     }
 
     fn comes(&mut self, frame: &Frame<'_>, pipeline: &mut Pipeline, now: Time) {
-        self.origin = (Some(frame.ingress()), About::of(frame).ends());
+        let came = About::of(frame).ends();
+        self.origin = (Some(frame.ingress()), came);
         let is_wanted = self.take(frame.ingress(), Some(&View::of(frame)), frame.ethernet(), now);
         // Where nobody is to be told, nothing is looked up.
-        self.story = is_wanted.then(|| Story::begin(pipeline, frame, now));
+        self.walking = is_wanted.then(|| match self.list.iter().any(Capture::wants_story) {
+            true => Walking::Story(Story::begin(pipeline, frame, now)),
+            false => Walking::Fate(Fate::begin(pipeline, came)),
+        });
     }
 
     fn ends(&mut self, frame: &Frame<'_>, pipeline: &Pipeline, outcome: Outcome, now: Time) {
-        let Some(mut story) = self.story.take() else { return };
-        story.finish(pipeline, frame, outcome, now);
+        let Some(mut walking) = self.walking.take() else { return };
+        let (fate, story) = match &mut walking {
+            Walking::Fate(fate) => {
+                fate.finish(pipeline, frame, outcome);
+                (*fate, None)
+            }
+            Walking::Story(story) => {
+                story.finish(pipeline, frame, outcome, now);
+                (story.fate(), Some(&*story))
+            }
+        };
         let (stamp, length, offload) = (self.clock.now(), frame.len(), *frame.offload());
-        let seen = Seen::Came(story);
-        let sighting = Sighting::new(stamp, frame.ingress(), length, offload, seen);
-        self.list.iter_mut().for_each(|capture| capture.came(sighting));
+        let sighting = Sighting::new(stamp, frame.ingress(), length, offload, Seen::Came(fate));
+        self.list.iter_mut().for_each(|capture| capture.came(sighting, story));
     }
 
     fn sends(&mut self, from: Option<PortId>) {

@@ -48,7 +48,7 @@ pub mod story;
 pub use inspect::Cursor;
 pub use reconfigure::{PURGE_FLOWS, PURGE_SLOTS, Prepared};
 pub use router::Router;
-pub use story::Story;
+pub use story::{Fate, Story};
 
 use crate::clock::Time;
 use crate::config::Config;

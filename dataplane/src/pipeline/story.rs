@@ -4,9 +4,12 @@
 //! they say after it. So the walk itself has no part in it, and costs nothing more where nobody asks.
 //!
 //! ```text
-//!  Story::begin ──> Pipeline::walk ──> Story::finish       a frame that is captured
+//!  Fate::begin  ──> Pipeline::walk ──> Fate::finish        a frame that is captured
+//!  Story::begin ──> Pipeline::walk ──> Story::finish       one whose story is to be told
 //!  Pipeline::explain                                       one that only is asked about
 //! ```
+//!
+//! A [`Fate`] is the little of it that is said of each frame of a capture.
 //!
 //! [`Pipeline::explain`] takes the same walk in a copy of the stages, which is thrown away: it decides
 //! what the walk decides, and changes nothing. The copy takes the memory of the tables that are in use:
@@ -87,7 +90,21 @@ pub enum Called {
     Mapping(IpAddr, u16),
 }
 
-/// What was decided about one frame.
+/// What became of one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// Between which ends it came; `None` if it is not IP.
+    pub came: Option<Ends>,
+    /// Between which ends it goes on; `None` if it is not IP.
+    pub left: Option<Ends>,
+    /// Which rule or policy was asked, and said what; `None` if none was, as of a flow that was judged
+    /// before.
+    pub judged: Option<Judgement>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What was decided about one frame, and all that it was decided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Story {
     /// The port it came from.
@@ -119,9 +136,32 @@ pub struct Story {
     pub outcome: Outcome,
 }
 
+impl Fate {
+    /// What is known of a frame before it walks: whence it came, between these ends.
+    pub fn begin(pipeline: &mut Pipeline, came: Option<Ends>) -> Self {
+        pipeline.forget_judgement();
+        // What it is until it has walked: nothing is said of it then.
+        Self { came, left: None, judged: None, outcome: Err(DropReason::ShortFrame) }
+    }
+
+    /// What there is to say of it after it has walked.
+    pub fn finish(&mut self, pipeline: &Pipeline, frame: &Frame<'_>, outcome: Outcome) {
+        self.outcome = outcome;
+        self.left = About::of(frame).ends();
+        self.judged = pipeline.router.as_ref().and_then(|router| router.shared.judged);
+    }
+}
+
 impl Story {
+    /// What became of the frame.
+    pub fn fate(&self) -> Fate {
+        let &Self { came, left, judged, outcome, .. } = self;
+        Fate { came: came.ends(), left, judged, outcome }
+    }
+
     /// What the stages know of a frame before it walks.
     pub fn begin(pipeline: &mut Pipeline, frame: &Frame<'_>, now: Time) -> Self {
+        pipeline.forget_judgement();
         let fdb = pipeline.switch.fdb();
         let mut story = Self {
             ingress: frame.ingress(),
@@ -139,8 +179,7 @@ impl Story {
             // What it is until it has walked: nothing is said of it then.
             outcome: Err(DropReason::ShortFrame),
         };
-        let Some(router) = &mut pipeline.router else { return story };
-        router.shared.judged = None;
+        let Some(router) = &pipeline.router else { return story };
         story.way = way(router, frame);
         match frame.layout().network_kind() {
             Network::Ipv4 => story.look(router, &router.v4, frame, now),
@@ -194,6 +233,13 @@ impl Story {
 }
 
 impl Pipeline {
+    /// What was said of the frame before is not said of the next.
+    fn forget_judgement(&mut self) {
+        if let Some(router) = &mut self.router {
+            router.shared.judged = None;
+        }
+    }
+
     /// What would be decided about a frame, a virtio header and what follows it, that came in now by
     /// `ingress`; nothing changes but the bytes, which become those that would leave.
     ///

@@ -15,8 +15,6 @@ use udp_bridge_tests::pieces::unfinished;
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::{World, own_mac};
 
-const ALL: Spec = Spec { port: None, filter: Filter::All };
-
 /// All that was seen.
 fn seen(catch: &mut Catch) -> Vec<(Sighting, Vec<u8>)> {
     std::iter::from_fn(|| {
@@ -30,7 +28,7 @@ fn seen(catch: &mut Catch) -> Vec<(Sighting, Vec<u8>)> {
 fn a_translated_packet_is_seen_before_and_after_with_its_verdict() {
     for family in FAMILIES {
         let mut world = network(3, |_| {}).start();
-        let mut catch = world.capture(ALL);
+        let mut catch = world.capture(Spec::ALL);
         let frame = udp(up(1), at(family.inside(1), 4000), at(family.outside, 53), b"who?");
         let out = through(&mut world, 1, &frame, 0);
         let seen = seen(&mut catch);
@@ -39,20 +37,20 @@ fn a_translated_packet_is_seen_before_and_after_with_its_verdict() {
         assert_eq!((came.port, before), (PortId(1), &frame));
         assert_eq!((left.port, after), (PortId(0), &out));
         assert!(came.stamp <= left.stamp && came.stamp > 0);
-        let Seen::Came(story) = came.seen else { panic!("{came:?}") };
-        assert_eq!(story.outcome, Ok(Verdict::Unicast(PortId(0))));
+        let Seen::Came(fate) = came.seen else { panic!("{came:?}") };
+        assert_eq!(fate.outcome, Ok(Verdict::Unicast(PortId(0))));
         let Seen::Left { from, came, goes, taken } = left.seen else { panic!("{left:?}") };
         assert_eq!((from, taken), (Some(PortId(1)), Ok(())));
         assert_eq!(came.unwrap().source, family.inside(1));
         assert_eq!(goes.unwrap().source, family.host);
-        assert_eq!((came, goes), (story.came.ends(), story.left));
+        assert_eq!((came, goes), (fate.came, fate.left));
     }
 }
 
 #[test]
 fn drops_and_floods_and_what_is_refused_are_seen() {
     let mut world = network(4, |router| router.filter.icc = false).start();
-    let mut catch = world.capture(ALL);
+    let mut catch = world.capture(Spec::ALL);
     let ends = [at(inside(1), 1), at(inside(2), 2)];
     let forbidden = udp(across(1, 2), ends[0], ends[1], b"");
     world.send(1, &forbidden);
@@ -64,7 +62,7 @@ fn drops_and_floods_and_what_is_refused_are_seen() {
     let outcomes: Vec<_> = seen
         .iter()
         .filter_map(|(sighting, _)| match sighting.seen {
-            Seen::Came(story) => Some(story.outcome),
+            Seen::Came(fate) => Some(fate.outcome),
             Seen::Refused(reason) => Some(Err(reason)),
             Seen::Left { .. } => None,
         })
@@ -83,7 +81,7 @@ fn drops_and_floods_and_what_is_refused_are_seen() {
 #[test]
 fn what_we_say_ourselves_and_what_has_waited_is_seen_to_leave() {
     let mut world = network(3, |router| router.hosts.clear()).start();
-    let mut catch = world.capture(ALL);
+    let mut catch = world.capture(Spec::ALL);
     let to = at(inside(1), 80);
     through(&mut world, 1, &udp(up(1), to, at(OUTSIDE, 53), b"who?"), 0);
     let external = world.flows()[0].reply.3;
@@ -91,8 +89,8 @@ fn what_we_say_ourselves_and_what_has_waited_is_seen_to_leave() {
     world.send(0, &udp(down(), at(OUTSIDE, 53), at(HOST, external), b"me"));
     world.run();
     let asked = seen(&mut catch);
-    let Seen::Came(story) = asked[0].0.seen else { panic!("{asked:?}") };
-    assert_eq!((story.outcome, story.neighbour), (Ok(Verdict::Held), None));
+    let Seen::Came(fate) = asked[0].0.seen else { panic!("{asked:?}") };
+    assert_eq!(fate.outcome, Ok(Verdict::Held));
     let own =
         |(sighting, _): &(Sighting, _)| matches!(sighting.seen, Seen::Left { from: None, .. });
     assert_eq!((asked.len(), asked[1..].iter().all(own)), (3, true), "the question goes to both");
@@ -109,7 +107,7 @@ fn what_we_say_ourselves_and_what_has_waited_is_seen_to_leave() {
 #[test]
 fn a_copy_that_its_port_does_not_take_is_seen_with_the_reason() {
     let mut world = network(3, |_| {}).port(2, |port| port.mtu = 600).start();
-    let mut catch = world.capture(Spec { port: Some(PortId(2)), filter: Filter::All });
+    let mut catch = world.capture(Spec { port: Some(PortId(2)), ..Spec::ALL });
     let long = udp(across(1, 2), at(inside(1), 1), at(inside(2), 2), &[0; 1000]);
     world.send(1, &long);
     world.run();
@@ -122,7 +120,7 @@ fn a_copy_that_its_port_does_not_take_is_seen_with_the_reason() {
 #[test]
 fn a_super_frame_is_seen_whole_with_what_its_sender_left_undone() {
     let mut world = network(3, |_| {}).start();
-    let mut catch = world.capture(ALL);
+    let mut catch = world.capture(Spec::ALL);
     let says = Tcp { flags: "A", sequence: 1, acknowledgment: 1, payload: &[9; 60_000], mss: None };
     let frame = tcp(across(1, 2), at(inside(1), 1), at(inside(2), 2), says);
     world.send_raw(1, unfinished(frame.clone(), 1400));
@@ -140,8 +138,8 @@ fn a_super_frame_is_seen_whole_with_what_its_sender_left_undone() {
 fn a_filter_is_asked_at_each_place_about_the_frame_as_it_is_there() {
     let mut world = network(3, |_| {}).start();
     let host = Filter::Net(Side::Source, std::net::IpAddr::from(HOST).into());
-    let mut translated = world.capture(Spec { port: None, filter: host });
-    let mut none = world.capture(Spec { port: None, filter: Filter::Protocol(Protocol::Tcp) });
+    let mut translated = world.capture(Spec { filter: host, ..Spec::ALL });
+    let mut none = world.capture(Spec { filter: Filter::Protocol(Protocol::Tcp), ..Spec::ALL });
     through(&mut world, 1, &udp(up(1), at(inside(1), 1), at(OUTSIDE, 53), b""), 0);
     let seen = seen(&mut translated);
     assert_eq!((seen.len(), seen[0].0.port), (1, PortId(0)));
@@ -165,7 +163,7 @@ fn either_ring_that_is_full_counts_what_it_misses_and_nothing_else_changes() {
     let large = unfinished(tcp(across(1, 2), at(inside(1), 1), at(inside(2), 2), says), 1400);
     for (frame, rounds) in [(small, RING_SIGHTINGS), (large, RING_BYTES / 60_000)] {
         let mut world = network(3, |_| {}).start();
-        let mut catch = world.capture(ALL);
+        let mut catch = world.capture(Spec::ALL);
         let sent = flood(&mut world, &frame, rounds);
         let missed: u64 = catch.missed().iter().sum();
         assert_eq!(seen(&mut catch).len() as u64 + missed, 2 * sent);
@@ -179,9 +177,9 @@ fn either_ring_that_is_full_counts_what_it_misses_and_nothing_else_changes() {
 fn a_capture_whose_reader_stalls_or_goes_is_ended_and_the_others_are_not() {
     let frame = with_plain_header(&udp(across(1, 2), at(inside(1), 1), at(inside(2), 2), b""));
     let mut world = network(3, |_| {}).start();
-    let mut stalled = world.capture(ALL);
-    let mut read = world.capture(ALL);
-    drop(world.capture(ALL));
+    let mut stalled = world.capture(Spec::ALL);
+    let mut read = world.capture(Spec::ALL);
+    drop(world.capture(Spec::ALL));
     flood(&mut world, &frame, RING_SIGHTINGS);
     assert!(world.is_captured() && !stalled.is_over());
     seen(&mut read);
@@ -198,8 +196,8 @@ fn a_capture_whose_reader_stalls_or_goes_is_ended_and_the_others_are_not() {
 #[test]
 fn a_capture_of_a_port_ends_with_it_and_does_not_see_who_gets_its_id() {
     let mut world = network(3, |_| {}).start();
-    let mut one = world.capture(Spec { port: Some(PortId(2)), ..ALL });
-    let mut all = world.capture(ALL);
+    let mut one = world.capture(Spec { port: Some(PortId(2)), ..Spec::ALL });
+    let mut all = world.capture(Spec::ALL);
     assert!(world.remove(2));
     assert!(one.is_over() && !all.is_over());
     let setup = world.setup(1).clone();
@@ -213,9 +211,9 @@ fn a_capture_of_a_port_ends_with_it_and_does_not_see_who_gets_its_id() {
 #[test]
 fn there_are_so_many_captures_and_no_more_until_one_is_over() {
     let mut world = network(2, |_| {}).start();
-    let mut all: Vec<_> = (0..MAX_CAPTURES).map(|_| world.capture(ALL)).collect();
-    let refused = world.try_capture(ALL).unwrap_err().to_string();
+    let mut all: Vec<_> = (0..MAX_CAPTURES).map(|_| world.capture(Spec::ALL)).collect();
+    let refused = world.try_capture(Spec::ALL).unwrap_err().to_string();
     assert!(refused.contains("there are 4 captures of this network already"), "{refused}");
     all.pop();
-    assert!(world.try_capture(ALL).is_ok());
+    assert!(world.try_capture(Spec::ALL).is_ok());
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "all of this is test code")]
 
 use crate::conservation::{Event, config, event, world};
-use dataplane::capture::{Catch, Filter, Seen, Spec};
+use dataplane::capture::{Catch, Seen, Spec};
 use dataplane::conntrack::FlowView;
 use dataplane::filter::By;
 use dataplane::flow::Direction;
@@ -18,13 +18,17 @@ use udp_bridge_tests::network::*;
 use udp_bridge_tests::talk::*;
 use udp_bridge_tests::world::{World, own_mac};
 
-const ALL: Spec = Spec { port: None, filter: Filter::All };
+const ALL: Spec = Spec { stories: true, ..Spec::ALL };
 
 /// What the walk of a frame that came in says.
 fn lived(catch: &mut Catch) -> Option<Result<Story, DropReason>> {
     let mut bytes = Vec::new();
     let first = catch.next(&mut bytes).map(|sighting| match sighting.seen {
-        Seen::Came(story) => Ok(story),
+        Seen::Came(fate) => {
+            let story = *catch.story().unwrap();
+            assert_eq!(story.fate(), fate);
+            Ok(story)
+        }
         Seen::Refused(reason) => Err(reason),
         Seen::Left { .. } => panic!("a frame left before any came"),
     });

@@ -1,7 +1,6 @@
 //! What comes by one port stays in order, and is counted exactly.
 
 use super::crew::{CREWS, Crew, at_last, next, port, send};
-use dataplane::capture::filter::Filter;
 use dataplane::capture::{Seen, Spec};
 use dataplane::config::{PortLimits, SwitchConfig};
 use dataplane::outcome::PortId;
@@ -176,7 +175,7 @@ fn they_do_while_somebody_looks_and_what_is_seen_is_in_order_too() {
         let crew = Crew::of(workers, PORTS);
         let (mut last, mut seen, mut bytes) = ([None; PORTS as usize], 0, Vec::new());
         all_to_all(&crew, || {
-            let wanted = Spec { port: Some(PortId(2)), filter: Filter::All };
+            let wanted = Spec { port: Some(PortId(2)), ..Spec::ALL };
             let mut catch = crew.handle.capture(wanted).unwrap();
             for _ in 0..200 {
                 let Some(sighting) = catch.next(&mut bytes) else { break };

@@ -16,7 +16,7 @@ use crate::api::flow::serve::find;
 use crate::api::protocol::Problem;
 use crate::api::server::Network;
 use crate::api::server::networks::{Named, beside};
-use crate::capture::{Names, pcapng};
+use crate::capture::{Names, pcapng, words};
 use axum::body::Body;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -52,7 +52,7 @@ pub(in crate::api) fn choose(
             .ok_or_else(|| bad(format!("there is no port {wanted:?} (see `udp-bridge ps`)")))
     });
     let filter = asked.parsed_filter().map_err(|error| bad(error.to_string()))?;
-    Ok((Spec { port: port.transpose()?, filter }, names))
+    Ok((Spec { port: port.transpose()?, filter, stories: false }, names))
 }
 
 /// Why nothing is captured: too many at once is the client's to mend.
@@ -73,6 +73,7 @@ struct Frames {
     /// How many frames may still be sent.
     left: Option<u64>,
     frame: Vec<u8>,
+    comment: String,
     stamp: u64,
     state: Sending,
 }
@@ -93,6 +94,7 @@ impl Frames {
             interfaces: Interfaces::new(asked.filter),
             left: asked.count,
             frame: Vec::new(),
+            comment: String::new(),
             stamp: 0,
             state: Sending::Head,
         }
@@ -130,7 +132,9 @@ impl Frames {
         let Some(sighting) = next else { return false };
         self.stamp = sighting.stamp;
         let interface = self.interfaces.of(sighting.port, &self.names, piece);
-        pcapng::packet(interface, &sighting, &self.frame, &self.names, piece);
+        self.comment.clear();
+        words::comment(&sighting, &self.names, &mut self.comment);
+        pcapng::packet(interface, &sighting, &self.frame, &self.comment, piece);
         self.left = self.left.map(|left| left - 1);
         true
     }

@@ -13,7 +13,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use dataplane::capture::{Catch, Filter, Protocol, Seen, Side, Spec};
+use dataplane::capture::{Catch, Filter, Protocol, Side, Spec};
 use dataplane::frame::with_plain_header;
 use dataplane::outcome::{DropReason, PortId};
 use dataplane::pipeline::Story;
@@ -43,7 +43,7 @@ fn answer(
         return Ok(Json(Explanation::of(&story, None, &names)).into_response());
     }
     let wanted = Wanted::new(described, &built, &story);
-    let spec = Spec { port: None, filter: wanted.filter() };
+    let spec = Spec { port: None, filter: wanted.filter(), stories: true };
     let catch = network.capture(spec).map_err(|error| refused(&error))?;
     let packets = Packets { catch, names, wanted, frame: Vec::new(), is_done: false };
     Ok(([(header::CONTENT_TYPE, LINES)], Body::new(Stream::of(packets))).into_response())
@@ -164,9 +164,9 @@ impl Pieces for Packets {
                 self.is_done = is_over;
                 break;
             };
-            let Seen::Came(story) = sighting.seen else { continue };
-            if self.wanted.is_meant(&story) {
-                let told = Explanation::of(&story, Some(sighting.stamp), &self.names);
+            let Some(story) = self.catch.story() else { continue };
+            if self.wanted.is_meant(story) {
+                let told = Explanation::of(story, Some(sighting.stamp), &self.names);
                 // What it consists of can always be written.
                 if serde_json::to_writer(&mut lines, &told).is_ok() {
                     lines.push(b'\n');
