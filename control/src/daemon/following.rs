@@ -27,6 +27,21 @@ const RETRY: Duration = Duration::from_secs(2);
 /// How many times as long as it took to look one rests.
 const REST: u32 = 4;
 
+impl Networks {
+    /// Lets all networks know of each other now. One that fails does so when the host's changes are followed.
+    pub(super) fn tell_all(&self) {
+        let seen = match Outlook::look(&self.circumstances().site) {
+            Ok(seen) => seen,
+            Err(error) => return tracing::warn!("networks do not know of all others: {error}"),
+        };
+        for living in self.living() {
+            if let Err(error) = living.follow(&seen) {
+                tracing::warn!("network {} does not know all others: {error}", living.network.name);
+            }
+        }
+    }
+}
+
 /// Follows the host as long as it can.
 pub(super) async fn follow(networks: &Networks, monitor: Monitor) -> Infallible {
     let Err(error) = listen(networks, monitor).await;

@@ -102,7 +102,13 @@ impl Networks {
             lock(&networks.held).admit(numbered, made.running.living.clone());
             Ok::<_, StartError>(made)
         });
-        Ok(self.admit(made.await.map_err(StartError::Broken)??))
+        let started = self.admit(made.await.map_err(StartError::Broken)??);
+        if self.members().len() > 1 {
+            // To those before it, it would be the outside.
+            let networks = self.clone();
+            spawn_blocking(move || networks.tell_all()).await.map_err(StartError::Broken)?;
+        }
+        Ok(started)
     }
 
     /// Makes a network of a file, on the calling thread. Errors are those of [`Self::start`].

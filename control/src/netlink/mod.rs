@@ -26,6 +26,7 @@ pub use rule::{PROTOCOL_KERNEL, PROTOCOL_OURS, Rule, TABLE_LOCAL};
 pub use socket::Netlink;
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -113,5 +114,10 @@ pub struct NetlinkError {
 impl NetlinkError {
     fn new(attempt: Attempt, source: impl Into<io::Error>) -> Self {
         Self { attempt, source: source.into() }
+    }
+
+    /// Is there no such interface (`ENODEV`)?
+    pub fn is_no_device(&self) -> bool {
+        self.source.raw_os_error() == Some(Errno::ENODEV as i32)
     }
 }

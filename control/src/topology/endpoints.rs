@@ -77,12 +77,16 @@ pub fn lead(path: &Path, interface: &str, host: &Addresses, there: bool) -> Resu
     let v6 = host.ipv6.map(|net| IpAddr::from(net.addr()));
     netns::run_in(path, || {
         let mut netlink = Netlink::open()?;
-        let link = netlink.link(interface)?;
+        let link = match netlink.link(interface) {
+            // No route leads by an interface that is gone.
+            Err(error) if !there && error.is_no_device() => return Ok(()),
+            link => link?,
+        };
         for gateway in [Some(IpAddr::from(host.ipv4.addr())), v6].into_iter().flatten() {
+            // One that is there already goes first: to add it once more would fail as if it were another's.
+            netlink.remove_default_route(&link, gateway)?;
             if there {
                 netlink.add_default_route(&link, gateway)?;
-            } else {
-                netlink.remove_default_route(&link, gateway)?;
             }
         }
         Ok(())
@@ -113,10 +117,14 @@ impl Topology {
         let name = self.network.name().clone();
         let Some(uplink) = self.uplink.take() else { return Ok(()) };
         let others = self.neighbours(site)?;
-        match uplink::lower(&site.state_dir, uplink.entry(), &others).into_iter().next() {
-            Some(error) => Err(error.into()),
-            None => Ok(note(site, &name, None)?),
+        if let Some(error) =
+            uplink::lower(&site.state_dir, uplink.entry(), &others).into_iter().next()
+        {
+            return Err(error.into());
         }
+        note(site, &name, None)?;
+        // The interface stays.
+        Ok(uplink::give_back(&self.host.interface).map_err(UplinkError::from)?)
     }
 
     /// Is there a way out?

@@ -150,10 +150,10 @@ impl Topology {
         site: &Site,
         seen: &Outlook,
     ) -> Result<Option<(RouterConfig, Vec<Caveat>)>, FollowError> {
-        self.followed = seen.order;
         let beside = seen.beside(&self.network);
         // Where there is another network, somebody must keep them apart.
         if !beside.has_others(self.network.name()) && !self.asks_for_router() {
+            self.followed = seen.order;
             return Ok(None);
         }
         let (view, caveats) = match &mut self.uplink {
@@ -173,6 +173,7 @@ impl Topology {
                 (view, look.caveats(all))
             }
         };
+        self.followed = seen.order;
         Ok(self.router(view).map(|router| (router, caveats)))
     }
 

@@ -5,11 +5,11 @@
 //! entries of the networks that live, this one's not among them.
 
 use super::beside::Beside;
-use super::host::{Host, RESERVED, key, reserved};
+use super::host::{Host, RESERVED, reserved};
 use super::ledger::Ledger;
 use super::plan::{Desired, MAX_PAIRS, Step, check_more, families, move_local, restore_local};
 use super::view::MAX_PREFIXES;
-use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports};
+use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports, tap};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
 use crate::netns::{self, Identity};
 use crate::sysctl;
@@ -192,13 +192,7 @@ impl Uplink {
     /// The settings of the TAP itself, which go with it, and the way from our table to it.
     fn set_up_tap(&self) -> Result<(), UplinkError> {
         let tap = &self.entry.interface;
-        for (setting, value) in [("forwarding", "1"), ("accept_local", "1"), ("rp_filter", "2")] {
-            sysctl::write(&key(true, tap, setting), value)?;
-        }
-        let forced = key(false, tap, "force_forwarding");
-        if self.entry.ipv6 && sysctl::read(&forced).is_ok_and(|value| value.is_some()) {
-            sysctl::write(&forced, "1")?;
-        }
+        tap::set_up(tap, self.entry.ipv6)?;
         let mut netlink = Netlink::open()?;
         let link = netlink.link(tap)?;
         for ipv4 in families(&self.entry) {
@@ -310,6 +304,7 @@ fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::uplink::host::key;
 
     #[test]
     fn a_setting_that_another_network_made_is_noted_as_needed_too() {

@@ -33,6 +33,7 @@
 //! | `plan` | which rules and settings follow from that? (pure) |
 //! | `ports` | sets of ports, and few ranges that cover them (pure) |
 //! | `apply` | how are they made, followed and taken away? |
+//! | `tap` | how is the network's own interface set? |
 //! | `ledger` | what was there before? |
 //! | `view` | what does the dataplane have to know of the host's routes? |
 //! | `error` | why not? |
@@ -57,6 +58,7 @@ mod host;
 mod ledger;
 mod plan;
 pub mod ports;
+mod tap;
 mod view;
 
 pub use apply::{Caveat, Look, Note, Others, Uplink, lower};
@@ -68,6 +70,7 @@ pub use plan::{
     Claim, Desired, LAST_PORT, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired, move_local,
     restore_local,
 };
+pub use tap::give_back;
 pub use view::{MAX_PREFIXES, host_view};
 
 use crate::netns::Identity;

@@ -11,6 +11,7 @@
 //! | [`scene`] | two sandboxes that talk while somebody changes what runs |
 //! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says |
+//! | [`halfway`] | a step that fails halfway leaves what was there before |
 //! | [`streaming`] | who is not concerned by a change notices nothing |
 //! | [`numbered`] | what `up --ports` made, in the words of a file |
 #![allow(
@@ -23,6 +24,7 @@
 mod across;
 mod changing;
 mod examples;
+mod halfway;
 mod making;
 mod numbered;
 mod scene;
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     streaming::add_to(&mut suite);
     settings::add_to(&mut suite);
     across::add_to(&mut suite);
+    halfway::add_to(&mut suite);
     numbered::add_to(&mut suite);
     // One at a time: the machine has few cores.
     suite.run(1)

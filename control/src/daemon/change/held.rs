@@ -132,28 +132,22 @@ impl Held {
         (name, numbers)
     }
 
-    /// Forgets the networks that have ended or are about to; returns the names of those of files.
-    pub(in crate::daemon) fn forget_ended(&mut self) -> Vec<NetworkName> {
+    /// Forgets the networks that have ended or are about to.
+    pub(in crate::daemon) fn forget_ended(&mut self) {
         let ended = self.networks.extract_if(.., |_, kept| kept.living.is_ending());
         let ended: Vec<_> = ended.map(|(name, _)| name).collect();
-        let mut of_files = Vec::new();
         for name in ended {
             let ports = if self.numbered.remove(&name) { self.members(&name) } else { Vec::new() };
             for sandbox in &ports {
                 self.spec.sandboxes.remove(sandbox.as_str());
                 self.state.sandboxes.remove(sandbox);
             }
-            let is_of_file = ports.is_empty();
             self.model.take(&BTreeSet::new(), &ports.into_iter().collect());
             self.spec.forget(name.as_str());
             self.model.forget(&name);
             self.state.forget(&name);
             self.assigned.networks.remove(&name);
-            if is_of_file {
-                of_files.push(name);
-            }
         }
-        of_files
     }
 
     /// Is the network there, and of a file?

@@ -1,7 +1,7 @@
 //! Where is the table of leases?
 //!
 //! In the state directory, for all processes that keep networks of files there. It is read anew for each
-//! change, and written when the change is in force.
+//! change, and written before the first step of it, so that nothing is in force that will be forgotten.
 
 use super::ChangeError;
 use crate::addressing::Leases;

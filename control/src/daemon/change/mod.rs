@@ -24,6 +24,7 @@
 //! | `check` | can the plan be carried out on this machine? |
 //! | `sockets` | are the ports free that are to be published? |
 //! | `run` | how is a plan carried out, and undone? |
+//! | `step` | how is one step of it done? |
 //! | `network`, `publishing` | how is a running network changed? |
 //! | `settings` | and those of its settings that are the switch's and the interfaces'? |
 //! | `leases` | where is the table of leases? |
@@ -39,6 +40,7 @@ mod publishing;
 mod run;
 mod settings;
 mod sockets;
+mod step;
 mod whole;
 
 #[cfg(test)]
@@ -123,15 +125,15 @@ pub(super) fn change(
         return Err(ChangeError::Ending);
     }
     let mut held = lock(&networks.held);
-    let ended = held.forget_ended();
+    held.forget_ended();
     match request {
         Request::Edit(Edit::Network { network, edit }) => {
             edit::carry_out(networks, &mut held, &network, edit)
         }
         _ if networks.circumstances().door == Door::Own => Err(ChangeError::Alone),
         request => {
-            // Their names are free again when they are gone.
-            let members = ended.iter().filter_map(|name| networks.member(name.as_str()));
+            // The names of those that end are free again when they are gone.
+            let members = networks.members().into_iter();
             for member in members.filter(|member| member.living.is_ending()) {
                 // How it ended was told by who asked for it, or in the log.
                 let _ = Runtime::current().block_on(member.ended());

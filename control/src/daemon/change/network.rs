@@ -4,7 +4,7 @@ use super::error::StepFailure;
 use super::held::Numbers;
 use crate::daemon::forwarding::listeners_of;
 use crate::daemon::living::{Living, lock};
-use crate::model::{Limits, Network, SandboxName, Way, Written};
+use crate::model::{Network, SandboxName, Way, Written};
 use crate::plan::{EndpointState, NetworkState};
 use crate::topology::{NewEndpoint, Topology};
 use dataplane::config::PortConfig;
@@ -64,7 +64,8 @@ impl Living {
         })
     }
 
-    /// Puts an interface into a sandbox and the switch, at the lowest number that is free.
+    /// Puts an interface into a sandbox and the switch, at the lowest number that is free; one that is
+    /// there stays.
     pub(super) fn connect(
         &self,
         place: &Place<'_>,
@@ -72,6 +73,9 @@ impl Living {
         after: &NetworkState,
         numbers: &mut Numbers,
     ) -> Result<(), StepFailure> {
+        if numbers.contains_key(place.sandbox) {
+            return self.settle(after, numbers, Look::AtUs);
+        }
         let is_free = |number: &u32| !numbers.values().any(|taken| taken == number);
         let number = (1..).find(is_free).unwrap_or(u32::MAX);
         let mtu = after.settings.mtu;
@@ -119,23 +123,17 @@ impl Living {
         sandbox: &SandboxName,
         numbers: &mut Numbers,
     ) -> Result<(), StepFailure> {
-        let Some(number) = numbers.remove(sandbox) else { return Ok(()) };
+        let Some(&number) = numbers.get(sandbox) else { return Ok(()) };
         let id = PortId(number as u16);
         lock(&self.removed).insert(id.0);
         lock(&self.limits).remove(&id.0);
         // Closing it removes the interface.
         drop(self.handle.remove(id)?);
+        numbers.remove(sandbox);
         self.with_topology(|topology| {
             topology.ports.retain(|port| port.number != id.0);
             Ok(())
         })
-    }
-
-    /// Gives an endpoint other limits.
-    pub(super) fn limit(&self, number: u32, wanted: &Limits) -> Result<(), StepFailure> {
-        self.handle.set_limits(PortId(number as u16), wanted.compile())?;
-        lock(&self.limits).insert(number as u16, *wanted);
-        Ok(())
     }
 
     /// Makes the way out; the ports that will be published are claimed with it.

@@ -44,6 +44,17 @@ impl Living {
         Ok(())
     }
 
+    /// Publishes again what [`Self::unpublish`] could not take away whole: its sockets are ours still.
+    pub(super) fn reclaim(
+        &self,
+        written: &Written,
+        before: &NetworkState,
+        numbers: &Numbers,
+    ) -> Result<(), StepFailure> {
+        self.with_topology(|topology| Ok(topology.claim(&self.site, written)?))?;
+        self.settle(before, numbers, Look::AtHost)
+    }
+
     /// Takes the policy rules of a published port away.
     pub(super) fn disclaim(&self, written: &Written) -> Result<(), StepFailure> {
         self.with_topology(|topology| {

@@ -1,33 +1,30 @@
 //! How is a plan carried out?
 //!
-//! Step by step; if one fails, those before are undone, last first.
+//! Step by step; if one fails, what it has done is undone, and then those before it, last first.
 
 use super::error::{ChangeError, StepFailure};
-use super::held::{Held, Kept};
-use super::network::{Look, Place};
-use crate::daemon::living::Living;
+use super::held::Held;
+use super::network::Look;
 use crate::daemon::networks::Networks;
-use crate::daemon::running::Circumstances;
-use crate::model::{Filter, Holder, Network, NetworkName, SandboxName, Written};
-use crate::plan::{Change, EndpointChange, EndpointState, NetworkChange, NetworkState, Step};
+use crate::model::{NetworkName, Written};
+use crate::plan::{NetworkChange, Step};
 use crate::publish::Reserved;
-use crate::topology::{Home, Outlook, Site, lead};
-use dataplane::outcome::PortId;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::runtime::Handle as Runtime;
 
 /// What each network is to publish in the end, by its text.
 pub(super) type Published = BTreeMap<NetworkName, BTreeMap<String, Written>>;
 
 /// What is changed, and with what.
 pub(super) struct Run<'a> {
-    networks: &'a Arc<Networks>,
-    held: &'a mut Held,
+    pub(super) networks: &'a Arc<Networks>,
+    pub(super) held: &'a mut Held,
     /// The sockets of what is to be published, by its text.
-    reserved: BTreeMap<String, Reserved>,
-    published: &'a Published,
+    pub(super) reserved: BTreeMap<String, Reserved>,
+    /// `None` while things become what they were.
+    pub(super) published: Option<&'a Published>,
+    /// Do all networks know of each other?
+    told: bool,
 }
 
 impl<'a> Run<'a> {
@@ -38,59 +35,45 @@ impl<'a> Run<'a> {
         published: &'a Published,
     ) -> Self {
         let reserved = reserved.into_iter().map(|one| (one.written().to_string(), one)).collect();
-        Self { networks, held, reserved, published }
+        Self { networks, held, reserved, published: Some(published), told: true }
     }
 
     /// Does all of it or nothing.
     pub(super) fn steps(&mut self, steps: &[Step]) -> Result<(), ChangeError> {
-        let mut told = true;
         for (done, step) in steps.iter().enumerate() {
-            // Nobody is in a network that others do not know yet, to whom it would be the outside.
-            if matches!(step, Step::CreateEndpoint(..)) && !std::mem::replace(&mut told, true) {
-                self.tell_all();
-            }
-            // What leads between two of them is the host's when both are there, and their ways.
-            told &= !matches!(
-                step,
-                Step::CreateNetwork(..) | Step::RemoveNetwork(..) | Step::CreateWay(..)
-            );
             if let Err(source) = self.step(step) {
                 let undo = self.undo(&steps[..done]);
                 let (step, source) = (step.to_string(), Box::new(source));
                 return Err(ChangeError::Step { step, source, done, undo });
             }
         }
-        if !told {
-            self.tell_all();
-        }
+        self.tell_all();
         Ok(())
     }
 
-    /// Lets all networks know of each other. One that fails does so when the host's changes are followed.
-    fn tell_all(&self) {
-        let seen = match Outlook::look(self.site()) {
-            Ok(seen) => seen,
-            Err(error) => return tracing::warn!("networks do not know of all others: {error}"),
-        };
-        for living in self.networks.living() {
-            if let Err(error) = living.follow(&seen) {
-                tracing::warn!("network {} does not know all others: {error}", living.network.name);
-            }
-        }
-    }
-
     fn undo(&mut self, done: &[Step]) -> Vec<String> {
+        self.published = None;
         let mut errors = Vec::new();
         for step in done.iter().rev().map(|step| step.clone().inverse()) {
             if let Err(error) = self.step(&step) {
                 errors.push(format!("{step}: {error}"));
             }
         }
+        self.tell_all();
         errors
     }
 
-    /// Does one step, and notes it.
+    /// Does one step whole or not at all, and notes it.
     fn step(&mut self, step: &Step) -> Result<(), StepFailure> {
+        // Nobody is in a network that others do not know yet, to whom it would be the outside.
+        if matches!(step, Step::CreateEndpoint(..)) {
+            self.tell_all();
+        }
+        // What leads between two of them is the host's when both are there, and their ways.
+        self.told &= !matches!(
+            step,
+            Step::CreateNetwork(..) | Step::RemoveNetwork(..) | Step::CreateWay(..)
+        );
         self.held.state.take(step)?;
         let Err(error) = self.carry_out(step) else { return Ok(()) };
         match self.take_back(step) {
@@ -102,218 +85,50 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Notes that a step was not done, and tells a network that failed halfway what it was before.
+    /// Lets all networks know of each other, unless they do.
+    fn tell_all(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.networks.tell_all();
+        }
+    }
+
+    /// Undoes what was done of a step that has failed.
     fn take_back(&mut self, step: &Step) -> Result<(), StepFailure> {
-        self.held.state.take(&step.clone().inverse())?;
-        let Some(name) = step.network() else { return Ok(()) };
-        let Held { state, networks, .. } = &*self.held;
-        let (Some(state), Some(Kept { living, numbers })) =
-            (state.networks.get(name), networks.get(name))
-        else {
-            return Ok(());
-        };
-        if living.is_ending() {
-            return Ok(());
-        }
-        living.settle(state, numbers, Look::AtHost)?;
+        let inverse = step.clone().inverse();
+        self.held.state.take(&inverse)?;
         match step {
-            Step::Publish(_, written) => living.disclaim(written),
-            _ => Ok(()),
+            // Of several parts, each of which does nothing where nothing is to be done.
+            Step::CreateWay(..)
+            | Step::RemoveWay(..)
+            | Step::RemoveNetwork(..)
+            | Step::RemoveEndpoint(..)
+            | Step::ChangeNetwork(_, NetworkChange::Internal(_))
+            | Step::ChangeGateway(..) => {
+                self.published = None;
+                self.carry_out(&inverse)
+            }
+            Step::Publish(network, written) => {
+                let (living, numbers, before) = self.kept(network)?;
+                living.settle(before, numbers, Look::AtHost)?;
+                living.disclaim(written)
+            }
+            Step::Unpublish(network, written) => {
+                let (living, numbers, before) = self.kept(network)?;
+                living.reclaim(written, before, numbers)
+            }
+            // What is beside the network's state is undone by who does it.
+            Step::CreateEndpoint(network, ..)
+            | Step::ChangeNetwork(network, _)
+            | Step::ChangeEndpoint(network, ..) => {
+                let (living, numbers, before) = self.kept(network)?;
+                living.settle(before, numbers, Look::AtHost)
+            }
+            // Of one part.
+            Step::CreateNetwork(..)
+            | Step::CreateSandbox(..)
+            | Step::RemoveSandbox(..)
+            | Step::AddFixed(..)
+            | Step::RemoveFixed(..) => Ok(()),
         }
-    }
-
-    fn carry_out(&mut self, step: &Step) -> Result<(), StepFailure> {
-        match step {
-            Step::CreateNetwork(name, state) => {
-                let numbers = BTreeMap::new();
-                let living = self.networks.declare(Network::of_state(name, state, &numbers))?;
-                self.held.networks.insert(name.clone(), Kept { living, numbers });
-                Ok(())
-            }
-            Step::RemoveNetwork(name, _) => {
-                if let Some(member) = self.networks.member(name.as_str()) {
-                    member.living.stop("it is taken out");
-                    Runtime::current().block_on(member.ended())?;
-                }
-                self.held.networks.remove(name);
-                Ok(())
-            }
-            Step::CreateSandbox(name, state) => Ok(self.held.sandboxes.create(name, state)?),
-            Step::RemoveSandbox(name, _) => Ok(self.held.sandboxes.remove(name)?),
-            Step::ChangeGateway(name, change) => self.lead(name, change),
-            Step::CreateEndpoint(network, name, state) => self.connect(network, name, state),
-            Step::ChangeNetwork(name, change) => self.change_network(name, change),
-            Step::Publish(network, written) => self.publish(network, written),
-            _ => match step.network() {
-                Some(name) => self.in_network(name, step),
-                None => Ok(()),
-            },
-        }
-    }
-
-    fn site(&self) -> &'a Site {
-        &self.networks.circumstances().site
-    }
-
-    /// A network, its numbers, and what it is to be.
-    fn kept(
-        &mut self,
-        name: &NetworkName,
-    ) -> Result<(&Living, &mut BTreeMap<SandboxName, u32>, &NetworkState), StepFailure> {
-        let Held { state, networks, .. } = &mut *self.held;
-        let kept = networks.get_mut(name).filter(|kept| !kept.living.is_ending());
-        let both = kept.zip(state.networks.get(name));
-        let (Kept { living, numbers }, state) =
-            both.ok_or_else(|| StepFailure::Gone(name.to_string()))?;
-        Ok((living, numbers, state))
-    }
-
-    /// The namespace of a sandbox, and what it is called where it is shown.
-    fn path(&self, name: &SandboxName) -> Result<(PathBuf, String), StepFailure> {
-        let path = match self.held.sandboxes.home(name) {
-            Some(Home::At(path)) => path.clone(),
-            None if self.held.is_port(name) => self.site().netns_dir.join(name.as_str()),
-            _ => return Err(StepFailure::Homeless(name.to_string())),
-        };
-        let shown = shown(&path, self.site());
-        Ok((path, shown))
-    }
-
-    fn connect(
-        &mut self,
-        network: &NetworkName,
-        name: &SandboxName,
-        state: &EndpointState,
-    ) -> Result<(), StepFailure> {
-        let (path, namespace) = self.path(name)?;
-        let place = Place { sandbox: name, namespace: &namespace, path: &path };
-        let (living, numbers, after) = self.kept(network)?;
-        living.connect(&place, state, after, numbers)
-    }
-
-    fn publish(&mut self, network: &NetworkName, written: &Written) -> Result<(), StepFailure> {
-        let Circumstances { site, rootless, .. } = self.networks.circumstances();
-        let mut reserved = match self.reserved.remove(&written.to_string()) {
-            Some(reserved) => reserved,
-            // What was published before, and is so again for its end is undone.
-            None => {
-                let all = Reserved::bind(&[written], &[], 0, site, *rootless)?;
-                let Some(reserved) = all.into_iter().next() else { return Ok(()) };
-                reserved
-            }
-        };
-        reserved.complete(site)?;
-        let (living, numbers, after) = self.kept(network)?;
-        living.publish(reserved, after, numbers)
-    }
-
-    /// Steps that are about a network which stays.
-    fn in_network(&mut self, name: &NetworkName, step: &Step) -> Result<(), StepFailure> {
-        let published = self.published.get(name);
-        let (living, numbers, after) = self.kept(name)?;
-        let port = |holder: &Holder| match holder {
-            Holder::Host => Some(PortId(0)),
-            Holder::Sandbox(name) => numbers.get(name).map(|number| PortId(*number as u16)),
-        };
-        match step {
-            Step::CreateWay(_, way) => {
-                living.open_way(way, published.unwrap_or(&after.published), after, numbers)
-            }
-            Step::RemoveWay(..) => living.close_way(after, numbers),
-            Step::RemoveEndpoint(_, sandbox, _) => {
-                living.take_out(sandbox, numbers)?;
-                living.settle(after, numbers, Look::AtUs)
-            }
-            Step::ChangeEndpoint(_, sandbox, change) => {
-                let Some(number) = numbers.get(sandbox) else { return Ok(()) };
-                let number = PortId(*number as u16);
-                // Limits are the port's alone.
-                if !matches!(change, EndpointChange::Limits(_)) {
-                    living.settle(after, numbers, Look::AtUs)?;
-                }
-                living.set_of_port(number, change)
-            }
-            Step::AddFixed(_, mac, holder) => match port(holder) {
-                Some(port) => Ok(living.handle.add_fdb_entry(*mac, port)?),
-                None => Ok(()),
-            },
-            Step::RemoveFixed(_, mac, holder) => match port(holder) {
-                Some(port) => Ok(living.handle.remove_fdb_entry(*mac, port)?),
-                None => Ok(()),
-            },
-            Step::Unpublish(_, written) => living.unpublish(written, after, numbers),
-            // Done elsewhere.
-            _ => Ok(()),
-        }
-    }
-
-    fn change_network(
-        &mut self,
-        name: &NetworkName,
-        change: &NetworkChange,
-    ) -> Result<(), StepFailure> {
-        let (living, numbers, state) = self.kept(name)?;
-        let look = match change {
-            // The host leads what goes to a network that a rule names.
-            NetworkChange::Filter(change) if names_networks(change) => Look::AtHost,
-            // What the host has is no concern of these.
-            NetworkChange::Filter(_) | NetworkChange::Filtering(_) => Look::AtUs,
-            _ => Look::AtHost,
-        };
-        // If the second fails the first is told again what it was.
-        living.settle(state, numbers, look)?;
-        living.set(change)?;
-        match change {
-            NetworkChange::Internal(change) => self.lead_all(name, !change.to),
-            _ => Ok(()),
-        }
-    }
-
-    /// Gives those whose default route leads by this network one, or takes it away.
-    fn lead_all(&self, name: &NetworkName, there: bool) -> Result<(), StepFailure> {
-        let state = &self.held.state;
-        let Some(network) = state.networks.get(name) else { return Ok(()) };
-        let leads_here = |sandbox: &SandboxName| {
-            let state = state.sandboxes.get(sandbox);
-            state.and_then(|state| state.gateway()) == Some(name)
-        };
-        let endpoints = network.endpoints.iter().filter(|(sandbox, _)| leads_here(sandbox));
-        for (sandbox, endpoint) in endpoints {
-            let (path, _) = self.path(sandbox)?;
-            lead(&path, endpoint.interface.as_str(), &network.identity.host, there)?;
-        }
-        Ok(())
-    }
-
-    /// Leads a sandbox's default route elsewhere. In an internal network there is none, so that who
-    /// cannot reach the outside knows at once.
-    fn lead(
-        &self,
-        name: &SandboxName,
-        change: &Change<Option<NetworkName>>,
-    ) -> Result<(), StepFailure> {
-        let (path, _) = self.path(name)?;
-        for (network, there) in [(&change.from, false), (&change.to, true)] {
-            let state = network.as_ref().and_then(|one| self.held.state.networks.get(one));
-            let Some(state) = state else { continue };
-            let Some(endpoint) = state.endpoints.get(name) else { continue };
-            if !state.settings.internal {
-                lead(&path, endpoint.interface.as_str(), &state.identity.host, there)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn names_networks(change: &Change<Filter>) -> bool {
-    let mut rules = change.from.rules.iter().chain(&change.to.rules);
-    rules.any(|rule| rule.networks().next().is_some())
-}
-
-/// A namespace's name, where names of namespaces are known by it; otherwise its path.
-fn shown(path: &Path, site: &Site) -> String {
-    match path.strip_prefix(&site.netns_dir) {
-        Ok(name) => name.display().to_string(),
-        Err(_) => path.display().to_string(),
     }
 }

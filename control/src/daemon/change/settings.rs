@@ -8,10 +8,10 @@
 //! before.
 
 use super::error::StepFailure;
-use crate::daemon::living::Living;
-use crate::model::Mtu;
+use crate::daemon::living::{Living, lock};
+use crate::model::{Limits, Mtu};
 use crate::plan::{Change, EndpointChange, NetworkChange};
-use dataplane::engine::SettingError;
+use dataplane::engine::{LimitError, SettingError};
 use dataplane::outcome::PortId;
 use dataplane::port::Offloads;
 use std::collections::BTreeSet;
@@ -39,12 +39,21 @@ impl Living {
         change: &EndpointChange,
     ) -> Result<(), StepFailure> {
         match change {
-            EndpointChange::Limits(change) => self.limit(port.0.into(), &change.to),
+            EndpointChange::Limits(change) => self.limit(port, &change.to),
             EndpointChange::Offloads(change) => self.set_offloads(port, change.to),
             EndpointChange::Isolated(change) => {
                 Ok(unless_gone(self.handle.set_isolated(port, change.to)).map(drop)?)
             }
         }
+    }
+
+    fn limit(&self, port: PortId, wanted: &Limits) -> Result<(), StepFailure> {
+        match self.handle.set_limits(port, wanted.compile()) {
+            Err(LimitError::NoSuchPort(_)) => return Ok(()),
+            result => result?,
+        }
+        lock(&self.limits).insert(port.0, *wanted);
+        Ok(())
     }
 
     fn set_mtu(&self, change: &Change<Mtu>) -> Result<(), StepFailure> {

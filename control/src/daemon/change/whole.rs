@@ -37,15 +37,22 @@ pub(super) fn carry_out(
     let prepared = prepare(&from, &spec, source.as_ref(), &circumstances, |plan| {
         check::numbered(plan, &from, &named)
     })?;
-    let Prepared { plan, model, target, assigned, leases, reserved } = prepared;
+    let Prepared { plan, model, target, assigned, before, leases, reserved } = prepared;
     if dry_run {
         return Ok(Change { plan, changed: Changed::Done });
     }
     let published = |(name, state): (_, crate::plan::NetworkState)| (name, state.published);
     let published: BTreeMap<_, _> = target.networks.into_iter().map(published).collect();
-    Run::new(networks, held, reserved, &published).steps(plan.steps())?;
-    held.become_beside(&rest, spec, model, assigned);
+    // Before anything else: what is in force is to be remembered.
     leases::write(site, &leases)?;
+    let done = Run::new(networks, held, reserved, &published).steps(plan.steps());
+    if done.is_err()
+        && let Err(error) = leases::write(site, &before)
+    {
+        tracing::warn!("addresses are leased to nobody: {error}");
+    }
+    done?;
+    held.become_beside(&rest, spec, model, assigned);
     if circumstances.door == Door::Files && held.is_empty() {
         networks.stop("nothing is left");
     }
@@ -129,6 +136,8 @@ struct Prepared {
     model: Model,
     target: State,
     assigned: Assigned,
+    /// What is leased, and what will be.
+    before: Leases,
     leases: Leases,
     reserved: Vec<Reserved>,
 }
@@ -149,8 +158,9 @@ fn prepare(
     let observed = observe(site)?;
     let model = Model::new(spec).map_err(|refusal| explain(*refusal))?;
     let machine = machine(from, &observed);
+    let before = leases::read(site)?;
     let (assigned, leases) =
-        assign(&model, &leases::read(site)?, &machine).map_err(|refusal| explain(*refusal))?;
+        assign(&model, &before, &machine).map_err(|refusal| explain(*refusal))?;
     let mut target = State::new(&model, &assigned);
     if *rootless {
         for network in target.networks.values_mut() {
@@ -165,7 +175,7 @@ fn prepare(
         Ok(reserved) => reserved,
         Err(error) => return Err(explain(sockets::refusal(&error, plan.steps(), spec))),
     };
-    Ok(Prepared { plan, model, target, assigned, leases, reserved })
+    Ok(Prepared { plan, model, target, assigned, before, leases, reserved })
 }
 
 /// The machine without what is ours.

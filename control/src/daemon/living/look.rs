@@ -5,7 +5,6 @@
 
 use super::{Living, lock, statuses};
 use crate::topology::{FollowError, Outlook};
-use crate::uplink::Caveat;
 use dataplane::config::RouterConfig;
 use dataplane::engine::ReconfigureError;
 
@@ -35,6 +34,17 @@ impl Totals {
             gone: self.gone + other.gone,
         }
     }
+}
+
+/// Why a network is behind a change of its host.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::daemon) enum BehindError {
+    /// Its rules cannot be changed.
+    #[error(transparent)]
+    Rules(#[from] FollowError),
+    /// The router goes on as before.
+    #[error("the router does not take it: {0}")]
+    Router(#[from] ReconfigureError),
 }
 
 impl Living {
@@ -72,30 +82,22 @@ impl Living {
     /// Follows the host, which has changed, and tells the router if that concerns it.
     ///
     /// # Errors
-    /// The rules or settings could not be changed, or not all; the next call makes the others.
-    pub(in crate::daemon) fn follow(&self, seen: &Outlook) -> Result<(), FollowError> {
+    /// The rules or settings could not be changed, or not all, or the router does not take them; the next
+    /// call does the rest.
+    pub(in crate::daemon) fn follow(&self, seen: &Outlook) -> Result<(), BehindError> {
         // Held until the router is told, so that nobody who changes the network tells it in between.
         let mut topology = lock(&self.topology);
         let topology = topology.as_mut().filter(|topology| !topology.knows_better(seen));
         let followed = topology.map(|topology| topology.follow_seen(&self.site, seen));
         if let Some(followed) = followed.transpose()? {
             let (router, caveats) = followed.unzip();
-            self.tell_router(router, &caveats.unwrap_or_default());
+            if self.tell(router)? {
+                for caveat in caveats.unwrap_or_default() {
+                    tracing::warn!("{caveat}");
+                }
+            }
         }
         Ok(())
-    }
-
-    fn tell_router(&self, router: Option<RouterConfig>, caveats: &[Caveat]) {
-        let told = self.tell(router);
-        if matches!(told, Ok(false)) {
-            return;
-        }
-        for caveat in caveats {
-            tracing::warn!("{caveat}");
-        }
-        if let Err(error) = told {
-            tracing::warn!("the router does not follow a change of the host: {error}");
-        }
     }
 
     /// Tells the router what it was not told before; was there anything?
