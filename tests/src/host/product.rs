@@ -176,6 +176,12 @@ impl Host {
 }
 
 impl Network<'_> {
+    /// What `up` shows; that it stands is told to others before.
+    pub fn shown(&self) -> String {
+        let shown = || Some(self.running.stdout()).filter(|shown| shown.contains("udp-bridge ps"));
+        wait::for_some("what was made is shown", shown)
+    }
+
     /// Its ports, the host's first.
     pub fn ports(&self) -> Vec<Port> {
         self.host.ports(&self.name)

@@ -102,7 +102,7 @@ fn up_after_kill(host: &Host) {
     let network = host.up("--ports 2 --name red");
     let ends = network.ends();
     ends[1].ping(host, ends[2].ipv4.into());
-    assert!(network.running.stdout().contains("red-1"), "{}", network.running.stdout());
+    assert!(network.shown().contains("red-1"));
     assert_eq!(network.end_by(Signal::SIGINT).code(), Some(0));
     let cleared = host.udp_bridge("down blue").ok().stdout;
     assert!(cleared.contains("blue-1"), "{cleared}");

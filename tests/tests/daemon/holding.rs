@@ -78,7 +78,7 @@ fn up_in_the_foreground(host: &Host) {
     let mut house = House::start(host, "");
     let before = host.snapshot();
     let network = host.up("--ports 2 --name web");
-    let shown = network.running.stdout();
+    let shown = network.shown();
     assert!(shown.contains("udp-bridge exec web-1 -- ping"), "{shown}");
     house.assert_reached("web");
     let ended = network.end_by(Signal::SIGINT);

@@ -29,7 +29,7 @@ pub(super) fn add_to(suite: &mut Suite) {
 
 fn up_shows(host: &Host) {
     let network = host.up("--ports 2");
-    let shown = network.running.stdout();
+    let shown = network.shown();
     for port in network.ports() {
         let words = [port.name().to_owned(), port.mac().to_string(), port.end().ipv4.to_string()];
         for word in words {
