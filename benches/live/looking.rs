@@ -2,6 +2,7 @@
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,15 @@ pub(crate) enum Looking {
 }
 
 impl Looking {
+    /// The process that looks, if it is one of its own.
+    pub(crate) fn process(&self) -> Option<Pid> {
+        match self {
+            Self::Nobody | Self::Scrape { .. } => None,
+            Self::Top { child, .. } => Some(Pid::from_raw(child.id() as i32)),
+            Self::Capture(running) => Some(running.pid()),
+        }
+    }
+
     /// Ends it; gives how much was seen: bytes of the screen, answers, frames.
     pub(crate) fn end(self) -> u64 {
         match self {

@@ -29,6 +29,7 @@ mod apply;
 mod load;
 mod looking;
 mod many;
+mod processor;
 mod requests;
 mod table;
 mod watched;

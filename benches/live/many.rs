@@ -3,10 +3,9 @@
 //!
 //! Once in a daemon (`apply -f`), and once in a process of their own (`up -f`). All times are
 //! those of the commands. Before anything else is looked at, a sandbox of each network has reached another.
-//! Idle, once the sandboxes have fallen silent, is what the process uses of one processor, by its `utime` and
-//! `stime` over [`IDLE`]; the ticks of
-//! those make that a tenth of a percent.
+//! Idle, once the sandboxes have fallen silent, is what the process uses of one processor over [`IDLE`].
 
+use super::processor;
 use super::table::{Table, millis, spread};
 use std::fs;
 use std::path::Path;
@@ -26,8 +25,6 @@ const IDLE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(5);
 /// Longest time of a command, on whatever machine: it is told, not judged.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Ticks a second in `/proc/PID/stat`: `USER_HZ`.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What is measured of one way, a value a round.
 #[derive(Default)]
@@ -118,7 +115,7 @@ impl Seen {
         let proc = Path::new("/proc").join(running.pid().to_string());
         self.mebibytes.push(resident(&proc));
         await_silence();
-        self.idle.push(idle(&proc));
+        self.idle.push(processor::share(&[running.pid()], IDLE));
         let start = Instant::now();
         finish(host, "down --all");
         self.gone.push(millis(start.elapsed()) / 1e3);
@@ -143,20 +140,4 @@ fn resident(proc: &Path) -> f64 {
     let status = fs::read_to_string(proc.join("status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-}
-
-/// What a process uses of one processor while nothing happens, in percent.
-fn idle(proc: &Path) -> f64 {
-    let (before, start) = (used(proc), Instant::now());
-    thread::sleep(IDLE);
-    (used(proc) - before) / start.elapsed().as_secs_f64() * 100.0
-}
-
-/// Seconds of processor time of a process so far: fields 14 and 15 of proc_pid_stat(5).
-fn used(proc: &Path) -> f64 {
-    let stat = fs::read_to_string(proc.join("stat")).unwrap();
-    // The name before may have spaces in it; behind it is field 3.
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<f64>().unwrap());
-    ticks.sum::<f64>() / TICKS_PER_SECOND
 }

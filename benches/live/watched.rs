@@ -3,14 +3,23 @@
 //! One sandbox sends to another, as fast as it can. Each load is measured twice in a row, once while
 //! somebody looks and once while nobody does, in changing order; the ratio of the two is taken round by
 //! round. The first row, where nobody looks both times, says how much of a ratio is chance.
+//!
+//! What costs less than chance is seen in the processor time of the network's process and of who looks,
+//! while nothing is sent; a client of `/metrics` is not counted, for it is anybody's.
 
 use super::load::{CONGESTION, Load, SPAN};
 use super::looking::{NETWORK, Way};
+use super::processor;
 use super::table::{Table, ratios, spread};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::time::Duration;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::traffic::End;
 
 const ROUNDS: usize = 5;
+/// How long processor time is counted while nothing is sent.
+const REST: Duration = Duration::from_secs(20);
 const LOADS: [Load; 2] = [Load::Stream, Load::Small];
 
 /// A value a round.
@@ -31,6 +40,7 @@ pub(crate) fn measure(host: &Host) -> Table {
             seen.round(host, &ends, *load, *way, round);
         }
     }
+    let at_rest = Way::ALL.map(|way| (way, at_rest(host, way)));
     host.udp_bridge(&format!("down {NETWORK}")).ok();
     let head = format!(
         "{CONGESTION}, {} s each; median (least–greatest) of {ROUNDS} rounds",
@@ -44,7 +54,23 @@ pub(crate) fn measure(host: &Host) -> Table {
         }
         table.add([format!("  {}", way.name()), spread(off), spread(on), ratios(ratio)]);
     }
+    table.add(["processor time at rest, % of a core".to_owned()]);
+    for (way, share) in at_rest {
+        table.add([format!("  {}", way.name()), String::new(), format!("{share:.2}")]);
+    }
     table
+}
+
+/// What the network and who looks at it use of one processor while nothing is sent, in percent.
+fn at_rest(host: &Host, way: Way) -> f64 {
+    let listed = host.udp_bridge(&format!("ps {NETWORK} --json")).ok().stdout;
+    let networks: Value = serde_json::from_str(&listed).unwrap();
+    let network = i32::try_from(networks[0]["pid"].as_i64().unwrap()).unwrap();
+    let looking = way.begin(host);
+    let processes: Vec<_> = looking.process().into_iter().chain([Pid::from_raw(network)]).collect();
+    let share = processor::share(&processes, REST);
+    looking.end();
+    share
 }
 
 impl Seen {
