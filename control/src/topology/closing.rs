@@ -10,7 +10,7 @@ use std::thread;
 const CLOSERS: usize = 32;
 
 /// Drops all of them, many at a time.
-pub(super) fn close_together<T: Send>(mut taps: Vec<T>) {
+pub fn close_together<T: Send>(mut taps: Vec<T>) {
     let share = taps.len().div_ceil(CLOSERS).max(1);
     thread::scope(|scope| {
         while !taps.is_empty() {

@@ -55,6 +55,7 @@ mod standing;
 
 pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors};
 pub use clear::{ClearError, Cleared, clear};
+pub use closing::close_together;
 pub use endpoint::{Endpoint, RingError, ring_drops};
 pub use endpoints::{NewEndpoint, lead};
 pub use holder::has_ended;

@@ -9,6 +9,7 @@ use crate::plan::{EndpointState, NetworkState};
 use crate::topology::{NewEndpoint, Topology};
 use dataplane::config::PortConfig;
 use dataplane::outcome::PortId;
+use dataplane::port::Port;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -117,22 +118,21 @@ impl Living {
         settled
     }
 
-    /// Takes an interface out of the switch and its sandbox.
+    /// Takes an interface out of the switch. Closing what is returned takes it out of its sandbox.
     pub(super) fn take_out(
         &self,
         sandbox: &SandboxName,
         numbers: &mut Numbers,
-    ) -> Result<(), StepFailure> {
-        let Some(&number) = numbers.get(sandbox) else { return Ok(()) };
+    ) -> Result<Option<Box<dyn Port>>, StepFailure> {
+        let Some(&number) = numbers.get(sandbox) else { return Ok(None) };
         let id = PortId(number as u16);
         lock(&self.removed).insert(id.0);
         lock(&self.limits).remove(&id.0);
-        // Closing it removes the interface.
-        drop(self.handle.remove(id)?);
+        let port = self.handle.remove(id)?;
         numbers.remove(sandbox);
         self.with_topology(|topology| {
             topology.ports.retain(|port| port.number != id.0);
-            Ok(())
+            Ok(port)
         })
     }
 

@@ -9,6 +9,8 @@ use crate::daemon::networks::Networks;
 use crate::model::{NetworkName, Written};
 use crate::plan::{NetworkChange, Step};
 use crate::publish::Reserved;
+use crate::topology::close_together;
+use dataplane::port::Port;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub(super) struct Run<'a> {
     pub(super) reserved: BTreeMap<String, Reserved>,
     /// `None` while things become what they were.
     pub(super) published: Option<&'a Published>,
+    /// Ports whose interfaces are still to be removed: many go as fast as one.
+    pub(super) closing: Vec<Box<dyn Port>>,
     /// Do all networks know of each other?
     told: bool,
 }
@@ -35,7 +39,14 @@ impl<'a> Run<'a> {
         published: &'a Published,
     ) -> Self {
         let reserved = reserved.into_iter().map(|one| (one.written().to_string(), one)).collect();
-        Self { networks, held, reserved, published: Some(published), told: true }
+        Self {
+            networks,
+            held,
+            reserved,
+            published: Some(published),
+            closing: Vec::new(),
+            told: true,
+        }
     }
 
     /// Does all of it or nothing.
@@ -47,6 +58,7 @@ impl<'a> Run<'a> {
                 return Err(ChangeError::Step { step, source, done, undo });
             }
         }
+        self.close();
         self.tell_all();
         Ok(())
     }
@@ -59,12 +71,16 @@ impl<'a> Run<'a> {
                 errors.push(format!("{step}: {error}"));
             }
         }
+        self.close();
         self.tell_all();
         errors
     }
 
     /// Does one step whole or not at all, and notes it.
     fn step(&mut self, step: &Step) -> Result<(), StepFailure> {
+        if !matches!(step, Step::RemoveEndpoint(..)) {
+            self.close();
+        }
         // Nobody is in a network that others do not know yet, to whom it would be the outside.
         if matches!(step, Step::CreateEndpoint(..)) {
             self.tell_all();
@@ -83,6 +99,11 @@ impl<'a> Run<'a> {
                 Err(StepFailure::Undo { error, undo })
             }
         }
+    }
+
+    /// Removes the interfaces that are to go, before anything else takes their place.
+    fn close(&mut self) {
+        close_together(std::mem::take(&mut self.closing));
     }
 
     /// Lets all networks know of each other, unless they do.

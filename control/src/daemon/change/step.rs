@@ -37,6 +37,7 @@ impl<'a> Run<'a> {
             Step::RemoveSandbox(name, _) => Ok(self.held.sandboxes.remove(name)?),
             Step::ChangeGateway(name, change) => self.lead(name, change),
             Step::CreateEndpoint(network, name, state) => self.connect(network, name, state),
+            Step::RemoveEndpoint(network, name, _) => self.disconnect(network, name),
             Step::ChangeNetwork(name, change) => self.change_network(name, change),
             Step::Publish(network, written) => self.publish(network, written),
             _ => match step.network() {
@@ -86,6 +87,14 @@ impl<'a> Run<'a> {
         living.connect(&place, state, after, numbers)
     }
 
+    fn disconnect(&mut self, network: &NetworkName, name: &SandboxName) -> Result<(), StepFailure> {
+        let (living, numbers, after) = self.kept(network)?;
+        let port = living.take_out(name, numbers)?;
+        living.settle(after, numbers, Look::AtUs)?;
+        self.closing.extend(port);
+        Ok(())
+    }
+
     fn publish(&mut self, network: &NetworkName, written: &Written) -> Result<(), StepFailure> {
         let Circumstances { site, rootless, .. } = self.networks.circumstances();
         let mut reserved = match self.reserved.remove(&written.to_string()) {
@@ -115,10 +124,6 @@ impl<'a> Run<'a> {
                 living.open_way(way, published.unwrap_or(&after.published), after, numbers)
             }
             Step::RemoveWay(..) => living.close_way(after, numbers),
-            Step::RemoveEndpoint(_, sandbox, _) => {
-                living.take_out(sandbox, numbers)?;
-                living.settle(after, numbers, Look::AtUs)
-            }
             Step::ChangeEndpoint(_, sandbox, change) => {
                 let Some(number) = numbers.get(sandbox) else { return Ok(()) };
                 let number = PortId(*number as u16);
