@@ -249,7 +249,7 @@ fn workers(request: &NetworkRequest) -> Result<Workers, ModelError> {
     Workers::new(request.workers).map_err(refused)
 }
 
-/// Settings that a switch takes with so many MACs besides the host's.
+/// Settings that a switch takes with so many static MACs, each port's own among them, besides the host's.
 pub(super) fn check_switch(switch: SwitchConfig, macs: usize) -> Result<SwitchConfig, ModelError> {
     match switch.check(macs + 1) {
         Ok(()) => Ok(switch),

@@ -13,7 +13,7 @@ use dataplane::config::{ConfigError, Filtering, SwitchConfig, Workers};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How the switch is to behave with so many MACs.
+/// How the switch is to behave with so many static MACs, those of the endpoints among them.
 pub(super) fn switch(
     name: &NetworkName,
     written: &NetworkSpec,
