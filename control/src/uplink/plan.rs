@@ -3,9 +3,9 @@
 //! Pure: [`choose`] finds what stays the same as long as the network stands, [`desired`] what follows
 //! from it and from the host as it is now.
 //!
-//! Limits: [`MAX_RANGES`] ranges of ports for an interface, address and protocol, [`MAX_PAIRS`] pairs
-//! of interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other, for every packet that has
-//! no socket yet.
+//! Limits: [`MAX_RANGES`] ranges of ports for an interface, address and protocol, [`MAX_PAIRS`] pairs of
+//! interface and address, and no port above [`LAST_PORT`]. The kernel asks its rules one after the other,
+//! for every packet that has no socket yet.
 
 use super::beside::{Beside, from_networks};
 use super::host::{EARLY_DEMUX, Host, key};
