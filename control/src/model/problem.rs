@@ -1,7 +1,7 @@
 //! Why is a declaration of networks and sandboxes refused?
 
+use super::bounds::MAX_PORTS;
 use super::fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
-use super::network::MAX_PORTS;
 use super::{Known, ModelError, NetworkName, PublishFault, SandboxName, Taker};
 use dataplane::config::ConfigError;
 use dataplane::wire::ethernet::MacAddr;

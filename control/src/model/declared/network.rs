@@ -2,7 +2,7 @@
 
 use super::endpoint::mac;
 use super::{Members, no_member, settings};
-use crate::model::network::{prefix_for, room};
+use crate::model::bounds::{prefix_for, room};
 use crate::model::rules::Rule;
 use crate::model::{
     InterfaceName, MAX_PORTS, MAX_PUBLISHED_PORTS, Mtu, NameFault, NetworkName, PublishFault,
