@@ -27,8 +27,8 @@
 //! a body that is too long 413, too many clients or a stopped dataplane 503. `docs/api.md` shows how to
 //! ask with `curl`.
 //!
-//! [`server`] answers, [`client`] asks, [`protocol`], [`creation`] and [`change`] are what both know, [`paths`] is
-//! where.
+//! [`server`] answers, [`client`] asks, [`protocol`], [`creation`] and [`change`] are what both know,
+//! [`paths`] is where.
 
 pub mod capture;
 pub mod change;

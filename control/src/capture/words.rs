@@ -43,12 +43,18 @@ impl Names {
         ports[id.index()] = name;
     }
 
-    /// Who judged, as the subject of a sentence: the rule by file and line, or what else it was.
+    /// Who judged, as the subject of a sentence: the rule by file and line, or by its number and where it
+    /// came from if it has no line; or what else it was.
     pub fn judge(&self, by: By) -> String {
+        let has_line = |place: &str| {
+            let line = place.rsplit_once(':').map(|(_, line)| line.parse::<usize>());
+            matches!(line, Some(Ok(_)))
+        };
         match by {
             By::Rule(index) => match self.rules.get(index as usize) {
-                Some(place) => format!("rule {place}"),
-                None => format!("rule {}", index + 1),
+                Some(place) if has_line(place) => format!("rule {place}"),
+                Some(place) => format!("rule {index} ({place})"),
+                None => format!("rule {index}"),
             },
             By::Flow => "the flow's being let pass before".to_owned(),
             By::Icc => "--icc=false".to_owned(),

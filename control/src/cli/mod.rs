@@ -11,6 +11,7 @@ mod connect;
 mod conntrack;
 mod daemon;
 mod down;
+mod error;
 mod exec;
 mod exit;
 mod fdb;

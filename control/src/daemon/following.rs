@@ -1,9 +1,9 @@
 //! How do networks follow their host?
 //!
-//! Interfaces, addresses, routes and rules of the host change while networks stand. The kernel tells
-//! that something did ([`Monitor`]); then one looks at everything again, and each network follows, one after
-//! the other and beside the process's own loop. Changes come in flocks, so one waits a little for the rest of a
-//! flock; and a host whose routes never rest takes at most a fifth of a thread's time.
+//! Interfaces, addresses, routes and rules of the host change while networks stand. The kernel tells that
+//! something did ([`Monitor`]); then one looks at everything again, and each network follows, one after
+//! the other and beside the process's own loop. Changes come in flocks, so one waits a little for the
+//! rest of a flock; and a host whose routes never rest takes at most a fifth of a thread's time.
 
 use super::networks::Networks;
 use crate::api::server::Network as _;

@@ -1,7 +1,7 @@
 //! Who runs the engine?
 //!
-//! A thread of its own named `dataplane`, which makes more of them for more workers. Its end is seen whatever the reason, a panic included: the
-//! sender that it holds is dropped then.
+//! A thread of its own named `dataplane`, which makes more of them for more workers. Its end is seen
+//! whatever the reason, a panic included: the sender that it holds is dropped then.
 
 use super::{EndError, StartError};
 use dataplane::config::{Config, RouterConfig, Workers};
@@ -22,8 +22,8 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    /// Starts the engine with these ports and so many threads. With an uplink it also hears the ICMP of the calling
-    /// thread's namespace, which must be the host's.
+    /// Starts the engine with these ports and so many threads. With an uplink it also hears the ICMP of
+    /// the calling thread's namespace, which must be the host's.
     pub(super) fn start(
         config: Config,
         ports: Vec<Box<dyn Port>>,

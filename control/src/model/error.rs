@@ -1,8 +1,8 @@
 //! Why is a request refused?
 
 use super::PublishFault;
+use super::bounds::MAX_PORTS;
 use super::fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
-use super::network::MAX_PORTS;
 use super::rules::RulesError;
 use dataplane::config::ConfigError;
 use ipnet::{Ipv4Net, Ipv6Net};

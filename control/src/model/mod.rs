@@ -4,6 +4,7 @@
 //! that says what is wrong with it; what comes out can be built as it stands. Nothing here looks at
 //! the machine: whether names and subnets are still free is a matter of [`crate::topology`].
 
+mod bounds;
 pub mod declared;
 mod error;
 mod fault;
@@ -19,7 +20,10 @@ mod router;
 pub mod rules;
 mod storm;
 mod subnet;
+mod switch;
 
+pub(crate) use bounds::room;
+pub use bounds::{MAX_PORTS, Mtu};
 pub use declared::{
     Bridged, DeclaredNetwork, Endpoint, Filter, Holder, Limits, Model, Namespace, Sandbox,
     Settings, Way,
@@ -28,8 +32,7 @@ pub use error::ModelError;
 pub use fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
 pub use members::{Member, Named};
 pub use name::{InterfaceName, NetworkName, SandboxName};
-pub(crate) use network::room;
-pub use network::{MAX_PORTS, Mtu, Network};
+pub use network::Network;
 pub use problem::Problem;
 pub use publish::{MAX_PUBLISHED_PORTS, Protocol, Publish, PublishFault, Written};
 pub use refusal::{Known, Refusal, Taker};

@@ -1,51 +1,12 @@
 //! What makes a request a network?
 
-use super::fault::MtuFault;
+use super::bounds::{Mtu, check_ports};
 use super::publish::{self, Publish};
 use super::rules::{self, KnownPorts, Rules};
+use super::switch::{switch, workers};
 use super::{InterfaceName, ModelError, NetworkName, NetworkRequest, RouterOptions, Subnets};
-use dataplane::config::{self, ConfigError, FilterConfig, MAX_MTU, SwitchConfig, Workers};
+use dataplane::config::{FilterConfig, SwitchConfig, Workers};
 use std::collections::BTreeSet;
-use std::fmt;
-
-/// Most ports of one network: those of the switch less the host's.
-pub const MAX_PORTS: u32 = config::MAX_PORTS as u32 - 1;
-
-/// An MTU that every interface of a network can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mtu(u16);
-
-impl Mtu {
-    /// Ethernet's.
-    pub const DEFAULT: u16 = 1500;
-    /// The least without IPv6: what every IPv4 host must accept (RFC 791).
-    pub const LEAST: u16 = 576;
-    /// The least with IPv6 (RFC 8200 section 5).
-    pub const LEAST_IPV6: u16 = 1280;
-
-    /// Checks an MTU.
-    ///
-    /// # Errors
-    /// [`MtuFault`] if it is out of bounds.
-    pub fn new(mtu: u32, ipv6: bool) -> Result<Self, MtuFault> {
-        let least = if ipv6 { Self::LEAST_IPV6 } else { Self::LEAST };
-        match u16::try_from(mtu) {
-            Ok(fits) if (least..=MAX_MTU).contains(&fits) => Ok(Self(fits)),
-            _ => Err(MtuFault { mtu, least }),
-        }
-    }
-
-    /// In bytes.
-    pub fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl fmt::Display for Mtu {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A network that can be built as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,31 +150,6 @@ fn host_interface(request: &NetworkRequest) -> Result<InterfaceName, ModelError>
     }
 }
 
-/// Checks the number of ports against the switch and against the subnets' addresses.
-fn check_ports(ports: u32, subnets: &Subnets) -> Result<u32, ModelError> {
-    if ports == 0 {
-        return Err(ModelError::NoPorts);
-    }
-    if ports > MAX_PORTS {
-        return Err(ModelError::TooManyPorts(ports));
-    }
-    // Network, broadcast and bridge address are not for ports; IPv6 has the anycast address of the
-    // routers (RFC 4291 section 2.6.1) in place of the first and no broadcast.
-    let holds = room(32, subnets.v4.prefix_len(), 3);
-    if ports > holds {
-        let (subnet, prefix) = (subnets.v4, prefix_for(32, ports, 3));
-        return Err(ModelError::SubnetFull { ports, subnet, holds, prefix });
-    }
-    if let Some(subnet) = subnets.v6 {
-        let holds = room(128, subnet.prefix_len(), 2);
-        if ports > holds {
-            let prefix = prefix_for(128, ports, 2);
-            return Err(ModelError::Subnet6Full { ports, subnet, holds, prefix });
-        }
-    }
-    Ok(ports)
-}
-
 fn router(request: &NetworkRequest, subnets: &Subnets) -> Result<RouterOptions, ModelError> {
     let options = RouterOptions::new(&request.router, request.internal)?;
     match options.snat.iter().find(|address| address.is_ipv6()) {
@@ -233,57 +169,6 @@ fn filter(
     Ok(FilterConfig { rules, policy, icc: request.icc })
 }
 
-/// Settings that the switch takes: asked here, for later the network would be made already.
-fn switch(request: &NetworkRequest, ports: u32) -> Result<SwitchConfig, ModelError> {
-    let switch = SwitchConfig {
-        ageing: request.ageing,
-        fdb_capacity: request.fdb_capacity,
-        fdb_port_limit: request.fdb_port_limit,
-        storm: request.storm,
-    };
-    check_switch(switch, ports as usize)
-}
-
-fn workers(request: &NetworkRequest) -> Result<Workers, ModelError> {
-    let refused = |error| ModelError::Switch { option: "--workers", error };
-    Workers::new(request.workers).map_err(refused)
-}
-
-/// Settings that a switch takes with so many MACs besides the host's.
-pub(super) fn check_switch(switch: SwitchConfig, macs: usize) -> Result<SwitchConfig, ModelError> {
-    match switch.check(macs + 1) {
-        Ok(()) => Ok(switch),
-        Err(error) => Err(ModelError::Switch { option: option_of(&error, &switch), error }),
-    }
-}
-
-fn option_of(error: &ConfigError, switch: &SwitchConfig) -> &'static str {
-    match error {
-        ConfigError::Ageing => "--fdb-ageing",
-        ConfigError::FdbCapacity { .. } => "--fdb-max",
-        ConfigError::FdbPortLimit => "--fdb-port-max",
-        ConfigError::Storm if switch.storm.is_some_and(|storm| storm.frames_per_second == 0) => {
-            "--storm-packets"
-        }
-        ConfigError::Storm => "--storm-bytes",
-        // Of ports, which are not looked at here.
-        _ => "the switch",
-    }
-}
-
-/// How many ports a subnet has addresses for, when `taken` of its addresses are not for ports.
-pub(crate) fn room(width: u8, prefix: u8, taken: u32) -> u32 {
-    let bits = u32::from(width.saturating_sub(prefix));
-    1_u32.checked_shl(bits).map_or(u32::MAX, |size| size.saturating_sub(taken))
-}
-
-/// The longest prefix whose subnet holds `ports`, at most [`MAX_PORTS`].
-pub(super) fn prefix_for(width: u8, ports: u32, taken: u32) -> u8 {
-    let bits = (ports + taken).next_power_of_two().trailing_zeros();
-    // At most 11 bits for 1023 ports.
-    width.saturating_sub(bits as u8)
-}
-
 /// Checks the numbers of ports that an option names.
 fn numbers(
     option: &'static str,
@@ -299,18 +184,22 @@ fn numbers(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::UplinkKind;
     use super::super::rules::RulesFile;
     use super::*;
-    use dataplane::config::{Action, StormLimit};
-    use std::time::Duration;
+    use dataplane::config::Action;
 
-    fn subnets(v4: &str, v6: Option<&str>) -> Subnets {
+    pub(in crate::model) fn subnets(v4: &str, v6: Option<&str>) -> Subnets {
         Subnets { v4: v4.parse().unwrap(), v6: v6.map(|text| text.parse().unwrap()) }
     }
 
-    fn refusal(v4: &str, v6: Option<&str>, change: impl Fn(&mut NetworkRequest)) -> String {
+    /// Why no network can have this subnet and what is changed of the request for three ports.
+    pub(in crate::model) fn refusal(
+        v4: &str,
+        v6: Option<&str>,
+        change: impl Fn(&mut NetworkRequest),
+    ) -> String {
         let mut request = NetworkRequest::new("ub0", 3);
         change(&mut request);
         Network::new(&request, subnets(v4, v6)).unwrap_err().to_string()
@@ -326,50 +215,6 @@ mod tests {
         assert_eq!(network.host_interface().as_str(), "ub0");
         assert_eq!((network.ports(), network.mtu().get()), (253, 1500));
         assert!(!network.is_isolated(1) && !network.is_plain(0) && network.checks_source());
-    }
-
-    #[test]
-    fn the_number_of_ports_is_bounded_by_the_switch_and_the_subnets() {
-        let small = "10.0.0.0/30";
-        assert!(refusal(small, None, |r| r.ports = 0).contains("--ports 0"));
-        assert!(refusal("10.0.0.0/8", None, |r| r.ports = 1024).contains("1 to 1023"));
-        assert!(refusal(small, None, |r| r.ports = 2).contains("/29 or shorter"));
-        assert!(refusal("10.0.0.0/24", None, |r| r.ports = 254).contains("holds (253"));
-        assert!(refusal("10.0.0.0/8", Some("fd00::/126"), |r| r.ports = 3).contains("/125"));
-        let most = NetworkRequest::new("ub0", 1023);
-        assert!(Network::new(&most, subnets("10.0.0.0/21", Some("fd00::/117"))).is_ok());
-    }
-
-    #[test]
-    fn a_setting_that_the_switch_does_not_take_is_refused_by_its_option() {
-        let refused = |change: &dyn Fn(&mut NetworkRequest)| refusal("10.0.0.0/24", None, change);
-        assert!(refused(&|r| r.ageing = Duration::ZERO).starts_with("--fdb-ageing: "));
-        assert!(
-            refused(&|r| r.fdb_capacity = 4).starts_with("--fdb-max: the FDB must hold 5 MACs")
-        );
-        assert!(refused(&|r| r.fdb_capacity = usize::MAX).starts_with("--fdb-max: "));
-        assert!(refused(&|r| r.fdb_port_limit = 0).starts_with("--fdb-port-max: "));
-        let words = "--workers: there must be 1 to 16 workers, not 17";
-        assert_eq!(refused(&|r| r.workers = 17), words);
-        assert!(refused(&|r| r.workers = 0).starts_with("--workers: "));
-        let storm = |frames_per_second, bytes_per_second| {
-            let limit = StormLimit { frames_per_second, bytes_per_second };
-            refused(&|r| r.storm = Some(limit))
-        };
-        assert!(storm(0, 1).starts_with("--storm-packets: "));
-        assert!(storm(1, 0).starts_with("--storm-bytes: "));
-    }
-
-    #[test]
-    fn the_mtu_is_bounded_below_by_ipv6_if_there_is_any() {
-        let v4 = "10.0.0.0/24";
-        assert!(refusal(v4, None, |r| r.mtu = 575).contains("576 to 65521"));
-        assert!(refusal(v4, Some("fd00::/64"), |r| r.mtu = 1279).contains("--subnet6 none"));
-        for mtu in [65_522, 65_536, u32::MAX] {
-            assert!(refusal(v4, None, |r| r.mtu = mtu).contains(&mtu.to_string()));
-        }
-        assert!(Mtu::new(576, false).is_ok() && Mtu::new(1280, true).is_ok());
-        assert!(Mtu::new(65_521, true).is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Why is a declaration of networks and sandboxes refused?
 
+use super::bounds::MAX_PORTS;
 use super::fault::{InterfaceFault, MtuFault, NameFault, SubnetFault};
-use super::network::MAX_PORTS;
 use super::{Known, ModelError, NetworkName, PublishFault, SandboxName, Taker};
 use dataplane::config::ConfigError;
 use dataplane::wire::ethernet::MacAddr;
@@ -234,6 +234,9 @@ pub enum Problem {
     /// The MAC is no interface's.
     #[error("{0} is a group or nobody, and an interface needs a unicast MAC: choose another")]
     MacGroup(MacAddr),
+    /// The MAC is that of no one station, so it lives behind no one port.
+    #[error("{0} is a group or nobody, and a static FDB entry needs a unicast MAC: choose another")]
+    StaticMacGroup(MacAddr),
     /// Somebody has the MAC.
     #[error("{mac} is taken by {by}: choose another, or leave it out")]
     MacTaken {

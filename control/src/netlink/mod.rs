@@ -1,8 +1,9 @@
 //! How do we talk to the kernel about links, addresses and routes?
 //!
 //! A [`Netlink`] is a route socket of the network namespace whose thread opened it. Each call is one
-//! request and waits for the kernel's answer; there is no second request under way. Notifications come
-//! on a socket of their own, the [`Monitor`]; chains of nftables are listed by [`forward_chains`]. Source: `man 7 rtnetlink`, `net/core/rtnetlink.c`.
+//! request and waits for the kernel's answer; there is no second request under way. Notifications come on
+//! a socket of their own, the [`Monitor`]; chains of nftables are listed by [`forward_chains`]. Source:
+//! `man 7 rtnetlink`, `net/core/rtnetlink.c`.
 
 mod address;
 mod bridge;

@@ -127,8 +127,8 @@ fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError
     ApplyError::Step { what: what.to_owned(), source, undo }
 }
 
-/// One descriptor for each TAP, and one more that several workers share; the limit of 1,024 that shells have is for programs that use
-/// select(2). Where the hard limit is too low, opening a TAP says so.
+/// One descriptor for each TAP, and one more that several workers share; the limit of 1,024 that shells
+/// have is for programs that use select(2). Where the hard limit is too low, opening a TAP says so.
 fn raise_descriptor_limit(ports: u32, workers: Workers) {
     let each = if workers == Workers::ONE { 1 } else { 2 };
     let needed = open_descriptors() + (u64::from(ports) + 1) * each + SPARE_DESCRIPTORS;

@@ -1,21 +1,22 @@
-//! How is an uplink made, followed and taken away?
+//! How is an uplink made and followed?
 //!
 //! Every step can be done twice. What several networks share (the `local` rule, settings of other
 //! interfaces, reserved ports) is touched only by who holds the site's lock; `others` are then the
 //! entries of the networks that live, this one's not among them.
 
 use super::beside::Beside;
+use super::choose::check_more;
 use super::host::{Host, RESERVED, reserved};
 use super::ledger::Ledger;
-use super::plan::{Desired, MAX_PAIRS, Step, check_more, families, move_local, restore_local};
+use super::local::{Step, move_local};
+use super::plan::{Desired, MAX_PAIRS, families};
 use super::view::MAX_PREFIXES;
 use super::{Claim, Entry, UplinkError, Wanted, choose, desired, ports, tap};
 use crate::netlink::{Netlink, NetlinkError, PROTOCOL_OURS, Rule};
-use crate::netns::{self, Identity};
+use crate::netns;
 use crate::sysctl;
 use dataplane::config::NextHop;
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Something that an uplink does without.
@@ -80,7 +81,7 @@ pub struct Others<'a> {
 pub type Note<'a> = &'a mut dyn FnMut(&Entry) -> Result<(), UplinkError>;
 
 impl Uplink {
-    /// Makes the uplink for a TAP that is up. If that fails, what was noted is to be [`lower`]ed.
+    /// Makes the uplink for a TAP that is up. If that fails, what was noted is to be [lowered](super::lower()).
     ///
     /// # Errors
     /// It is refused, or a step fails.
@@ -225,76 +226,13 @@ fn take_over(entry: &mut Entry, dead: &[Entry]) {
     entry.reserved = ports::union(entry.reserved.iter().copied().chain(shared));
 }
 
-/// Takes an uplink away, be its process alive or not. What other networks need stays.
-pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError> {
-    match netns::own() {
-        Ok(own) if own == entry.home => {}
-        // With its namespace everything in it went.
-        Ok(_) if is_gone(entry.home).unwrap_or(false) => return forget(folder, entry.home),
-        Ok(_) => return vec![UplinkError::Elsewhere],
-        Err(error) => return vec![error.into()],
-    }
-    let others: Vec<&Entry> = others.iter().filter(|other| other.home == entry.home).collect();
-    let mut errors = Vec::new();
-    errors.extend(remove_rules(entry, &others).err());
-    errors.extend(restore_settings(folder, entry.home, &others));
-    errors.extend(unreserve(entry, &others).err());
-    errors
-}
-
-fn is_gone(home: Identity) -> io::Result<bool> {
-    Ok(!home.has_process()? && !home.has_name()?)
-}
-
-/// The number of a namespace that is gone is given to another one some day.
-fn forget(folder: &Path, home: Identity) -> Vec<UplinkError> {
-    let forgotten = Ledger::open(folder).and_then(|mut ledger| ledger.forget(home));
-    forgotten.err().into_iter().collect()
-}
-
-fn remove_rules(entry: &Entry, others: &[&Entry]) -> Result<(), UplinkError> {
-    let mut netlink = Netlink::open()?;
-    for ipv4 in [true, false] {
-        let rules = netlink.rules(ipv4)?;
-        for rule in ours(&rules, entry.table) {
-            netlink.remove_rule(rule)?;
-        }
-        netlink.remove_table_route(ipv4, entry.table)?;
-        if !others.iter().any(|other| ipv4 || other.ipv6) {
-            take(&mut netlink, restore_local(&rules, ipv4))?;
-        }
-    }
-    Ok(())
-}
-
-fn restore_settings(folder: &Path, home: Identity, others: &[&Entry]) -> Vec<UplinkError> {
-    match Ledger::open(folder) {
-        Ok(mut ledger) => {
-            ledger.restore(home, |key| others.iter().any(|other| other.needs.contains(key)))
-        }
-        Err(error) => vec![error],
-    }
-}
-
-fn unreserve(entry: &Entry, others: &[&Entry]) -> Result<(), UplinkError> {
-    let needed = ports::union(others.iter().flat_map(|other| other.reserved.iter().copied()));
-    let unneeded = ports::difference(&entry.reserved, &needed);
-    if unneeded.is_empty() {
-        return Ok(());
-    }
-    let now = reserved()?;
-    let left = ports::difference(&now, &unneeded);
-    if left != now {
-        sysctl::write(RESERVED, &ports::format(&left))?;
-    }
-    Ok(())
-}
-
-fn ours(rules: &[Rule], table: u32) -> impl Iterator<Item = &Rule> {
+/// The rules of a table that are ours.
+pub(super) fn ours(rules: &[Rule], table: u32) -> impl Iterator<Item = &Rule> {
     rules.iter().filter(move |rule| rule.table == table && rule.protocol == PROTOCOL_OURS)
 }
 
-fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
+/// Takes these steps.
+pub(super) fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
     steps.iter().try_for_each(|step| match step {
         Step::Add(rule) => netlink.add_rule(rule),
         Step::Remove(rule) => netlink.remove_rule(rule),
@@ -304,6 +242,7 @@ fn take(netlink: &mut Netlink, steps: Vec<Step>) -> Result<(), NetlinkError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netns::Identity;
     use crate::uplink::host::key;
 
     #[test]

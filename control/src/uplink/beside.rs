@@ -4,8 +4,9 @@
 //! Another process's networks are known like those of this one.
 
 use super::Entry;
+use super::choose::is_usable;
 use super::host::Host;
-use super::plan::{is_usable, local_priority};
+use super::local::local_priority;
 use crate::model::NetworkName;
 use crate::netlink::{PROTOCOL_OURS, Rule};
 use dataplane::flow::NetworkId;

@@ -30,9 +30,12 @@
 //! |---|---|
 //! | `host` | what does the host have? |
 //! | `beside` | which networks are on it? |
+//! | `choose` | what does a network have of it for as long as it stands? (pure) |
 //! | `plan` | which rules and settings follow from that? (pure) |
+//! | `local` | how does the rule that the kernel asks first make room? (pure) |
 //! | `ports` | sets of ports, and few ranges that cover them (pure) |
-//! | `apply` | how are they made, followed and taken away? |
+//! | `apply` | how are they made and followed? |
+//! | `lower` | how are they taken away? |
 //! | `tap` | how is the network's own interface set? |
 //! | `ledger` | what was there before? |
 //! | `view` | what does the dataplane have to know of the host's routes? |
@@ -53,23 +56,28 @@
 
 mod apply;
 mod beside;
+mod choose;
 mod error;
 mod host;
 mod ledger;
+mod local;
+mod lower;
 mod plan;
 pub mod ports;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub use apply::{Caveat, Look, Note, Others, Uplink, lower};
+pub use apply::{Caveat, Look, Note, Others, Uplink};
 pub use beside::Beside;
+pub use choose::{Claim, LAST_PORT, Wanted, choose};
 pub use error::{Refusal, UplinkError};
 pub use host::Host;
 pub use ledger::LEDGER;
-pub use plan::{
-    Claim, Desired, LAST_PORT, MAX_PAIRS, MAX_RANGES, Step, Wanted, choose, desired, move_local,
-    restore_local,
-};
+pub use local::{Step, move_local, restore_local};
+pub use lower::lower;
+pub use plan::{Desired, MAX_PAIRS, MAX_RANGES, desired};
 pub use tap::give_back;
 pub use view::{MAX_PREFIXES, host_view};
 

@@ -10,8 +10,8 @@
 
 use super::UplinkError;
 use super::beside::Beside;
+use super::choose::is_usable;
 use super::host::Host;
-use super::plan::is_usable;
 use crate::netlink::{Interface, Netlink};
 use dataplane::config::{HostView, Route};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -32,14 +32,15 @@ pub enum ConfigError {
     /// The ageing time is below a second.
     #[error("the ageing time must be at least a second")]
     Ageing,
-    /// The FDB cannot hold the ports' own MACs, or is too large.
+    /// The FDB cannot hold the static MACs, of which each port's own is one, or is too large.
     #[error(
-        "the FDB must hold {least} MACs (each port's own and one to learn) to {MAX_FDB_CAPACITY}, not {asked}"
+        "the FDB must hold {least} MACs (each port's own, those that are static, and one to learn) to \
+         {MAX_FDB_CAPACITY}, not {asked}"
     )]
     FdbCapacity {
         /// What was asked for.
         asked: usize,
-        /// One for each port and one to learn.
+        /// One for each port, one for each static MAC beside these, and one to learn.
         least: usize,
     },
     /// A port's share of the FDB is zero.

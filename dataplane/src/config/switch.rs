@@ -40,15 +40,15 @@ impl Default for SwitchConfig {
 }
 
 impl SwitchConfig {
-    /// Can a switch of so many ports be set up so?
+    /// Can a switch with so many static MACs be set up so? Each port's own is one of them.
     ///
     /// # Errors
     /// The first setting that is out of bounds.
-    pub fn check(&self, ports: usize) -> Result<(), ConfigError> {
+    pub fn check(&self, statics: usize) -> Result<(), ConfigError> {
         if self.ageing < Duration::from_secs(1) {
             return Err(ConfigError::Ageing);
         }
-        let least = ports + 1;
+        let least = statics + 1;
         if self.fdb_capacity < least || self.fdb_capacity > MAX_FDB_CAPACITY {
             return Err(ConfigError::FdbCapacity { asked: self.fdb_capacity, least });
         }

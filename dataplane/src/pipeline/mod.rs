@@ -23,8 +23,8 @@
 //!
 //! * `path`: all of it in one screen.
 //! * `bridged`: may it stay on the segment? `known`: what becomes of it in a known flow? `begin`:
-//!   what of the first packet of a flow? `across`: and of one between networks? `belongs`: what of a fragment, an error? `announce`: what
-//!   does FTP say of connections to come?
+//!   what of the first packet of a flow? `across`: and of one between networks? `belongs`: what of a
+//!   fragment, an error? `announce`: what does FTP say of connections to come?
 //! * `judge`: may it pass? `leave`: where does it go?
 
 mod across;

@@ -14,6 +14,7 @@
 //! crate is in the folder `sys`.
 
 pub mod deliver;
+mod descriptors;
 pub mod icmp;
 pub mod memory;
 

@@ -9,7 +9,7 @@
 //! we use it for both directions, so that a port opened without offloads sees plain frames only.
 
 use super::sys::tap as sys;
-use super::{Offloads, Port, Received};
+use super::{Offloads, Port, Received, descriptors};
 use crate::frame::FrameBuffer;
 use crate::outcome::DropReason;
 use crate::wire::vnet;
@@ -88,7 +88,7 @@ impl Tap {
     pub fn open(name: &str, wanted: Offloads) -> Result<Self, TapError> {
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = rustix::fs::open(TUN_DEVICE, flags, Mode::empty())
-            .map_err(|errno| TapError::Device(errno.into()))?;
+            .map_err(|errno| TapError::Device(descriptors::explained(errno.into())))?;
         sys::set_interface(fd.as_fd(), name)
             .map_err(|source| TapError::Interface { name: name.to_owned(), source })?;
         let offloads = set_up(&fd, wanted)

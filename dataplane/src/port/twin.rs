@@ -4,7 +4,7 @@
 //! threads at a time. A port that knows no twins gets a lock around it.
 
 use super::tap::OffloadSwitch;
-use super::{Offloads, Port, Received};
+use super::{Offloads, Port, Received, descriptors};
 use crate::frame::FrameBuffer;
 use crate::outcome::DropReason;
 use std::io;
@@ -17,8 +17,12 @@ pub type Twins = (Box<dyn Port>, Vec<Box<dyn Port>>);
 /// Makes so many twins of a port, beside the port itself.
 ///
 /// # Errors
-/// There are no more file descriptors.
+/// There are no more file descriptors; it says what to do about that.
 pub fn twins(port: Box<dyn Port>, count: usize) -> io::Result<Twins> {
+    make(port, count).map_err(descriptors::explained)
+}
+
+fn make(port: Box<dyn Port>, count: usize) -> io::Result<Twins> {
     if count == 0 {
         return Ok((port, Vec::new()));
     }
@@ -128,6 +132,30 @@ mod tests {
                 assert_eq!(twin.offloads(), Offloads::NONE);
             }
         }
+    }
+
+    #[test]
+    fn who_has_no_descriptor_for_a_twin_is_told_what_to_do() {
+        struct Last(MemoryPort);
+        impl Port for Last {
+            fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
+                self.0.receive(buffer)
+            }
+            fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+                self.0.send(bytes)
+            }
+            fn offloads(&self) -> Offloads {
+                self.0.offloads()
+            }
+            fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
+                Err(rustix::io::Errno::MFILE.into())
+            }
+            fn fd(&self) -> Option<RawFd> {
+                None
+            }
+        }
+        let told = twins(Box::new(Last(pair(Offloads::ALL).0)), 1).err().unwrap().to_string();
+        assert!(told.contains("Too many open files") && told.contains("ulimit -n"), "{told}");
     }
 
     #[test]

@@ -272,3 +272,27 @@ fn what_is_beyond_a_smaller_limit_is_let_go_one_by_one_and_learning_goes_on_betw
     let all: Vec<_> = fdb.entries(Time::START).map(|entry| entry.mac).collect();
     assert!(all.contains(&mac(60)) && all.contains(&mac(59)) && !all.contains(&mac(0)), "{all:?}");
 }
+
+#[test]
+fn static_entries_make_no_table_larger_that_is_beyond_a_smaller_limit() {
+    let mut fdb = Fdb::new(&limits(100, 50, 20), 2);
+    for n in 0..60 {
+        fdb.learn(mac(n), PortId(u16::from(n) % 2), Time::START);
+    }
+    fdb.configure(&limits(10, 50, 20), None);
+    // One comes, one goes, as in a full table: of the port that has most.
+    assert_eq!(fdb.add_static(mac(70), PortId(0)), Ok(Some(PortId(1))));
+    assert_eq!(fdb.add_static(mac(71), PortId(0)), Ok(Some(PortId(0))));
+    assert_eq!(fdb.len(), 60);
+    // Where it takes the place of a learned one, another goes yet.
+    assert_eq!(fdb.add_static(mac(59), PortId(1)), Ok(Some(PortId(0))));
+    assert_eq!(fdb.len(), 59);
+    // There are no more of them than the smaller limit allows.
+    for n in 72..78 {
+        assert!(fdb.add_static(mac(n), PortId(0)).unwrap().is_some());
+    }
+    assert_eq!(fdb.add_static(mac(78), PortId(0)), Err(FdbFull { capacity: 10 }));
+    assert_eq!((fdb.statics(), fdb.len()), (9, 59));
+    let trimmed = std::iter::from_fn(|| fdb.trim()).count();
+    assert_eq!((trimmed, fdb.len(), fdb.statics()), (49, 10, 9));
+}

@@ -76,7 +76,12 @@ fn order(host: &Host) {
     let path = "/run/first.toml";
     let text = "version = 1\n[[rule]]\nto = 'outside'\nverdict = 'accept'\n";
     fs::write(path, text).unwrap();
-    let _network = host.up(&format!("--ports 2 --rules {path}"));
+    let network = host.up(&format!("--ports 2 --rules {path}"));
+    let flow = format!("trace ub0-1 icmp {}", network.ends()[2].ipv4);
+    let judges = |words: &str| {
+        let told = host.udp_bridge(&flow).ok().stdout;
+        assert!(told.contains(&format!("rules      {words}, the first that matches\n")), "{told}");
+    };
     fs::write(
         "/run/more.toml",
         "from = 'host'\nport = [22, '80-89']\nprotocol = 'tcp'\nverdict = 'reject'\n",
@@ -95,7 +100,10 @@ fn order(host: &Host) {
             .collect()
     };
     assert_eq!(places(), ["first.toml:2", "rule add", "/run/more.toml"]);
+    // A rule without a line is named by the number that it is listed with.
+    judges("rule 1 (rule add) accepts");
     host.udp_bridge("rule rm 0").ok();
+    judges("rule 0 (rule add) accepts");
     assert_eq!(places(), ["rule add", "/run/more.toml"]);
     let told = host.udp_bridge("rules").ok().stdout;
     assert!(told.contains("from host protocol tcp port 22,80-89"), "{told}");
@@ -198,7 +206,9 @@ fn fdb(host: &Host) {
     assert_eq!(behind(&own).as_deref(), Some("ub0-1"));
     // What was refused is no part of the network: the next change does not meet it.
     host.udp_bridge(&format!("fdb add {mac} ub0-1")).ok();
-    assert_eq!(host.udp_bridge("fdb add 03:00:00:00:00:01 ub0-1").code(), Some(2));
+    let group = host.udp_bridge("fdb add 01:00:5e:00:00:01 ub0-1");
+    assert_eq!(group.code(), Some(2));
+    assert!(group.stderr.contains("a static FDB entry needs a unicast MAC"), "{group:?}");
     assert_eq!(host.udp_bridge(&format!("fdb add {mac} web")).code(), Some(2));
     assert_eq!(behind(mac).as_deref(), Some("ub0-1"));
 }

@@ -8,6 +8,7 @@
 //! | [`examples`] | the examples of the documentation run as written |
 //! | [`making`] | all of a file is made or nothing, and goes again; what is adopted stays |
 //! | [`across`] | networks are apart unless rules of both say otherwise |
+//! | [`companions`] | networks whose rules name each other, as they come and go |
 //! | [`scene`] | two sandboxes that talk while somebody changes what runs |
 //! | [`settings`] | every setting is changed while others talk, and changed back |
 //! | [`changing`] | what runs becomes what a file says |
@@ -23,6 +24,7 @@
 
 mod across;
 mod changing;
+mod companions;
 mod examples;
 mod halfway;
 mod making;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     streaming::add_to(&mut suite);
     settings::add_to(&mut suite);
     across::add_to(&mut suite);
+    companions::add_to(&mut suite);
     halfway::add_to(&mut suite);
     numbered::add_to(&mut suite);
     // One at a time: the machine has few cores.

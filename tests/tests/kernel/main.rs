@@ -1,7 +1,8 @@
 //! What does udp-bridge take for granted of the kernel?
 //!
-//! Each assumption about TAP devices and raw sockets is a test of its own: when a kernel breaks one, it is named here
-//! and not in a hung TCP connection. The tests need root and run in namespaces of their own.
+//! Each assumption about TAP devices and raw sockets is a test of its own: when a kernel breaks one, it
+//! is named here and not in a hung TCP connection. The tests need root and run in namespaces of their
+//! own.
 //!
 //! | file | about |
 //! |---|---|

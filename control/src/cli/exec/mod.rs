@@ -28,8 +28,8 @@ const HOST: &str = "host";
 #[derive(Debug, Args)]
 #[command(override_usage = "udp-bridge exec <PORT> -- <CMD>...")]
 pub(super) struct Options {
-    /// The port: its name like ub0-1; the name of a sandbox of a file; its number where only one network is up; `host` for the host
-    /// side of a rootless network
+    /// The port: its name like ub0-1; the name of a sandbox of a file; its number where only one network
+    /// is up; `host` for the host side of a rootless network
     port: String,
     /// The command and its arguments
     #[arg(

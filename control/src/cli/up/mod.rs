@@ -6,6 +6,7 @@ mod file;
 mod options;
 mod router_options;
 mod rules_file;
+mod values;
 
 pub(super) use options::Options;
 pub(super) use rules_file::{RulesFileError, read as read_rules};

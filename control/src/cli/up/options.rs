@@ -5,12 +5,12 @@
 use super::super::known::DEFAULT_NAME;
 use super::router_options::RouterOptions;
 use super::rules_file::{self, RulesFileError};
+use super::values::{PortSet, Rate, whole};
 use crate::model::rules::RulesFile;
 use crate::model::{NetworkRequest, storm};
 use clap::{ArgAction, Args};
 use dataplane::config::{StormLimit, SwitchConfig, Workers};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The hidden flag of the process that runs a network in the background.
@@ -166,90 +166,6 @@ impl Options {
             icc: self.icc,
             internal: self.internal,
             router: self.router.request(),
-        }
-    }
-}
-
-/// The text is no number, or far out of bounds.
-#[derive(Debug, thiserror::Error)]
-#[error("this is no whole number, or one far too large")]
-pub(super) struct WholeError;
-
-pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, WholeError> {
-    text.parse().map_err(|_| WholeError)
-}
-
-/// Some ports by number, or all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum PortSet {
-    All,
-    Some(Vec<u32>),
-}
-
-impl PortSet {
-    fn split(set: Option<&Self>) -> (bool, Vec<u32>) {
-        match set {
-            None => (false, Vec::new()),
-            Some(Self::All) => (true, Vec::new()),
-            Some(Self::Some(numbers)) => (false, numbers.clone()),
-        }
-    }
-}
-
-/// The text names no ports.
-#[derive(Debug, thiserror::Error)]
-#[error("write `all`, or port numbers with commas between, like 1,2")]
-struct PortSetError;
-
-impl FromStr for PortSet {
-    type Err = PortSetError;
-
-    fn from_str(text: &str) -> Result<Self, PortSetError> {
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        let numbers = text.split(',').map(str::parse).collect::<Result<_, _>>();
-        numbers.map(Self::Some).map_err(|_| PortSetError)
-    }
-}
-
-/// A limit per second, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rate {
-    Limited(u64),
-    Unlimited,
-}
-
-impl Rate {
-    fn limit(self) -> Option<u64> {
-        match self {
-            Self::Limited(rate) => Some(rate),
-            Self::Unlimited => None,
-        }
-    }
-}
-
-/// The text is no rate.
-#[derive(Debug, thiserror::Error)]
-#[error("write a whole number per second, or `none`")]
-struct RateError;
-
-impl FromStr for Rate {
-    type Err = RateError;
-
-    fn from_str(text: &str) -> Result<Self, RateError> {
-        if text == "none" {
-            return Ok(Self::Unlimited);
-        }
-        text.parse().map(Self::Limited).map_err(|_| RateError)
-    }
-}
-
-impl std::fmt::Display for Rate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Limited(rate) => rate.fmt(f),
-            Self::Unlimited => f.write_str("none"),
         }
     }
 }

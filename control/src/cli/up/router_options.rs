@@ -24,11 +24,11 @@ pub(super) struct RouterOptions {
     #[arg(long, value_name = "WHO", value_enum)]
     nat_filtering: Option<Who>,
     /// Most connections that are tracked
-    #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
+    #[arg(long, value_name = "N", value_parser = super::values::whole::<usize>)]
     #[arg(default_value_t = ConntrackConfig::DEFAULT_LIMIT, allow_negative_numbers = true)]
     conntrack_max: usize,
     /// Most of them that one port may have begun [default: a quarter]
-    #[arg(long, value_name = "N", value_parser = super::options::whole::<usize>)]
+    #[arg(long, value_name = "N", value_parser = super::values::whole::<usize>)]
     #[arg(allow_negative_numbers = true)]
     conntrack_port_max: Option<usize>,
     /// Timeouts as the kernel has them, or as the RFCs ask

@@ -134,8 +134,10 @@ fn endpoint(
     let ipv6 = written.address6.as_ref().map(|text| {
         text.parse().map_err(|_| refuse("address6", malformed(text, "IPv6", "fd00:1::10")))
     });
-    let mac =
-        written.mac.as_deref().map(|text| mac(text).map_err(|problem| refuse("mac", problem)));
+    let mac = written
+        .mac
+        .as_deref()
+        .map(|text| mac(text, Problem::MacGroup).map_err(|problem| refuse("mac", problem)));
     Ok(Endpoint {
         interface,
         ipv4: ipv4.transpose()?,
@@ -147,10 +149,10 @@ fn endpoint(
     })
 }
 
-/// A MAC that an interface can have.
-pub(super) fn mac(text: &str) -> Result<MacAddr, Problem> {
+/// The MAC of one station; what is wrong with any other is said by who asks.
+pub(super) fn mac(text: &str, group: fn(MacAddr) -> Problem) -> Result<MacAddr, Problem> {
     let mac: MacAddr = text.parse().map_err(|_| Problem::MacMalformed(text.to_owned()))?;
-    if mac.is_unicast() { Ok(mac) } else { Err(Problem::MacGroup(mac)) }
+    if mac.is_unicast() { Ok(mac) } else { Err(group(mac)) }
 }
 
 /// The names of a sandbox's interfaces: those that were chosen, and `eth0`, `eth1`, … for the others.

@@ -2,7 +2,7 @@
 
 use super::endpoint::mac;
 use super::{Members, no_member, settings};
-use crate::model::network::{prefix_for, room};
+use crate::model::bounds::{prefix_for, room};
 use crate::model::rules::Rule;
 use crate::model::{
     InterfaceName, MAX_PORTS, MAX_PUBLISHED_PORTS, Mtu, NameFault, NetworkName, PublishFault,
@@ -292,7 +292,7 @@ fn fixed(
     for (text, holder) in &written.fdb.fixed {
         let refuse =
             |problem| Refusal::new(Field::network(name, "fdb").key("static").key(text), problem);
-        let mac = mac(text).map_err(refuse)?;
+        let mac = mac(text, Problem::StaticMacGroup).map_err(refuse)?;
         let holder = match holder.as_str() {
             "host" => Holder::Host,
             other => match other.parse() {

@@ -3,7 +3,7 @@
 //! The values are those of `up`'s options, and what is wrong with them is said by the same checks; here
 //! the field is found that has the option's value.
 
-use crate::model::network::check_switch;
+use crate::model::switch::check_switch;
 use crate::model::{
     ModelError, NetworkName, Problem, Profile, Refusal, RouterOptions, RouterRequest, UplinkKind,
     storm, storm_halves,
@@ -13,7 +13,7 @@ use dataplane::config::{ConfigError, Filtering, SwitchConfig, Workers};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How the switch is to behave with so many MACs.
+/// How the switch is to behave with so many static MACs, those of the endpoints among them.
 pub(super) fn switch(
     name: &NetworkName,
     written: &NetworkSpec,

@@ -165,13 +165,19 @@ fn what_is_wrong_is_said_with_line_and_field() {
         ),
         ("[networks.a]\nfdb = { ageing = 0 }", "3:18: networks.a.fdb.ageing: the ageing time"),
         ("[networks.a]\nfdb = { max = 1 }", "3:15: networks.a.fdb.max: the FDB must hold 2"),
+        // The host's own, the two that are given, and one to learn.
+        (
+            "[networks.a]\nfdb = { max = 3, static = { '02:00:00:00:00:01' = 'host', '02:00:00:00:00:02' = 'host' } }",
+            "3:15: networks.a.fdb.max: the FDB must hold 4 MACs (each port's own, those that are static,",
+        ),
         (
             "[networks.a]\nfdb = { static = { x = 'host' } }",
             "3:24: networks.a.fdb.static.x: \"x\" is no MAC",
         ),
         (
             "[networks.a]\nfdb = { static = { '01:00:00:00:00:00' = 'host' } }",
-            "3:42: networks.a.fdb.static.\"01:00:00:00:00:00\": 01:00:00:00:00:00 is a group",
+            "3:42: networks.a.fdb.static.\"01:00:00:00:00:00\": 01:00:00:00:00:00 is a group or \
+             nobody, and a static FDB entry needs a unicast MAC",
         ),
         (
             "[networks.a]\nfdb = { static = { '02:00:00:00:00:00' = 'x' } }",
@@ -250,7 +256,10 @@ fn what_is_wrong_with_an_endpoint_is_said_with_line_and_field() {
         ("address = '10.1.0.1'", "address: 10.1.0.1 is taken by the bridge of network front"),
         ("address6 = 'fd00:1::1'", "address6: fd00:1::1 is taken by the bridge"),
         ("mac = '02:00:00:00:00'", "mac: \"02:00:00:00:00\" is no MAC"),
-        ("mac = 'ff:ff:ff:ff:ff:ff'", "mac: ff:ff:ff:ff:ff:ff is a group"),
+        (
+            "mac = 'ff:ff:ff:ff:ff:ff'",
+            "mac: ff:ff:ff:ff:ff:ff is a group or nobody, and an interface",
+        ),
         ("interface = 'lo'", "interface: lo is in every sandbox"),
         ("interface = 'a/b'", "interface: \"a/b\" has '/'"),
         ("limits = { bytes-in = 0 }", "limits.bytes-in: a limit of 0 lets nothing pass"),

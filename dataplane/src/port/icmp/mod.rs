@@ -29,9 +29,12 @@
 //! Known gaps: types of ICMP from 32 on pass the kernel's filter (all are obsolete but extended
 //! echo, RFC 8335); the checksum of an ICMPv4 message is its receiver's to verify.
 
+mod error;
 mod pieces;
 #[cfg(test)]
 mod tests;
+
+pub use error::IcmpError;
 
 use self::pieces::Pieces;
 use super::sys::icmp as sys;
@@ -42,7 +45,6 @@ use crate::wire::ethernet::{self, EthernetHeader, MacAddr, ethertype};
 use crate::wire::icmp::{PROTOCOL_V6, v4, v6};
 use crate::wire::ipv6::{self, Ipv6Header};
 use crate::wire::vnet;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use zerocopy::IntoBytes;
 
@@ -72,49 +74,6 @@ pub const PASSED_V6: [u8; 5] =
 /// Where in the buffer the IP packet begins.
 const PACKET: usize = vnet::HEADER_LEN + ethernet::HEADER_LEN;
 
-/// Why the host's ICMP messages cannot be seen.
-#[derive(Debug, thiserror::Error)]
-pub enum IcmpError {
-    /// No socket.
-    #[error(
-        "cannot open a raw {protocol} socket: {source}; it needs CAP_NET_RAW in the network namespace's user namespace"
-    )]
-    Socket {
-        /// ICMP or ICMPv6.
-        protocol: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// A socket that would get everything.
-    #[error("cannot set the filter of a raw {protocol} socket: {source}")]
-    Filter {
-        /// ICMP or ICMPv6.
-        protocol: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// A socket that would not say whom messages are for, or how many were lost.
-    #[error("cannot set up what a raw {protocol} socket tells beside each message: {source}")]
-    Telling {
-        /// ICMP or ICMPv6.
-        protocol: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-    /// A socket without the room that it needs.
-    #[error("cannot give a raw {protocol} socket {RECEIVE_BUFFER} bytes to receive in: {source}")]
-    Buffer {
-        /// ICMP or ICMPv6.
-        protocol: &'static str,
-        /// What the kernel said.
-        #[source]
-        source: io::Error,
-    },
-}
-
 /// The ICMP or ICMPv6 messages that the host receives, as frames.
 ///
 /// It only receives. A switch must not flood to it.
@@ -142,7 +101,7 @@ impl IcmpPort {
     /// [`IcmpError`] says which step failed; the first needs `CAP_NET_RAW`.
     pub fn open_v4(source: MacAddr, destination: MacAddr) -> Result<Self, IcmpError> {
         let protocol = "ICMP";
-        let socket = sys::socket_v4().map_err(|source| IcmpError::Socket { protocol, source })?;
+        let socket = sys::socket_v4().map_err(|error| IcmpError::socket(protocol, error))?;
         sys::pass_only_v4(socket.as_fd(), &PASSED_V4)
             .map_err(|source| IcmpError::Filter { protocol, source })?;
         let header = EthernetHeader { destination, source, ethertype: ethertype::IPV4.into() };
@@ -155,7 +114,7 @@ impl IcmpPort {
     /// As of [`Self::open_v4`]; the first step also where the kernel has no IPv6.
     pub fn open_v6(source: MacAddr, destination: MacAddr) -> Result<Self, IcmpError> {
         let protocol = "ICMPv6";
-        let socket = sys::socket_v6().map_err(|source| IcmpError::Socket { protocol, source })?;
+        let socket = sys::socket_v6().map_err(|error| IcmpError::socket(protocol, error))?;
         sys::pass_only_v6(socket.as_fd(), &PASSED_V6)
             .map_err(|source| IcmpError::Filter { protocol, source })?;
         sys::tell_addressing(socket.as_fd())

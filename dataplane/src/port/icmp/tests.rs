@@ -3,6 +3,7 @@
 use super::*;
 use crate::frame::Frame;
 use crate::outcome::PortId;
+use std::io;
 use std::net::Ipv6Addr;
 
 /// A port with any descriptor, and a message of 8 bytes as the kernel would tell of it.
@@ -86,8 +87,9 @@ fn nothing_can_be_sent() {
 }
 
 #[test]
-fn a_refused_socket_names_the_capability() {
-    let source = io::Error::from_raw_os_error(libc::EPERM);
-    let error = IcmpError::Socket { protocol: "ICMP", source }.to_string();
+fn a_refused_socket_names_the_capability_or_the_limit() {
+    let error = IcmpError::socket("ICMP", io::Error::from_raw_os_error(libc::EPERM)).to_string();
     assert!(error.contains("CAP_NET_RAW") && error.contains("ICMP"), "{error}");
+    let error = IcmpError::socket("ICMP", io::Error::from_raw_os_error(libc::EMFILE)).to_string();
+    assert!(!error.contains("CAP_NET_RAW") && error.contains("ulimit -n"), "{error}");
 }

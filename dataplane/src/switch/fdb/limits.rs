@@ -69,7 +69,7 @@ impl Fdb {
     }
 
     /// Adds a static entry, in place of any other of this MAC. Returns the port that lost a learned one
-    /// for it, because the table was full.
+    /// for it, because the table was full or had more than it may have by now.
     ///
     /// # Errors
     /// [`FdbFull`]; then nothing has changed.
@@ -82,7 +82,7 @@ impl Fdb {
         if let Some(at) = known {
             self.remove(at);
         }
-        let loser = if self.len() == self.capacity { self.fullest() } else { None };
+        let loser = if self.len() >= self.capacity { self.fullest() } else { None };
         if let Some(loser) = loser {
             self.remove(self.lists[loser.index()].head);
         }

@@ -9,133 +9,29 @@
 //! [`World::moves`] asserts *exactly* which counters an event moved: one that moved without being
 //! listed fails the test as one that did not move does. A world that is dropped by a failing test
 //! prints all that it knows: counters and FDB.
+//!
+//! | file | question |
+//! |---|---|
+//! | `mod` | what happens in a world? |
+//! | `setup` | what is it to be? |
+//! | `known` | what is known in it, and what was counted? |
 #![allow(clippy::expect_used, reason = "a world that cannot be made is a failed test")]
 
-use crate::counts::{Move, Moved, differences, sum};
+mod known;
+mod setup;
+
+pub use setup::{PortSetup, Setup, own_mac, strange_mac};
+
+use crate::counts::{Move, sum};
 use dataplane::capture::{self, Catch, Spec};
 use dataplane::clock::Time;
-use dataplane::config::{Config, ConfigError, PortConfig, PortLimits, RouterConfig, SwitchConfig};
-use dataplane::conntrack::FlowView;
-use dataplane::counters::CounterSnapshot;
-use dataplane::engine::{AddError, CapturesFull, FdbEntry, Forwarder, Served};
-use dataplane::outcome::{DropReason, PortId};
-use dataplane::pipeline::{Cursor, Prepared, Router, Story};
+use dataplane::config::{ConfigError, RouterConfig, SwitchConfig};
+use dataplane::engine::{AddError, CapturesFull, Forwarder, Served};
+use dataplane::outcome::PortId;
+use dataplane::pipeline::{Prepared, Router};
 use dataplane::port::memory::{MemoryHost, pair};
-use dataplane::port::{Offloads, Port};
 use dataplane::switch::Room;
-use dataplane::wire::ethernet::MacAddr;
-use std::fmt;
 use std::time::Duration;
-
-/// What one port of a world is to be.
-#[derive(Clone, Debug)]
-pub struct PortSetup {
-    /// What frames may leave undone here.
-    pub offloads: Offloads,
-    /// The MTU in bytes.
-    pub mtu: u16,
-    /// Reaches only ports that are not isolated.
-    pub isolated: bool,
-    /// Accepts frames from its own MAC alone.
-    pub check_source: bool,
-    /// How much it may send, get and begin.
-    pub limits: PortLimits,
-}
-
-impl Default for PortSetup {
-    fn default() -> Self {
-        Self {
-            offloads: Offloads::ALL,
-            mtu: 1500,
-            isolated: false,
-            check_source: false,
-            limits: PortLimits::NONE,
-        }
-    }
-}
-
-impl PortSetup {
-    /// The port's configuration, if it is named and addressed by this number.
-    pub fn config(&self, number: u16) -> PortConfig {
-        PortConfig {
-            name: format!("port-{number}"),
-            mac: own_mac(number),
-            mtu: self.mtu,
-            isolated: self.isolated,
-            check_source: self.check_source,
-            limits: self.limits,
-        }
-    }
-}
-
-/// A world to be: all offloads, MTU 1500, nothing isolated, no source check and no storm control
-/// unless it is changed.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    switch: SwitchConfig,
-    ports: Vec<PortSetup>,
-    router: Option<RouterConfig>,
-}
-
-impl Setup {
-    /// A world of this many ports.
-    pub fn of(ports: u16) -> Self {
-        Self {
-            switch: SwitchConfig { storm: None, ..SwitchConfig::default() },
-            ports: vec![PortSetup::default(); usize::from(ports)],
-            router: None,
-        }
-    }
-
-    /// The same with one port changed.
-    #[must_use]
-    pub fn port(mut self, port: u16, change: impl FnOnce(&mut PortSetup)) -> Self {
-        change(&mut self.ports[usize::from(port)]);
-        self
-    }
-
-    /// The same with the switch changed.
-    #[must_use]
-    pub fn switch(mut self, change: impl FnOnce(&mut SwitchConfig)) -> Self {
-        change(&mut self.switch);
-        self
-    }
-
-    /// The same with a router behind port 0.
-    #[must_use]
-    pub fn router(mut self, router: RouterConfig) -> Self {
-        self.router = Some(router);
-        self
-    }
-
-    /// The world, at time 0.
-    pub fn start(self) -> World {
-        let ids = 0..self.ports.len() as u16;
-        let ports = ids.zip(&self.ports).map(|(id, port)| port.config(id));
-        let config = Config::new(self.switch.clone(), ports.collect()).expect("a valid setup");
-        let config = match self.router.clone() {
-            Some(router) => config.with_router(router).expect("a valid router"),
-            None => config,
-        };
-        let (near, hosts): (Vec<_>, Vec<_>) =
-            self.ports.iter().map(|port| pair(port.offloads)).unzip();
-        let boxed = near.into_iter().map(|port| Box::new(port) as Box<dyn Port>).collect();
-        let forwarder = Forwarder::new(&config, boxed);
-        World { setup: self, forwarder, hosts, now: Time::START }
-    }
-}
-
-/// The static MAC of a port.
-pub fn own_mac(port: u16) -> MacAddr {
-    let [high, low] = port.to_be_bytes();
-    MacAddr([0x02, 0, 0, 0, high, low])
-}
-
-/// A MAC that is no port's own.
-pub fn strange_mac(n: u32) -> MacAddr {
-    let [a, b, c, d] = n.to_be_bytes();
-    MacAddr([0x06, 0, a, b, c, d])
-}
 
 /// The world.
 pub struct World {
@@ -309,51 +205,6 @@ impl World {
         self.forwarder.is_captured()
     }
 
-    /// What would be decided about a virtio header and a frame that came in now.
-    ///
-    /// # Errors
-    /// The reason of a frame that does not parse.
-    pub fn explain(&self, port: u16, bytes: &[u8]) -> Result<Story, DropReason> {
-        let mut bytes = bytes.to_vec();
-        self.forwarder.pipeline().explain(PortId(port), &mut bytes, self.now)
-    }
-
-    /// All that the stages know, as text to be compared.
-    pub fn state(&self) -> String {
-        format!("{:?}", self.forwarder.pipeline())
-    }
-
-    /// The flows that are tracked now, in no order.
-    pub fn flows(&mut self) -> Vec<FlowView> {
-        let now = self.now;
-        let router = self.routed();
-        let (mut all, mut page) = (Vec::new(), Some(Cursor::default()));
-        while let Some(from) = page {
-            let (views, next) = router.views(from, 1024, now);
-            all.extend(views);
-            page = next;
-        }
-        all
-    }
-
-    /// Behind which port the switch believes `mac` to live.
-    pub fn home_of(&self, mac: MacAddr) -> Option<u16> {
-        self.forwarder.pipeline().switch.fdb().lookup(mac, self.now).map(|port| port.0)
-    }
-
-    /// The entries of the FDB, by MAC.
-    pub fn fdb(&self) -> Vec<FdbEntry> {
-        let fdb = self.forwarder.pipeline().switch.fdb();
-        let mut entries: Vec<_> = fdb.entries(self.now).collect();
-        entries.sort_by_key(|entry| entry.mac);
-        entries
-    }
-
-    /// The counters of all ports now.
-    pub fn counters(&self) -> Vec<CounterSnapshot> {
-        self.forwarder.counters().iter().map(|port| port.snapshot()).collect()
-    }
-
     /// Does `event`, runs until quiet, and asserts that exactly the `expected` counters moved.
     #[track_caller]
     pub fn moves(
@@ -366,31 +217,6 @@ impl World {
         self.run();
         let (moved, expected) = (self.moved_since(&before), sum(expected));
         assert_eq!(moved, expected, "left: what moved; right: what should have");
-    }
-
-    /// Which counters moved since `before`.
-    pub fn moved_since(&self, before: &[CounterSnapshot]) -> Moved {
-        let now = self.counters();
-        let ports = self.ports().zip(before.iter().zip(&now));
-        ports.flat_map(|(port, (before, now))| differences(port, before, now)).collect()
-    }
-}
-
-impl fmt::Debug for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "at {:?}, ports that have counted:", Duration::from_nanos(self.now.nanos()))?;
-        let nothing = vec![CounterSnapshot::default(); self.hosts.len()];
-        for ((port, count), value) in self.moved_since(&nothing) {
-            writeln!(f, "  port {port}: {count:?} {value}")?;
-        }
-        for port in self.ports().filter(|&port| !self.is_alive(port)) {
-            writeln!(f, "  port {port} is gone")?;
-        }
-        writeln!(f, "FDB:")?;
-        for FdbEntry { mac, port, kind, age } in self.fdb() {
-            writeln!(f, "  {mac} behind port {port}, {kind:?}, {age:?} old")?;
-        }
-        Ok(())
     }
 }
 

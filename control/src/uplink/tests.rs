@@ -1,7 +1,14 @@
+//! What is chosen for a network, what follows from it, and how the `local` rule makes room.
+
+use super::choose::{BLOCK, FIRST_BLOCK, FIRST_TABLE, LAST_BLOCK, MAX_TABLES, meet};
+use super::host::key;
+use super::local::{PRIORITY_LOCAL, local_priority};
 use super::*;
-use crate::netlink::Interface;
+use crate::netlink::{Interface, PROTOCOL_KERNEL, PROTOCOL_OURS, Rule};
+use dataplane::wire::{tcp, udp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 fn wanted(ports: Option<Range>) -> Wanted {
     Wanted {
@@ -28,7 +35,7 @@ fn host(interfaces: Vec<Interface>) -> Host {
     let keys = interfaces.iter().flat_map(|one| {
         [key(true, &one.name, "forwarding"), key(false, &one.name, "force_forwarding")]
     });
-    let forced = super::super::host::FORCE_FORWARDING_ALL6.to_owned();
+    let forced = super::host::FORCE_FORWARDING_ALL6.to_owned();
     let settings: BTreeMap<_, _> = keys.chain([forced]).map(|key| (key, "0".to_owned())).collect();
     let rules = [true, false].map(|ipv4| Rule::local(ipv4, 0, PROTOCOL_KERNEL)).to_vec();
     Host { interfaces, settings, rules, reservable: true, ..Host::default() }
@@ -125,7 +132,7 @@ fn without_a_switch_for_single_interfaces_ipv6_stays_in() {
     let entry = chosen(&wanted(None), &host, &[]).unwrap();
     assert!(!entry.ipv6);
     assert!(desired(&entry, &host, &taps()).rules.iter().all(|rule| rule.ipv4));
-    host.settings.insert(super::super::host::FORWARDING_ALL6.to_owned(), "1".to_owned());
+    host.settings.insert(super::host::FORWARDING_ALL6.to_owned(), "1".to_owned());
     assert!(chosen(&wanted(None), &host, &[]).unwrap().ipv6);
 }
 
