@@ -4,6 +4,7 @@ use super::compare;
 use super::settings::Settings;
 use super::system::System;
 use super::workload::{MAX_FLOWS, Workload};
+use dataplane::config::{ConfigError, Workers};
 use std::path::PathBuf;
 
 /// Most rounds.
@@ -51,6 +52,9 @@ pub struct Options {
     /// Measure only these: ours, kernel, nftables, ovs, ovs-tso, vde, slirp4netns, pasta, loopback
     #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
+    /// How many threads forward in ours, as of `up --workers`; each number is measured as a system beside the others [default: 1]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub workers: Vec<usize>,
     /// Measure the ways through the host, out and in, instead of those within the network
     #[arg(long, conflicts_with = "workloads")]
     pub routed: bool,
@@ -111,8 +115,16 @@ pub enum OptionError {
         /// What there is.
         known: String,
     },
+    /// Ours cannot have as many workers.
+    #[error("--workers: {0}")]
+    Workers(ConfigError),
+    /// Workers of ours, which is not measured.
+    #[error("--workers is of the system ours, which --system leaves out")]
+    WorkersOfNone,
     /// There is no such system.
-    #[error("no system is named {name:?}; there are {known}")]
+    #[error(
+        "no system is named {name:?}; there are {known} (--workers says how many workers ours has)"
+    )]
     System {
         /// What was asked for.
         name: String,
@@ -175,15 +187,29 @@ impl Options {
         Ok(once(asked))
     }
 
-    /// The systems named, or all; each once.
+    /// The systems named, or all, with ours for each number of workers; each once.
     fn chosen_systems(&self) -> Result<Vec<System>, OptionError> {
         let read = |name: &String| {
-            let known = || System::ALL.map(System::name).join(", ");
-            System::parse(name)
-                .ok_or_else(|| OptionError::System { name: name.clone(), known: known() })
+            let known = || System::ALL.map(|it| it.to_string()).join(", ");
+            let named = System::ALL.into_iter().find(|it| it.to_string() == *name);
+            named.ok_or_else(|| OptionError::System { name: name.clone(), known: known() })
         };
         let named: Vec<System> = self.systems.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(if named.is_empty() { System::ALL.to_vec() } else { once(named) })
+        let named = if named.is_empty() { System::ALL.to_vec() } else { once(named) };
+        let ours = self.chosen_workers()?;
+        if !self.workers.is_empty() && !named.contains(&System::OURS) {
+            return Err(OptionError::WorkersOfNone);
+        }
+        let each = |system: System| if system.is_ours() { ours.clone() } else { vec![system] };
+        Ok(named.into_iter().flat_map(each).collect())
+    }
+
+    /// Ours with each number of workers, once.
+    fn chosen_workers(&self) -> Result<Vec<System>, OptionError> {
+        let read = |&count: &usize| Workers::new(count).map_err(OptionError::Workers);
+        let all: Vec<Workers> = self.workers.iter().map(read).collect::<Result<_, _>>()?;
+        let all = if all.is_empty() { vec![Workers::ONE] } else { once(all) };
+        Ok(all.into_iter().map(System::Ours).collect())
     }
 }
 
@@ -252,7 +278,27 @@ mod tests {
         let words: Vec<&str> = words.split(' ').collect();
         let settings = options(&words).check().unwrap();
         assert_eq!(names(&settings.workloads), "udp-18, tcp-8");
-        assert_eq!(settings.systems, [System::Pasta, System::Ours]);
+        assert_eq!(settings.systems, [System::Pasta, System::OURS]);
+    }
+
+    #[test]
+    fn ours_is_a_system_for_each_number_of_workers_in_its_place() {
+        let ours = |count| System::Ours(Workers::new(count).unwrap());
+        let settings = options(&["--workers", "2,1,2", "--system", "kernel,ours"]).check().unwrap();
+        assert_eq!(settings.systems, [System::Kernel, ours(2), System::OURS]);
+        let settings = options(&["--workers", "16"]).check().unwrap();
+        assert_eq!(settings.systems[..2], [ours(16), System::Kernel]);
+        assert_eq!(settings.systems.len(), System::ALL.len());
+    }
+
+    #[test]
+    fn workers_are_refused_as_up_refuses_them_and_where_ours_is_not_measured() {
+        for count in ["0", "17", "1,17"] {
+            let refused = refused(&["--workers", count]).to_string();
+            assert!(refused.starts_with("--workers: there must be 1 to 16 workers, not "));
+        }
+        let refused = refused(&["--workers", "2", "--system", "kernel"]);
+        assert_eq!(refused, OptionError::WorkersOfNone);
     }
 
     #[test]
@@ -276,7 +322,7 @@ mod tests {
         assert_eq!(
             refused(&["--system", "ours,hub"]).to_string(),
             "no system is named \"hub\"; there are ours, kernel, nftables, ovs, ovs-tso, vde, \
-             slirp4netns, pasta, loopback"
+             slirp4netns, pasta, loopback (--workers says how many workers ours has)"
         );
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Figure by figure and system by system, where both runs have it, by the rule of `rule`. A figure of
 //! the kernel's own that changed means that the machine did, so both ratios to it are shown, too.
+//!
+//! Ours with another number of workers is another system. Where each run has ours once, with whatever
+//! number, the two are compared all the same, and the notes say that the workers differ.
 
 mod rule;
 
@@ -51,7 +54,12 @@ pub(super) fn run(options: &Options) -> Result<String, JsonError> {
 }
 
 fn text(before: &Measurement, after: &Measurement, all: bool) -> String {
-    let changes = changes(&before.rows(), &after.rows());
+    let (rows, mut later) = (before.rows(), after.rows());
+    if let Some((earlier, now)) = other_workers(before, after) {
+        let cells = later.iter_mut().flat_map(|row| &mut row.cells);
+        cells.filter(|cell| cell.system == now).for_each(|cell| cell.system = earlier);
+    }
+    let changes = changes(&rows, &later);
     let count = |verdict| changes.iter().filter(|it| it.verdict == verdict).count();
     let (changed, noise) = (count(Verdict::Changed), count(Verdict::Noise));
     let shown: Vec<&Change> =
@@ -77,6 +85,15 @@ fn text(before: &Measurement, after: &Measurement, all: bool) -> String {
         let _ = writeln!(text, "{note}");
     }
     text
+}
+
+/// Ours of both runs where each has it once, with other workers than the other.
+fn other_workers(before: &Measurement, after: &Measurement) -> Option<(System, System)> {
+    let only = |run: &Measurement| {
+        let mut ours = run.labels.iter().map(|it| it.system).filter(|it| it.is_ours());
+        ours.next().filter(|_| ours.next().is_none())
+    };
+    Some((only(before)?, only(after)?)).filter(|(earlier, now)| earlier != now)
 }
 
 fn changes(before: &[Row], after: &[Row]) -> Vec<Change> {
@@ -186,6 +203,7 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
             ));
         }
     }
+    notes.extend(workers(before, after));
     let moved = changes.iter().any(|it| it.system.is_reference() && it.verdict == Verdict::Changed);
     if moved {
         notes.push(
@@ -196,16 +214,38 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
     notes
 }
 
+/// With how many workers ours ran, where that is not the same in both runs.
+fn workers(before: &Measurement, after: &Measurement) -> Option<String> {
+    let of = |run: &Measurement| {
+        let ours = run.labels.iter().filter_map(|it| match it.system {
+            System::Ours(workers) => Some(workers.get()),
+            _ => None,
+        });
+        let mut ours: Vec<usize> = ours.collect();
+        ours.sort_unstable();
+        ours.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ")
+    };
+    let (earlier, now) = (of(before), of(after));
+    let both = !earlier.is_empty() && !now.is_empty();
+    let compared = match other_workers(before, after) {
+        Some((_, now)) => format!(" What is after is {now}."),
+        None => " Those that both runs have are compared.".to_owned(),
+    };
+    let words = format!("The workers differ: ours ran with {earlier} before, and {now} after.");
+    (both && earlier != now).then(|| words + &compared)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::measurement::tests::{alone, example};
+    use dataplane::config::Workers;
 
     /// The example with everything on ours faster or slower by this factor.
     fn scaled(factor: f64) -> Measurement {
         let mut measurement = example();
         for sample in &mut measurement.samples {
-            if sample.system == System::Ours {
+            if sample.system == System::OURS {
                 sample.count = (sample.count as f64 * factor) as u64;
             }
         }
@@ -256,6 +296,45 @@ mod tests {
         ] {
             assert!(text.contains(words), "{text}");
         }
+    }
+
+    /// The example with ours of so many workers.
+    fn with_workers(count: usize) -> Measurement {
+        let ours = System::Ours(Workers::new(count).unwrap());
+        let mut measurement = example();
+        let of_ours = measurement.samples.iter_mut().filter(|it| it.system.is_ours());
+        of_ours.for_each(|sample| sample.system = ours);
+        measurement.standings[0].system = ours;
+        measurement.labels[0].system = ours;
+        measurement
+    }
+
+    #[test]
+    fn one_number_of_workers_is_compared_with_another_and_that_is_told() {
+        let text = text(&example(), &with_workers(2), true);
+        assert!(text.contains("0 of 17 figures changed"), "{text}");
+        let words =
+            "The workers differ: ours ran with 1 before, and 2 after. What is after is ours-2w.";
+        assert!(text.contains(words), "{text}");
+    }
+
+    #[test]
+    fn of_several_numbers_of_workers_those_are_compared_that_both_have() {
+        let mut both = with_workers(2);
+        let one = example();
+        both.samples.extend(one.samples.into_iter().filter(|it| it.system.is_ours()));
+        both.labels.push(one.labels[0].clone());
+        let text = text(&with_workers(2), &both, true);
+        assert!(text.contains("ours ran with 2 before, and 1 and 2 after."), "{text}");
+        assert!(text.contains("Those that both runs have are compared."), "{text}");
+        let of = |name: &str| {
+            text.lines().filter(|it| it.split_whitespace().any(|it| it == name)).count()
+        };
+        assert!(of("ours-2w") > 0, "{text}");
+        assert!(
+            !text.lines().any(|it| it.starts_with("tcp-1 ") && it.contains(" ours ")),
+            "{text}"
+        );
     }
 
     #[test]
