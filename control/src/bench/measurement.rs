@@ -85,8 +85,8 @@ impl Measurement {
 
     /// How often our own bridge did not stand or did not carry what it should.
     pub(super) fn own_failures(&self) -> usize {
-        let failed = self.failures.iter().filter(|it| it.system == System::Ours).count();
-        let absent = |it: &&Absence| it.system == System::Ours && !it.missing;
+        let failed = self.failures.iter().filter(|it| it.system.is_ours()).count();
+        let absent = |it: &&Absence| it.system.is_ours() && !it.missing;
         failed + self.absences.iter().filter(absent).count()
     }
 
@@ -113,7 +113,7 @@ impl Measurement {
             unit: figure.unit,
             better: figure.better,
             cpu_unit: figure.cpu.map(|(unit, _)| unit),
-            cells: with_ratios(System::ALL.into_iter().filter_map(cell).collect()),
+            cells: with_ratios(System::every().filter_map(cell).collect()),
         }
     }
 

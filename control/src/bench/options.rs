@@ -4,6 +4,7 @@ use super::compare;
 use super::settings::Settings;
 use super::system::System;
 use super::workload::{MAX_FLOWS, Workload};
+use dataplane::config::{ConfigError, Workers};
 use std::path::PathBuf;
 
 /// Most rounds.
@@ -51,6 +52,9 @@ pub struct Options {
     /// Measure only these: ours, kernel, nftables, ovs, ovs-tso, vde, slirp4netns, pasta, loopback
     #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
+    /// How many threads forward in ours, as of `up --workers`; each number is measured as a system beside the others [default: 1]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub workers: Vec<usize>,
     /// Measure the ways through the host, out and in, instead of those within the network
     #[arg(long, conflicts_with = "workloads")]
     pub routed: bool,
@@ -111,8 +115,16 @@ pub enum OptionError {
         /// What there is.
         known: String,
     },
+    /// Ours cannot have as many workers.
+    #[error("--workers: {0}")]
+    Workers(ConfigError),
+    /// Workers of ours, which is not measured.
+    #[error("--workers is of the system ours, which --system leaves out")]
+    WorkersOfNone,
     /// There is no such system.
-    #[error("no system is named {name:?}; there are {known}")]
+    #[error(
+        "no system is named {name:?}; there are {known} (--workers says how many workers ours has)"
+    )]
     System {
         /// What was asked for.
         name: String,
@@ -175,15 +187,29 @@ impl Options {
         Ok(once(asked))
     }
 
-    /// The systems named, or all; each once.
+    /// The systems named, or all, with ours for each number of workers; each once.
     fn chosen_systems(&self) -> Result<Vec<System>, OptionError> {
         let read = |name: &String| {
-            let known = || System::ALL.map(System::name).join(", ");
-            System::parse(name)
-                .ok_or_else(|| OptionError::System { name: name.clone(), known: known() })
+            let known = || System::ALL.map(|it| it.to_string()).join(", ");
+            let named = System::ALL.into_iter().find(|it| it.to_string() == *name);
+            named.ok_or_else(|| OptionError::System { name: name.clone(), known: known() })
         };
         let named: Vec<System> = self.systems.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(if named.is_empty() { System::ALL.to_vec() } else { once(named) })
+        let named = if named.is_empty() { System::ALL.to_vec() } else { once(named) };
+        let ours = self.chosen_workers()?;
+        if !self.workers.is_empty() && !named.contains(&System::OURS) {
+            return Err(OptionError::WorkersOfNone);
+        }
+        let each = |system: System| if system.is_ours() { ours.clone() } else { vec![system] };
+        Ok(named.into_iter().flat_map(each).collect())
+    }
+
+    /// Ours with each number of workers, once.
+    fn chosen_workers(&self) -> Result<Vec<System>, OptionError> {
+        let read = |&count: &usize| Workers::new(count).map_err(OptionError::Workers);
+        let all: Vec<Workers> = self.workers.iter().map(read).collect::<Result<_, _>>()?;
+        let all = if all.is_empty() { vec![Workers::ONE] } else { once(all) };
+        Ok(all.into_iter().map(System::Ours).collect())
     }
 }
 
@@ -202,81 +228,4 @@ fn names(workloads: &[Workload]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::{Args, FromArgMatches};
-
-    fn options(arguments: &[&str]) -> Options {
-        let command = Options::augment_args(clap::Command::new("bench"));
-        let words = std::iter::once("bench").chain(arguments.iter().copied());
-        Options::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap()
-    }
-
-    fn refused(arguments: &[&str]) -> OptionError {
-        options(arguments).check().unwrap_err()
-    }
-
-    #[test]
-    fn without_options_the_bridged_loads_are_measured_five_times_for_two_seconds() {
-        let settings = options(&[]).check().unwrap();
-        assert_eq!((settings.rounds, settings.seconds, settings.mtu), (5, 2.0, 1500));
-        assert_eq!(
-            names(&settings.workloads),
-            "tcp-1, tcp-1-reverse, tcp-4, tcp-4-reverse, tcp-1-both, tcp-rr, udp-18, udp-gso"
-        );
-        assert_eq!(settings.systems, System::ALL);
-    }
-
-    #[test]
-    fn routed_is_the_ways_through_the_host_and_the_bridge_beside_them() {
-        let settings = options(&["--routed", "--flows", "1"]).check().unwrap();
-        assert_eq!(
-            names(&settings.workloads),
-            "masq-tcp-1, masq-tcp-1-reverse, published-tcp-1, masq-tcp-crr, masq-udp-18, \
-             masq-udp-gso, tcp-1, nat-idle-tcp-1"
-        );
-    }
-
-    #[test]
-    fn quick_and_full_have_a_budget() {
-        let quick = options(&["--quick"]).check().unwrap();
-        assert_eq!((quick.rounds, quick.seconds, quick.budget), (2, 0.5, Some(QUICK)));
-        let full = options(&["--full"]).check().unwrap();
-        assert_eq!((full.rounds, full.budget), (5, Some(FULL)));
-        assert!(full.workloads.len() > 40);
-    }
-
-    #[test]
-    fn workloads_and_systems_are_measured_once_in_the_order_named() {
-        let words = "--workload udp-18,tcp-8 --workload udp-18 --system pasta,ours,pasta";
-        let words: Vec<&str> = words.split(' ').collect();
-        let settings = options(&words).check().unwrap();
-        assert_eq!(names(&settings.workloads), "udp-18, tcp-8");
-        assert_eq!(settings.systems, [System::Pasta, System::Ours]);
-    }
-
-    #[test]
-    fn what_cannot_be_measured_is_refused() {
-        assert_eq!(refused(&["--rounds", "0"]), OptionError::Rounds(0));
-        assert_eq!(refused(&["--rounds", "1001"]), OptionError::Rounds(1001));
-        assert_eq!(refused(&["--seconds", "0.1"]), OptionError::Seconds(0.1));
-        assert!(matches!(refused(&["--seconds", "nan"]), OptionError::Seconds(_)));
-        assert_eq!(refused(&["--flows", "1,0"]), OptionError::Flows(0));
-        assert_eq!(refused(&["--mtu", "1279"]), OptionError::Mtu(1279));
-        assert_eq!(refused(&["--mtu", "65535"]), OptionError::Mtu(65535));
-    }
-
-    #[test]
-    fn unknown_names_are_told_the_known_ones() {
-        let words = refused(&["--workload", "sctp"]).to_string();
-        assert!(words.starts_with("no workload is named \"sctp\"; there are tcp-1, "), "{words}");
-        for known in ["tcp-rr-loaded", "udp-18-lossless", "mesh-8", "masq-", "/published-N"] {
-            assert!(words.contains(known), "{words}");
-        }
-        assert_eq!(
-            refused(&["--system", "ours,hub"]).to_string(),
-            "no system is named \"hub\"; there are ours, kernel, nftables, ovs, ovs-tso, vde, \
-             slirp4netns, pasta, loopback"
-        );
-    }
-}
+mod tests;

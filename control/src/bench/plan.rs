@@ -28,7 +28,7 @@ pub(super) struct Plan {
 
 /// How many measurements this workload is in one round on these systems.
 pub(super) fn each_round(workload: Workload, systems: &[System]) -> usize {
-    let tracked = |system| matches!(system, System::Ours | System::Nftables);
+    let tracked = |system| matches!(system, System::Ours(_) | System::Nftables);
     let carrying = |system: &&System| {
         let loopback = **system == System::Loopback;
         carries(**system, workload.way)
@@ -71,7 +71,7 @@ mod tests {
         settings.seconds = 20.0;
         settings.budget = Some(60.0);
         let all = stages(&settings);
-        let plan = plan(&mut settings, all, &[System::Ours, System::Kernel]);
+        let plan = plan(&mut settings, all, &[System::OURS, System::Kernel]);
         assert_eq!((plan.stages.len(), plan.measurements), (1, 12));
         assert!((plan.seconds - 60.0).abs() < 0.01, "{plan:?}");
         assert!(settings.seconds > 4.0 && settings.seconds < 5.0);

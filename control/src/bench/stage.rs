@@ -119,7 +119,7 @@ impl Built {
 /// Can this way be taken over this system?
 pub(super) fn carries(system: System, way: Way) -> bool {
     match system {
-        System::Ours | System::Loopback => true,
+        System::Ours(_) | System::Loopback => true,
         System::Kernel | System::Ovs | System::OvsTso | System::Vde => way == Way::Bridged,
         System::Nftables => way.is_routed(),
         System::Slirp | System::Pasta => matches!(way, Way::Masquerade | Way::Published),

@@ -4,7 +4,7 @@
 //! it. It goes when its TAP is closed.
 
 use super::endpoint::Blueprint;
-use super::outside::{claim, give_up, note, others, raise};
+use super::outside::{claim, give_up, neighbours, note, raise};
 use super::record::lock_site;
 use super::{Endpoint, Site, StepError, Topology};
 use crate::addressing::Addresses;
@@ -12,7 +12,7 @@ use crate::model::{Mtu, Written};
 use crate::netlink::{LinkChange, Netlink};
 use crate::netns;
 use crate::plan::EndpointState;
-use crate::uplink::{self, Entry, UplinkError};
+use crate::uplink;
 use dataplane::port::Offloads;
 use std::net::IpAddr;
 use std::path::Path;
@@ -116,7 +116,7 @@ impl Topology {
         let _turn = lock_site(site)?;
         let name = self.network.name().clone();
         let Some(uplink) = self.uplink.take() else { return Ok(()) };
-        let others = self.neighbours(site)?;
+        let others = neighbours(site, self.network.name())?;
         if let Some(error) =
             uplink::lower(&site.state_dir, uplink.entry(), &others).into_iter().next()
         {
@@ -140,7 +140,7 @@ impl Topology {
     pub fn claim(&mut self, site: &Site, written: &Written) -> Result<(), StepError> {
         let Some(mut uplink) = self.uplink.clone() else { return Ok(()) };
         let _turn = lock_site(site)?;
-        uplink.claim(claim(written), &self.neighbours(site)?)?;
+        uplink.claim(claim(written), &neighbours(site, self.network.name())?)?;
         note(site, self.network.name(), Some(uplink.entry()))?;
         self.uplink = Some(uplink);
         Ok(())
@@ -157,10 +157,5 @@ impl Topology {
         note(site, self.network.name(), Some(uplink.entry()))?;
         self.uplink = Some(uplink);
         Ok(())
-    }
-
-    fn neighbours(&self, site: &Site) -> Result<Vec<Entry>, UplinkError> {
-        others(site, self.network.name())
-            .map_err(|source| UplinkError::Ledger { path: site.state_dir.clone(), source })
     }
 }

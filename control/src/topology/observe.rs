@@ -30,7 +30,7 @@ pub struct Observed {
     pub home: Identity,
     /// What an uplink finds.
     pub host: uplink::Host,
-    /// The uplinks of the networks that live.
+    /// The uplinks of the networks that live on this host.
     pub uplinks: Vec<uplink::Entry>,
 }
 
@@ -71,15 +71,17 @@ pub fn observe(site: &Site) -> Result<Observed, ObserveError> {
     let namespaces = names_in(&site.netns_dir).map_err(unreadable(&site.netns_dir))?;
     let networks = networks(site).map_err(unreadable(&site.state_dir))?;
     let living = living(site).map_err(unreadable(&site.state_dir))?;
+    let home = netns::own()?;
+    let uplinks = living.into_iter().filter_map(|(_, journal)| journal.uplink);
     Ok(Observed {
         routes,
         links,
         namespaces,
         networks,
         ipv6: sysctl::has_ipv6(),
-        home: netns::own()?,
+        home,
         host: uplink::Host::observe()?,
-        uplinks: living.into_iter().filter_map(|(_, journal)| journal.uplink).collect(),
+        uplinks: uplinks.filter(|uplink| uplink.home == home).collect(),
     })
 }
 

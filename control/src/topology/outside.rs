@@ -9,6 +9,7 @@ use super::{Outlook, RecordError, Site, Topology, Warning};
 use crate::addressing::next_hop;
 use crate::compile;
 use crate::model::{Network, NetworkName, UplinkKind, Written};
+use crate::netns;
 use crate::publish::for_dataplane;
 use crate::uplink::{self, Caveat, Claim, Entry, Others, Uplink, UplinkError, Wanted};
 use dataplane::config::{HostView, NatConfig, RouterConfig};
@@ -41,6 +42,15 @@ pub(super) fn others(site: &Site, except: &NetworkName) -> io::Result<Vec<Entry>
     Ok(all.filter_map(|(_, journal)| journal.uplink).collect())
 }
 
+/// Those of them whose host is this one: networks that share the folder for state may stand in hosts of
+/// their own, where the same ports and tables are free.
+pub(super) fn neighbours(site: &Site, except: &NetworkName) -> Result<Vec<Entry>, UplinkError> {
+    let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
+    let (mut others, home) = (others(site, except).map_err(unreadable)?, netns::own()?);
+    others.retain(|other| other.home == home);
+    Ok(others)
+}
+
 /// The entries of the networks that were killed and not cleared up after.
 fn dead(site: &Site) -> io::Result<Vec<Entry>> {
     Ok(killed(site)?.into_iter().filter_map(|(_, journal)| journal.uplink).collect())
@@ -65,7 +75,7 @@ pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkEr
 fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<(), UplinkError> {
     let name = topology.network.name().clone();
     let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };
-    let others = others(site, &name).map_err(unreadable)?;
+    let others = neighbours(site, &name)?;
     let dead = dead(site).map_err(unreadable)?;
     let seen = Outlook::look(site)?;
     let taken: HashSet<_> = seen.host.addresses().collect();

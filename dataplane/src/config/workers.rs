@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 pub const MAX_WORKERS: usize = 16;
 
 /// How many threads forward, 1 to [`MAX_WORKERS`]. Each reads some of the ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Workers(NonZeroUsize);
 
 impl Workers {

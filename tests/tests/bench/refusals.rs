@@ -17,6 +17,11 @@ fn unknown(host: &Host) {
     for (options, words) in [
         ("--workload sctp-1", ["no workload is named \"sctp-1\"", "tcp-rr-loaded"]),
         ("--system hub", ["no system is named \"hub\"", "slirp4netns"]),
+        ("--workers 0", ["--workers: there must be 1 to 16 workers", "not 0"]),
+        ("--workers 1,17", ["--workers: there must be 1 to 16 workers", "not 17"]),
+        ("--workers two", ["'two'", "--workers"]),
+        ("--workers 2 --system kernel", ["--workers is of the system ours", "--system"]),
+        ("--system ours-2w", ["no system is named \"ours-2w\"", "--workers says"]),
         ("--mtu 100", ["--mtu must be", "not 100"]),
         ("--full --quick", ["--full", "--quick"]),
         ("--json /nowhere/bench.json", ["/nowhere/bench.json", "No such file"]),
@@ -27,7 +32,9 @@ fn unknown(host: &Host) {
             assert!(refused.stderr.contains(word), "{word} is not in {refused:#?}");
         }
     }
-    assert_eq!(host.udp_bridge("bench --system hub").code(), Some(2));
+    for options in ["--system hub", "--workers 17", "--workers 2 --system kernel"] {
+        assert_eq!(host.udp_bridge(&format!("bench {options}")).code(), Some(2), "{options}");
+    }
 }
 
 fn busy(host: &Host) {

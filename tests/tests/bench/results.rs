@@ -8,6 +8,7 @@ use udp_bridge_tests::host::needs::Suite;
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_run_compared_with_itself_has_not_changed", same);
+    suite.add("runs_with_other_workers_are_compared_and_that_is_told", workers);
     suite.add("a_full_disk_leaves_nothing_under_the_name_and_what_was_there_stays", full);
 }
 
@@ -19,6 +20,19 @@ fn same(host: &Host) {
     assert!(compared.stdout.contains("0 of "), "{compared:#?}");
     assert!(compared.stdout.contains("tcp-rr p50"), "{compared:#?}");
     assert!(!compared.stdout.contains("better") && !compared.stdout.contains("worse"));
+}
+
+fn workers(host: &Host) {
+    for count in [1, 3] {
+        let short = SHORT.replace(JSON, &format!("/run/bench-{count}.json"));
+        let command = format!("{short} --system ours --workers {count} --workload tcp-rr");
+        finish(host, &mut host.command(&command)).ok();
+    }
+    let compare = "bench compare /run/bench-1.json /run/bench-3.json --all";
+    let compared = host.udp_bridge(compare).ok();
+    let words = "ours ran with 1 before, and 3 after. What is after is ours-3w.";
+    assert!(compared.stdout.contains(words), "{compared:#?}");
+    assert!(compared.stdout.contains("tcp-rr p50"), "{compared:#?}");
 }
 
 fn full(host: &Host) {

@@ -1,6 +1,6 @@
 //! Does each system carry its ways, and does one that is missing or fails leave the rest as it is?
 
-use super::runs::{JSON, absence, assert_measured, command, finish, read, run};
+use super::runs::{JSON, SHORT, absence, assert_measured, command, finish, read, run};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -44,6 +44,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     });
     suite.add("a_system_that_is_missing_is_named_and_the_rest_is_measured", missing);
     suite.add("a_system_that_fails_is_told_with_its_own_words_and_the_rest_is_measured", failing);
+    suite.add("ours_with_two_workers_is_measured_beside_ours_with_one", workers);
     suite.add("nothing_is_left_behind", clean);
     suite.add("nothing_is_left_of_a_run_that_is_killed", killed);
 }
@@ -104,6 +105,37 @@ fn failing(host: &Host) {
     assert_eq!(why, "vde_switch failed (exit status: 3): no room here");
     assert!(!missing);
     assert!(finished.stdout.contains(&format!("vde failed: {why}")), "{finished:#?}");
+}
+
+fn workers(host: &Host) {
+    let options = "--workers 1,2 --system ours --seconds 1 --workload tcp-rr,masq-tcp-rr";
+    let options = format!("{} {options}", SHORT.replace("--seconds 0.2", ""));
+    let mut running = host.start(&mut host.command(&options));
+    // Of two networks, one bridged and one routed, each has a second worker.
+    wait::for_yes("two networks have a second worker", || {
+        assert!(!running.has_ended(), "{}", running.stderr());
+        threads_named(host, "dataplane-1") == 2
+    });
+    assert_eq!(threads_named(host, "dataplane"), 4);
+    let finished = running.wait().ok();
+    let written = read(&finished);
+    for system in ["ours", "ours-2w"] {
+        assert_measured(&written, system, "tcp-rr");
+        assert_measured(&written, system, "masq-tcp-rr");
+    }
+    let told = |line: &str| line.starts_with("ours-2w ") && line.contains(", 2 workers");
+    assert!(finished.stdout.lines().any(told), "{finished:#?}");
+    assert!(written["labels"][1]["label"].as_str().unwrap().ends_with(", 2 workers"));
+}
+
+/// How many threads of the host's processes have this name.
+fn threads_named(host: &Host, name: &str) -> usize {
+    let threads = host.processes().into_iter().flat_map(|pid| {
+        // One that has ended has none.
+        fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten()
+    });
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|it| it.trim_end() == name).count()
 }
 
 fn clean(host: &Host) {

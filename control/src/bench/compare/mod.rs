@@ -2,6 +2,9 @@
 //!
 //! Figure by figure and system by system, where both runs have it, by the rule of `rule`. A figure of
 //! the kernel's own that changed means that the machine did, so both ratios to it are shown, too.
+//!
+//! Ours with another number of workers is another system. Where each run has ours once, with whatever
+//! number, the two are compared all the same, and the notes say that the workers differ.
 
 mod rule;
 
@@ -51,7 +54,12 @@ pub(super) fn run(options: &Options) -> Result<String, JsonError> {
 }
 
 fn text(before: &Measurement, after: &Measurement, all: bool) -> String {
-    let changes = changes(&before.rows(), &after.rows());
+    let (rows, mut later) = (before.rows(), after.rows());
+    if let Some((earlier, now)) = other_workers(before, after) {
+        let cells = later.iter_mut().flat_map(|row| &mut row.cells);
+        cells.filter(|cell| cell.system == now).for_each(|cell| cell.system = earlier);
+    }
+    let changes = changes(&rows, &later);
     let count = |verdict| changes.iter().filter(|it| it.verdict == verdict).count();
     let (changed, noise) = (count(Verdict::Changed), count(Verdict::Noise));
     let shown: Vec<&Change> =
@@ -77,6 +85,15 @@ fn text(before: &Measurement, after: &Measurement, all: bool) -> String {
         let _ = writeln!(text, "{note}");
     }
     text
+}
+
+/// Ours of both runs where each has it once, with other workers than the other.
+fn other_workers(before: &Measurement, after: &Measurement) -> Option<(System, System)> {
+    let only = |run: &Measurement| {
+        let mut ours = run.labels.iter().map(|it| it.system).filter(|it| it.is_ours());
+        ours.next().filter(|_| ours.next().is_none())
+    };
+    Some((only(before)?, only(after)?)).filter(|(earlier, now)| earlier != now)
 }
 
 fn changes(before: &[Row], after: &[Row]) -> Vec<Change> {
@@ -186,6 +203,7 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
             ));
         }
     }
+    notes.extend(workers(before, after));
     let moved = changes.iter().any(|it| it.system.is_reference() && it.verdict == Verdict::Changed);
     if moved {
         notes.push(
@@ -196,74 +214,26 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
     notes
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bench::measurement::tests::{alone, example};
-
-    /// The example with everything on ours faster or slower by this factor.
-    fn scaled(factor: f64) -> Measurement {
-        let mut measurement = example();
-        for sample in &mut measurement.samples {
-            if sample.system == System::Ours {
-                sample.count = (sample.count as f64 * factor) as u64;
-            }
-        }
-        measurement
-    }
-
-    #[test]
-    fn the_same_run_twice_has_no_change() {
-        let text = text(&example(), &example(), false);
-        assert!(
-            text.starts_with("0 of 17 figures changed, 14 are within the noise, 3 have"),
-            "{text}"
-        );
-        assert!(!text.contains("machine"), "{text}");
-    }
-
-    #[test]
-    fn what_changed_is_told_with_its_direction_and_both_ratios() {
-        let text = text(&example(), &scaled(2.0), false);
-        let line = text.lines().find(|line| line.starts_with("tcp-1")).unwrap();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let wanted =
-            ["tcp-1", "Gbit/s", "ours", "44.0", "88.0", "+100.0", "%", "better", "0.55", "1.10"];
-        assert_eq!(words, wanted);
-        assert!(text.contains("2 of 17 figures changed"), "{text}");
-        let worse = super::text(&scaled(2.0), &example(), false);
-        assert!(worse.lines().any(|line| line.starts_with("tcp-1") && line.contains("worse")));
-    }
-
-    #[test]
-    fn a_change_within_the_noise_is_shown_when_all_is() {
-        let text = text(&example(), &scaled(1.1), true);
-        assert!(text.lines().any(|line| line.starts_with("tcp-1 ") && line.contains("noise")));
-        assert!(text.contains("0 of 17 figures changed"), "{text}");
-    }
-
-    #[test]
-    fn what_differs_beside_the_figures_is_told() {
-        let mut other = alone();
-        other.machine.cpu = "Other CPU".into();
-        other.settings.seconds = 1.0;
-        other.labels[0].label = "udp-bridge 0.2.0".into();
-        let text = text(&example(), &other, false);
-        for words in [
-            "The machines differ: Some CPU with Linux 6.18.0, and Other CPU with",
-            "2.00 s before, and 1.00 s after",
-            "ours: udp-bridge 0.1.0 before, udp-bridge 0.2.0 after.",
-        ] {
-            assert!(text.contains(words), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_kernel_that_changed_is_pointed_out() {
-        let mut other = example();
-        for sample in other.samples.iter_mut().filter(|it| it.system == System::Kernel) {
-            sample.count /= 2;
-        }
-        assert!(text(&example(), &other, false).contains("The kernel's own figures changed"));
-    }
+/// With how many workers ours ran, where that is not the same in both runs.
+fn workers(before: &Measurement, after: &Measurement) -> Option<String> {
+    let of = |run: &Measurement| {
+        let ours = run.labels.iter().filter_map(|it| match it.system {
+            System::Ours(workers) => Some(workers.get()),
+            _ => None,
+        });
+        let mut ours: Vec<usize> = ours.collect();
+        ours.sort_unstable();
+        ours.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ")
+    };
+    let (earlier, now) = (of(before), of(after));
+    let both = !earlier.is_empty() && !now.is_empty();
+    let compared = match other_workers(before, after) {
+        Some((_, now)) => format!(" What is after is {now}."),
+        None => " Those that both runs have are compared.".to_owned(),
+    };
+    let words = format!("The workers differ: ours ran with {earlier} before, and {now} after.");
+    (both && earlier != now).then(|| words + &compared)
 }
+
+#[cfg(test)]
+mod tests;

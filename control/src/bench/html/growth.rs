@@ -124,7 +124,7 @@ fn draw(mut found: Vec<(u16, &Row)>, caption: &str, unit: &'static str) -> Optio
     }
     let place = |size: u16| f64::from(size).log10();
     let ticks: Vec<_> = found.iter().map(|(size, _)| (place(*size), size.to_string())).collect();
-    let series = System::ALL.map(|system| {
+    let series = System::every().map(|system| {
         let cell = |row: &Row| -> Option<Cell> {
             row.cells.iter().find(|cell| cell.system == system).cloned()
         };
@@ -134,6 +134,7 @@ fn draw(mut found: Vec<(u16, &Row)>, caption: &str, unit: &'static str) -> Optio
         };
         Series { system, points: found.iter().filter_map(point).collect() }
     });
+    let series: Vec<Series> = series.collect();
     let plot = lines::plot(caption, &ticks, &series)?;
     Some(Growth { caption: caption.to_owned(), unit, plot })
 }

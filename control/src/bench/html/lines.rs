@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn each_system_has_a_line_and_a_place_in_the_legend() {
-        let all = [series(System::Ours, &[1.0, 10.0]), series(System::Kernel, &[10.0, 10.0])];
+        let all = [series(System::OURS, &[1.0, 10.0]), series(System::Kernel, &[10.0, 10.0])];
         let svg = plot("growth", &ticks(), &all).unwrap();
         assert_eq!(svg.matches("class=\"mark line").count(), 2);
         // From the bottom left to the top right.
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn what_has_no_two_points_above_zero_is_no_line() {
-        assert_eq!(plot("growth", &ticks(), &[series(System::Ours, &[1.0])]), None);
-        assert_eq!(plot("growth", &ticks(), &[series(System::Ours, &[0.0, 1.0])]), None);
+        assert_eq!(plot("growth", &ticks(), &[series(System::OURS, &[1.0])]), None);
+        assert_eq!(plot("growth", &ticks(), &[series(System::OURS, &[0.0, 1.0])]), None);
         assert_eq!(plot("growth", &ticks(), &[]), None);
     }
 

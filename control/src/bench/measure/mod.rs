@@ -152,8 +152,8 @@ mod tests {
 
     fn order(name: &str, round: u32) -> Vec<System> {
         let paths = [
-            path(System::Ours, Way::Bridged, 8),
-            path(System::Ours, Way::NatIdle, 2),
+            path(System::OURS, Way::Bridged, 8),
+            path(System::OURS, Way::NatIdle, 2),
             path(System::Kernel, Way::Bridged, 8),
             path(System::Loopback, Way::Bridged, 1),
         ];
@@ -163,15 +163,15 @@ mod tests {
 
     #[test]
     fn the_systems_take_turns_in_going_first() {
-        assert_eq!(order("tcp-1", 1), [System::Ours, System::Kernel, System::Loopback]);
-        assert_eq!(order("tcp-1", 2), [System::Loopback, System::Kernel, System::Ours]);
+        assert_eq!(order("tcp-1", 1), [System::OURS, System::Kernel, System::Loopback]);
+        assert_eq!(order("tcp-1", 2), [System::Loopback, System::Kernel, System::OURS]);
         assert_eq!(order("tcp-1", 3), order("tcp-1", 1));
     }
 
     #[test]
     fn a_way_that_a_system_does_not_have_is_not_measured_on_it() {
-        assert_eq!(order("nat-idle-tcp-1", 1), [System::Ours]);
+        assert_eq!(order("nat-idle-tcp-1", 1), [System::OURS]);
         assert_eq!(order("published-tcp-1", 1), []);
-        assert_eq!(order("mesh-8", 1), [System::Ours, System::Kernel]);
+        assert_eq!(order("mesh-8", 1), [System::OURS, System::Kernel]);
     }
 }

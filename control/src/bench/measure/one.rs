@@ -155,7 +155,7 @@ mod tests {
         let tally = |count, total| Tally { count, total, seconds: 2.0, ..Tally::default() };
         let all = Seen { client: tally(10, 100), server: tally(7, 70) };
         let end = End { netns: PathBuf::new(), address: Ipv4Addr::LOCALHOST };
-        let path = Path::across(System::Ours, Way::Bridged, &[end]).unwrap();
+        let path = Path::across(System::OURS, Way::Bridged, &[end]).unwrap();
         let timing = Timing { warm_up: Duration::ZERO, span: Duration::ZERO };
         let seen = |name| {
             let workload = Workload::parse(name).unwrap();

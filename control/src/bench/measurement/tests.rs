@@ -30,10 +30,10 @@ pub(in crate::bench) fn example() -> Measurement {
     let workloads = ["tcp-1", "tcp-rr", "udp-18"].map(workload).to_vec();
     let mut samples = Vec::new();
     for (round, system, share) in [
-        (1, System::Ours, 1.0),
+        (1, System::OURS, 1.0),
         (1, System::Kernel, 2.0),
         (2, System::Kernel, 2.0),
-        (2, System::Ours, 1.2),
+        (2, System::OURS, 1.2),
     ] {
         let base = |workload, count: f64| Sample {
             round,
@@ -84,14 +84,14 @@ pub(in crate::bench) fn example() -> Measurement {
             budget: None,
             mtu: 1500,
             workloads,
-            systems: vec![System::Ours, System::Kernel],
+            systems: vec![System::OURS, System::Kernel],
             noisy: false,
         },
         labels: vec![
-            Label { system: System::Ours, label: "udp-bridge 0.1.0".into() },
+            Label { system: System::OURS, label: "udp-bridge 0.1.0".into() },
             Label { system: System::Kernel, label: "Linux 6.18.0, bridge and veth".into() },
         ],
-        standings: vec![standing(System::Ours, memory), standing(System::Kernel, None)],
+        standings: vec![standing(System::OURS, memory), standing(System::Kernel, None)],
         absences: Vec::new(),
         failures: Vec::new(),
         samples,
@@ -103,9 +103,9 @@ pub(in crate::bench) fn alone() -> Measurement {
     let mut example = example();
     let why = "this kernel has no bridge".into();
     example.absences = vec![Absence { system: System::Kernel, shape: SHAPE, missing: true, why }];
-    example.samples.retain(|sample| sample.system == System::Ours);
-    example.standings.retain(|standing| standing.system == System::Ours);
-    example.labels.retain(|label| label.system == System::Ours);
+    example.samples.retain(|sample| sample.system == System::OURS);
+    example.standings.retain(|standing| standing.system == System::OURS);
+    example.labels.retain(|label| label.system == System::OURS);
     example
 }
 
@@ -118,7 +118,7 @@ fn a_row_is_the_medians_and_their_ratios() {
     let rows = example().rows();
     let tcp = &rows[0];
     assert_eq!((tcp.name.as_str(), tcp.unit, tcp.cpu_unit), ("tcp-1", "Gbit/s", Some("s/GB")));
-    let (ours, kernel) = (cell(tcp, System::Ours), cell(tcp, System::Kernel));
+    let (ours, kernel) = (cell(tcp, System::OURS), cell(tcp, System::Kernel));
     assert_eq!(ours.summary, Some(Summary { median: 44.0, min: 40.0, max: 48.0 }));
     assert_eq!(ours.values, [40.0, 48.0]);
     assert_eq!(kernel.summary, Some(Summary { median: 80.0, min: 80.0, max: 80.0 }));
@@ -173,7 +173,7 @@ fn what_standing_costs_has_rows_of_its_own() {
 fn alone_there_is_nothing_to_compare_with() {
     let rows = alone().rows();
     let cells = || rows.iter().flat_map(|row| &row.cells);
-    assert!(cells().all(|cell| cell.system == System::Ours && cell.ratio.is_none()));
+    assert!(cells().all(|cell| cell.system == System::OURS && cell.ratio.is_none()));
     assert!(cells().all(|cell| cell.summary.is_some()));
 }
 

@@ -85,7 +85,7 @@ mod tests {
         let mut measurement = example();
         let shape = crate::bench::shape::Shape { mtu: 9000, ..SHAPE };
         let why = "ovs-vswitchd failed (exit status: 1): no".to_owned();
-        let absence = Absence { system: System::Ours, shape, missing: false, why };
+        let absence = Absence { system: System::OURS, shape, missing: false, why };
         measurement.absences = vec![absence.clone(), absence];
         let text = text(&measurement);
         let wanted =

@@ -133,7 +133,7 @@ pub(super) fn label(system: System) -> Result<String, SystemError> {
             .map_or_else(|_| String::new(), |it| it.release().to_string_lossy().into_owned())
     };
     Ok(match system {
-        System::Ours => format!("udp-bridge {}", env!("CARGO_PKG_VERSION")),
+        System::Ours(workers) => ours::label(workers),
         System::Kernel => format!("Linux {}, bridge and veth", kernel()),
         System::Nftables => {
             format!("Linux {}, bridge, veth and {}", kernel(), kernel::nft::version()?)
@@ -157,7 +157,7 @@ pub(super) fn start(
     prefix: &str,
 ) -> Result<Box<dyn DataPath>, SystemError> {
     Ok(match system {
-        System::Ours => Box::new(ours::Ours::start(shape, prefix)?),
+        System::Ours(workers) => Box::new(ours::Ours::start(shape, prefix, workers)?),
         System::Kernel => Box::new(kernel::Plain::build(shape, prefix)?),
         System::Nftables => Box::new(kernel::routed::Routed::build(shape, prefix)?),
         System::Ovs => Box::new(ovs::Ovs::start(shape, prefix, ovs::Tso::Off)?),

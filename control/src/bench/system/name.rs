@@ -1,44 +1,45 @@
 //! Which data paths can be measured, and how are they told apart?
 
+use dataplane::config::{MAX_WORKERS, Workers};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One way to connect namespaces.
+/// One way to connect namespaces. In JSON it is its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum System {
-    /// This program.
-    #[serde(rename = "ours")]
-    Ours,
+    /// This program, with so many threads that forward.
+    Ours(Workers),
     /// The kernel's bridge with veth pairs.
-    #[serde(rename = "kernel")]
     Kernel,
     /// The same, with NAT by nftables.
-    #[serde(rename = "nftables")]
     Nftables,
     /// Open vSwitch's userspace datapath, as it is by default.
-    #[serde(rename = "ovs")]
     Ovs,
     /// The same with `userspace-tso-enable`.
-    #[serde(rename = "ovs-tso")]
     OvsTso,
     /// VDE's switch.
-    #[serde(rename = "vde")]
     Vde,
     /// slirp4netns.
-    #[serde(rename = "slirp4netns")]
     Slirp,
     /// pasta.
-    #[serde(rename = "pasta")]
     Pasta,
     /// The loopback interface: two sockets and nothing between them, the physical limit.
-    #[serde(rename = "loopback")]
     Loopback,
 }
 
+/// There is no system of this name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no system is named {0:?}")]
+pub struct UnknownSystem(String);
+
 impl System {
-    /// All of them, in the order of the tables.
+    /// This program as it is by default.
+    pub const OURS: Self = Self::Ours(Workers::ONE);
+
+    /// All that can be asked for by name, in the order of the tables; ours with one worker.
     pub const ALL: [Self; 9] = [
-        Self::Ours,
+        Self::OURS,
         Self::Kernel,
         Self::Nftables,
         Self::Ovs,
@@ -49,24 +50,20 @@ impl System {
         Self::Loopback,
     ];
 
-    /// Its name, as it is asked for and printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Kernel => "kernel",
-            Self::Nftables => "nftables",
-            Self::Ovs => "ovs",
-            Self::OvsTso => "ovs-tso",
-            Self::Vde => "vde",
-            Self::Slirp => "slirp4netns",
-            Self::Pasta => "pasta",
-            Self::Loopback => "loopback",
-        }
+    /// All there can be in a result, in the order of the tables: ours with every number of workers.
+    pub fn every() -> impl Iterator<Item = Self> {
+        let ours = (1..=MAX_WORKERS).filter_map(|count| Workers::new(count).ok()).map(Self::Ours);
+        ours.chain(Self::ALL.into_iter().filter(|it| !it.is_ours()))
     }
 
     /// Reads a name; `None` where there is no such system.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.name() == name)
+        Self::every().find(|it| it.to_string() == name)
+    }
+
+    /// Is it this program, whatever number of workers it has?
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Ours(_))
     }
 
     /// Is it the kernel's own, which all others are compared with?
@@ -77,7 +74,32 @@ impl System {
 
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(match self {
+            Self::Ours(Workers::ONE) => "ours",
+            Self::Ours(workers) => return f.pad(&format!("ours-{}w", workers.get())),
+            Self::Kernel => "kernel",
+            Self::Nftables => "nftables",
+            Self::Ovs => "ovs",
+            Self::OvsTso => "ovs-tso",
+            Self::Vde => "vde",
+            Self::Slirp => "slirp4netns",
+            Self::Pasta => "pasta",
+            Self::Loopback => "loopback",
+        })
+    }
+}
+
+impl From<System> for String {
+    fn from(system: System) -> Self {
+        system.to_string()
+    }
+}
+
+impl TryFrom<String> for System {
+    type Error = UnknownSystem;
+
+    fn try_from(name: String) -> Result<Self, UnknownSystem> {
+        Self::parse(&name).ok_or(UnknownSystem(name))
     }
 }
 
@@ -87,10 +109,23 @@ mod tests {
 
     #[test]
     fn every_system_is_read_back_from_its_name_and_from_json() {
-        for system in System::ALL {
-            assert_eq!(System::parse(system.name()), Some(system));
-            assert_eq!(serde_json::to_value(system).unwrap(), system.name());
+        for system in System::every() {
+            assert_eq!(System::parse(&system.to_string()), Some(system));
+            let value = serde_json::to_value(system).unwrap();
+            assert_eq!(value, system.to_string());
+            assert_eq!(serde_json::from_value::<System>(value).unwrap(), system);
         }
-        assert_eq!(System::parse("Ours"), None);
+        for name in ["Ours", "ours-1w", "ours-02w", "ours-17w", "kernel-2w", ""] {
+            assert_eq!(System::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_tables_begin_with_ours_by_workers_and_have_each_once() {
+        let names: Vec<String> = System::every().map(|it| it.to_string()).collect();
+        assert_eq!(names[..3], ["ours", "ours-2w", "ours-3w"]);
+        assert_eq!(names[15..17], ["ours-16w", "kernel"]);
+        assert!(System::every().is_sorted());
+        assert_eq!(names.len(), MAX_WORKERS + System::ALL.len() - 1);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! By the commands themselves, `up --detach` and `down`, run from the very file this process runs
 //! from, in a namespace that is the host. Two networks at most: `ub0` only bridges, and `ub1` has the
-//! routed uplink and published ports. Their addresses are like those of the kernel's bridges.
+//! routed uplink and published ports. Their addresses are like those of the kernel's bridges. With two
+//! workers they are `ub0-2w` and `ub1-2w`, and so on: names are of the machine, not of its namespaces.
 
 use super::namespace;
 use super::outside::{self, Outside, PublishedPort};
@@ -14,7 +15,7 @@ use crate::bench::workload::Way;
 use crate::netlink::{LinkChange, Netlink, NetlinkError};
 use crate::netns;
 use crate::program;
-use dataplane::config::ConntrackConfig;
+use dataplane::config::{ConntrackConfig, Workers};
 use serde_json::Value;
 use std::io;
 use std::net::Ipv4Addr;
@@ -27,6 +28,22 @@ struct Request {
     subnet: &'static str,
     /// The bridge's address, the first of the subnet; the ports follow.
     bridge: Ipv4Addr,
+}
+
+/// A network of ours that stands.
+struct Standing {
+    name: String,
+    request: &'static Request,
+}
+
+impl Request {
+    /// What it is called with so many workers.
+    fn name(&self, workers: Workers) -> String {
+        match workers {
+            Workers::ONE => self.name.to_owned(),
+            several => format!("{}-{}w", self.name, several.get()),
+        }
+    }
 }
 
 /// The one that only bridges.
@@ -71,21 +88,36 @@ pub enum OursError {
     },
 }
 
+/// Our name and version, and with how many workers, if they are several.
+pub(super) fn label(workers: Workers) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match workers {
+        Workers::ONE => format!("udp-bridge {version}"),
+        several => format!("udp-bridge {version}, {} workers", several.get()),
+    }
+}
+
 /// Our networks of one shape. Dropping them takes them down, too.
 pub(super) struct Ours {
     host: PathBuf,
     outside: Option<Outside>,
     ends: u16,
     published: u16,
-    standing: Vec<&'static Request>,
+    workers: Workers,
+    standing: Vec<Standing>,
 }
 
 impl Ours {
-    /// Brings up the network that only bridges, the one that routes too, or both.
-    pub(super) fn start(shape: &Shape, prefix: &str) -> Result<Self, SystemError> {
+    /// Brings up the network that only bridges, the one that routes too, or both, with so many workers each.
+    pub(super) fn start(
+        shape: &Shape,
+        prefix: &str,
+        workers: Workers,
+    ) -> Result<Self, SystemError> {
         let host = namespace::make(prefix)?;
         let (ends, published) = (shape.ends, shape.published);
-        let mut ours = Self { host, outside: None, ends, published, standing: Vec::new() };
+        let (outside, standing) = (None, Vec::new());
+        let mut ours = Self { host, outside, ends, published, workers, standing };
         netns::run_in(&ours.host, || -> Result<(), NetlinkError> {
             let mut netlink = Netlink::open()?;
             let link = netlink.link("lo")?;
@@ -101,7 +133,8 @@ impl Ours {
             // The kernel's tracker knows no shares, so ours gives the whole table to one namespace.
             let share = format!("--conntrack-port-max={}", ConntrackConfig::DEFAULT_LIMIT);
             let mut options = vec!["--uplink=route".to_owned(), share];
-            options.extend(outside::published(published).map(publish));
+            let name = ROUTED.name(workers);
+            options.extend(outside::published(published).map(|port| publish(&name, port)));
             ours.up(&ROUTED, shape, &options)?;
         }
         Ok(ours)
@@ -109,31 +142,33 @@ impl Ours {
 
     fn up(
         &mut self,
-        network: &'static Request,
+        request: &'static Request,
         shape: &Shape,
         options: &[String],
     ) -> Result<(), SystemError> {
         let (mtu, ports) = (shape.mtu.to_string(), shape.ends.to_string());
-        let mut words = vec!["--name", network.name, "--subnet", network.subnet, "--mtu", &mtu];
-        words.extend(["--ports", &ports, "--detach"]);
+        let name = request.name(self.workers);
+        let mut words = vec!["--name", &name, "--subnet", request.subnet, "--mtu", &mtu];
+        let workers = self.workers.get().to_string();
+        words.extend(["--ports", &ports, "--workers", &workers, "--detach"]);
         if shape.open {
             words.extend(OPEN);
         }
         words.extend(options.iter().map(String::as_str));
         run(&self.host, "up", &words)?;
-        self.standing.push(network);
+        self.standing.push(Standing { name, request });
         Ok(())
     }
 
-    fn process(&self, network: &Request) -> Option<u32> {
-        let text = run(&self.host, "ps", &[network.name, "--json"]).ok()?;
+    fn process(&self, network: &Standing) -> Option<u32> {
+        let text = run(&self.host, "ps", &[&network.name, "--json"]).ok()?;
         let listing: Value = serde_json::from_slice(&text).ok()?;
         listing[0]["network"]["pid"].as_u64()?.try_into().ok()
     }
 
     fn take_down(&mut self) -> Result<(), SystemError> {
         while let Some(network) = self.standing.pop() {
-            run(&self.host, "down", &[network.name])?;
+            run(&self.host, "down", &[&network.name])?;
         }
         Ok(())
     }
@@ -141,18 +176,20 @@ impl Ours {
 
 impl DataPath for Ours {
     fn paths(&self) -> Vec<Path> {
+        let system = System::Ours(self.workers);
         let mut paths = Vec::new();
         for network in &self.standing {
-            let directory = namespace::file(network.name);
-            let ends = End::numbered(&directory.to_string_lossy(), network.bridge, self.ends);
+            let directory = namespace::file(&network.name);
+            let bridge = network.request.bridge;
+            let ends = End::numbered(&directory.to_string_lossy(), bridge, self.ends);
             match &self.outside {
-                Some(outside) if network.name == ROUTED.name => {
-                    let host = self.host.clone();
-                    let tracker = Tracker::Ours { host, network: network.name };
-                    let ways = Path::routed(System::Ours, &ends, outside, self.published);
+                Some(outside) if network.request.name == ROUTED.name => {
+                    let (host, network) = (self.host.clone(), network.name.clone());
+                    let tracker = Tracker::Ours { host, network };
+                    let ways = Path::routed(system, &ends, outside, self.published);
                     paths.extend(ways.into_iter().map(|way| way.tracked_by(&tracker)));
                 }
-                _ => paths.extend(Path::across(System::Ours, Way::Bridged, &ends)),
+                _ => paths.extend(Path::across(system, Way::Bridged, &ends)),
             }
         }
         paths
@@ -182,9 +219,9 @@ impl Drop for Ours {
 }
 
 /// The options that publish this port.
-fn publish(port: PublishedPort) -> String {
+fn publish(network: &str, port: PublishedPort) -> String {
     let PublishedPort { from, to, protocol } = port;
-    format!("--publish={from}:{}-1:{to}/{protocol}", ROUTED.name)
+    format!("--publish={from}:{network}-1:{to}/{protocol}")
 }
 
 /// Runs a verb of this program on the host; gives what it printed.

@@ -46,7 +46,7 @@ pub(in crate::bench) enum Tracker {
         /// The namespace of its host.
         host: PathBuf,
         /// Its name.
-        network: &'static str,
+        network: String,
     },
     /// In the kernel's namespace.
     Kernel {
