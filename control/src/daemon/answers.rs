@@ -66,9 +66,11 @@ impl server::Daemon for Answers {
                 return change(networks, request, false).await.map(|_| ()).map_err(Problem::from);
             }
             member.living.stop("request");
-            member.ended().await.map_err(|error| {
+            let ended = member.ended().await.map_err(|error| {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())
-            })
+            });
+            beside(move || networks.forget()).await?;
+            ended
         });
         Some(Box::pin(async { ended.await.unwrap_or_else(|panic| Err(broken(&panic))) }))
     }
@@ -91,17 +93,16 @@ impl server::Daemon for Answers {
     fn config(&self) -> Pending<String> {
         let networks = self.0.clone();
         beside(move || {
-            let mut held = lock(&networks.held);
-            held.forget_ended();
-            held.config()
+            networks.forget();
+            lock(&networks.held).config()
         })
     }
 
     fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
         let networks = self.0.clone();
         beside(move || {
-            let mut held = lock(&networks.held);
-            held.forget_ended();
+            networks.forget();
+            let held = lock(&networks.held);
             let info = |place: SandboxPlace| SandboxInfo {
                 name: place.name,
                 namespace: place.namespace.map(|path| path.display().to_string()),

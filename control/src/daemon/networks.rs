@@ -8,7 +8,7 @@
 //!
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
-use super::change::Held;
+use super::change::{self, Held};
 use super::living::{Living, Totals};
 use super::running::{Circumstances, Door, End, Made, Running};
 use super::{EndError, StartError};
@@ -99,7 +99,11 @@ impl Networks {
         let networks = self.clone();
         let made = spawn_blocking(move || {
             let (made, numbered) = Made::new(&request, &networks.circumstances)?;
-            lock(&networks.held).admit(numbered, made.running.living.clone());
+            let mut held = lock(&networks.held);
+            // One of the same name has ended, or this one would not be there.
+            change::forget(&networks, &mut held);
+            held.admit(numbered, made.running.living.clone());
+            drop(held);
             Ok::<_, StartError>(made)
         });
         let started = self.admit(made.await.map_err(StartError::Broken)??);
@@ -159,7 +163,16 @@ impl Networks {
         if members.get(&name).is_some_and(|member| Arc::ptr_eq(&member.living, &living)) {
             members.remove(&name);
         }
+        drop(members);
         ended.send_replace(Some(result.map_err(Arc::new)));
+        // Who waits for the end may have what this waits for.
+        spawn_blocking(move || self.forget());
+    }
+
+    /// Forgets the networks that have ended, with the rules of others that name them. Waits for a change under
+    /// way.
+    pub(super) fn forget(self: &Arc<Self>) {
+        change::forget(self, &mut lock(&self.held));
     }
 
     /// A network, also one that is ending.

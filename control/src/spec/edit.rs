@@ -129,7 +129,7 @@ impl Spec {
     }
 
     /// Removes the rules of others that name a network which is gone: nothing can match them.
-    fn forget_rules(&mut self, gone: &str) {
+    pub fn forget_rules(&mut self, gone: &str) {
         let names_it = |rule: &Rule| rule.networks().any(|(_, name)| name.as_str() == gone);
         for network in self.networks.values_mut() {
             network.rules.retain(|rule| !names_it(rule));

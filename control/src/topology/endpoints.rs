@@ -13,6 +13,7 @@ use crate::netlink::{LinkChange, Netlink};
 use crate::netns;
 use crate::plan::EndpointState;
 use crate::uplink;
+use crate::uplink::UplinkError;
 use dataplane::port::Offloads;
 use std::net::IpAddr;
 use std::path::Path;

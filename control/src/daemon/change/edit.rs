@@ -7,7 +7,7 @@ use super::run::Run;
 use super::{Change, ChangeError, check, sockets};
 use crate::api::change::{Changed, Edit, LimitsInfo, NewFdb, NewRule};
 use crate::daemon::networks::Networks;
-use crate::model::{Limits, Model, Written};
+use crate::model::{Limits, Model, NetworkName, Written};
 use crate::plan::{NetworkState, Plan, State};
 use crate::spec::{self, EditError, LimitsSpec, Spec, SpecFile};
 use dataplane::wire::ethernet::MacAddr;
@@ -36,14 +36,36 @@ pub(super) fn carry_out(
     edit: Edit,
 ) -> Result<Change, ChangeError> {
     let draft = held.draft(network, edit)?;
+    let change = Change { plan: draft.plan.clone(), changed: draft.changed.clone() };
+    put_in_force(networks, held, draft)?;
+    Ok(change)
+}
+
+/// Removes the rules that name networks which are gone: nothing can match them, until another network has
+/// such a name. Who asked for the end of those has no part in that, so what fails is logged.
+pub(super) fn forget_rules(networks: &Arc<Networks>, held: &mut Held, gone: &[NetworkName]) {
+    for name in held.naming(gone) {
+        let draft = held.draft_without(&name, gone);
+        if let Err(error) = draft.and_then(|draft| put_in_force(networks, held, draft)) {
+            tracing::warn!(
+                "network {name} has rules still that name networks which are gone: {error}"
+            );
+        }
+    }
+}
+
+fn put_in_force(
+    networks: &Arc<Networks>,
+    held: &mut Held,
+    draft: Draft,
+) -> Result<(), ChangeError> {
     let steps = draft.plan.steps();
     check::ways(steps, networks.circumstances().rootless).map_err(Box::new)?;
     let reserved = sockets::reserve(steps, networks.circumstances())?;
     // A way out is not opened by an edit, so nothing is claimed with one.
     Run::new(networks, held, reserved, &BTreeMap::new()).steps(steps)?;
-    let change = Change { plan: draft.plan.clone(), changed: draft.changed.clone() };
     held.keep(draft);
-    Ok(change)
+    Ok(())
 }
 
 impl Held {
@@ -52,12 +74,33 @@ impl Held {
     /// # Errors
     /// There is nothing to edit, or what would come of it makes no sense.
     pub(super) fn draft(&self, network: &str, edit: Edit) -> Result<Draft, ChangeError> {
-        let missing = || EditError::NoNetwork(network.to_owned());
-        let known = self.state.networks.iter().find(|(name, _)| name.as_str() == network);
-        let (name, before) = known.ok_or_else(missing)?;
+        let (_, before) = self.state_of(network)?;
         let mut spec = self.part(network, &edit);
         let interface = before.identity.host_interface.as_str();
         let changed = apply(&mut spec, network, interface, edit)?;
+        self.draft_as(network, spec, changed)
+    }
+
+    /// What becomes of a network when others are gone.
+    fn draft_without(
+        &self,
+        network: &NetworkName,
+        gone: &[NetworkName],
+    ) -> Result<Draft, ChangeError> {
+        let mut spec = self.part_of(network.as_str());
+        gone.iter().for_each(|gone| spec.forget_rules(gone.as_str()));
+        self.draft_as(network.as_str(), spec, Changed::Done)
+    }
+
+    fn state_of(&self, network: &str) -> Result<(&NetworkName, &NetworkState), EditError> {
+        let known = self.state.networks.iter().find(|(name, _)| name.as_str() == network);
+        known.ok_or_else(|| EditError::NoNetwork(network.to_owned()))
+    }
+
+    /// What becomes of a network that is written like this.
+    fn draft_as(&self, network: &str, spec: Spec, changed: Changed) -> Result<Draft, ChangeError> {
+        let missing = || EditError::NoNetwork(network.to_owned());
+        let (name, before) = self.state_of(network)?;
         let model = self.model.edited(&spec, name)?;
         let given = self.assigned.networks.get(name).ok_or_else(missing)?;
         let declared = model.networks().get(name).ok_or_else(missing)?;
@@ -83,13 +126,18 @@ impl Held {
 
     /// What is written of a network, and of the sandbox that an edit is about.
     fn part(&self, network: &str, edit: &Edit) -> Spec {
-        let mut part = Spec { version: spec::VERSION, ..Spec::default() };
-        let written = self.spec.networks.get_key_value(network);
-        part.networks.extend(written.map(|(name, one)| (name.clone(), one.clone())));
+        let mut part = self.part_of(network);
         if let Edit::SetLimits(sandbox, _) = edit {
             let written = self.spec.sandboxes.get_key_value(sandbox);
             part.sandboxes.extend(written.map(|(name, one)| (name.clone(), one.clone())));
         }
+        part
+    }
+
+    fn part_of(&self, network: &str) -> Spec {
+        let mut part = Spec { version: spec::VERSION, ..Spec::default() };
+        let written = self.spec.networks.get_key_value(network);
+        part.networks.extend(written.map(|(name, one)| (name.clone(), one.clone())));
         part
     }
 }

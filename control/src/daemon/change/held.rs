@@ -9,7 +9,9 @@
 
 use crate::addressing::{Addresses, Assigned, AssignedNetwork, Interfaces, interfaces};
 use crate::daemon::living::Living;
-use crate::model::{Model, ModelError, Network, NetworkName, NetworkRequest, SandboxName};
+use crate::model::{
+    DeclaredNetwork, Model, ModelError, Network, NetworkName, NetworkRequest, SandboxName,
+};
 use crate::plan::State;
 use crate::spec::{EndpointSpec, Field, Spec, VERSION};
 use crate::topology::{Home, RecordError, Sandboxes, Site};
@@ -111,8 +113,6 @@ impl Held {
 
     /// Keeps a network that was made by number.
     pub(in crate::daemon) fn admit(&mut self, numbered: Numbered, living: Arc<Living>) {
-        // One of the same name has ended, or this one would not be there.
-        self.forget_ended();
         let (name, numbers) = self.note(numbered);
         self.networks.insert(name, Kept { living, numbers });
     }
@@ -132,22 +132,24 @@ impl Held {
         (name, numbers)
     }
 
-    /// Forgets the networks that have ended or are about to.
-    pub(in crate::daemon) fn forget_ended(&mut self) {
+    /// Forgets the networks that have ended or are about to; returns their names. What others say of them
+    /// [is forgotten](super::forget) next.
+    pub(super) fn forget_ended(&mut self) -> Vec<NetworkName> {
         let ended = self.networks.extract_if(.., |_, kept| kept.living.is_ending());
         let ended: Vec<_> = ended.map(|(name, _)| name).collect();
-        for name in ended {
-            let ports = if self.numbered.remove(&name) { self.members(&name) } else { Vec::new() };
+        for name in &ended {
+            let ports = if self.numbered.remove(name) { self.members(name) } else { Vec::new() };
             for sandbox in &ports {
                 self.spec.sandboxes.remove(sandbox.as_str());
                 self.state.sandboxes.remove(sandbox);
             }
             self.model.take(&BTreeSet::new(), &ports.into_iter().collect());
             self.spec.forget(name.as_str());
-            self.model.forget(&name);
-            self.state.forget(&name);
-            self.assigned.networks.remove(&name);
+            self.model.forget(name);
+            self.state.forget(name);
+            self.assigned.networks.remove(name);
         }
+        ended
     }
 
     /// Is the network there, and of a file?
@@ -162,6 +164,21 @@ impl Held {
         let networks: BTreeSet<_> = self.numbered.iter().filter(unnamed).cloned().collect();
         let sandboxes = networks.iter().flat_map(|name| self.members(name)).collect();
         Rest { networks, sandboxes }
+    }
+
+    /// The networks with a rule that names one of these.
+    pub(super) fn naming(&self, gone: &[NetworkName]) -> Vec<NetworkName> {
+        let networks = self.model.networks().iter();
+        let names_it = |network: &DeclaredNetwork| {
+            let mut rules = network.settings.filter.rules.iter();
+            rules.any(|rule| rule.networks().any(|(_, other)| gone.contains(other)))
+        };
+        networks.filter(|(_, one)| names_it(one)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What is of these networks, without their sandboxes.
+    pub(super) fn networks_of(&self, rest: &Rest) -> Model {
+        self.model.networks_of(&rest.networks)
     }
 
     /// The networks of `up --ports N`.

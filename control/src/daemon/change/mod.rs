@@ -110,6 +110,13 @@ pub struct Change {
     pub changed: api::Changed,
 }
 
+/// Forgets the networks that have ended or are about to, and the rules of others that name them. For
+/// threads that may wait.
+pub(super) fn forget(networks: &Arc<Networks>, held: &mut Held) {
+    let gone = held.forget_ended();
+    edit::forget_rules(networks, held, &gone);
+}
+
 /// Plans a change and, unless it is for show, carries it out. For threads that may wait, inside of a
 /// runtime.
 ///
@@ -125,7 +132,7 @@ pub(super) fn change(
         return Err(ChangeError::Ending);
     }
     let mut held = lock(&networks.held);
-    held.forget_ended();
+    forget(networks, &mut held);
     match request {
         Request::Edit(Edit::Network { network, edit }) => {
             edit::carry_out(networks, &mut held, &network, edit)

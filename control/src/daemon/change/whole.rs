@@ -5,12 +5,12 @@
 
 use super::held::{Held, Rest};
 use super::run::Run;
-use super::{Change, ChangeError, Edit, Request, check, leases, sockets};
+use super::{Change, ChangeError, Edit, Request, check, edit, leases, sockets};
 use crate::addressing::{Assigned, Leases, Machine, assign};
 use crate::api::change::Changed;
 use crate::daemon::networks::Networks;
 use crate::daemon::running::{Circumstances, Door};
-use crate::model::{Model, Refusal, Way};
+use crate::model::{Model, NetworkName, Refusal, Way};
 use crate::netns::rootless;
 use crate::plan::{Plan, State};
 use crate::publish::Reserved;
@@ -34,9 +34,10 @@ pub(super) fn carry_out(
     let Wanted { spec, source, rest } = wanted(held, request)?;
     let named: BTreeSet<_> = held.numbered().difference(&rest.networks).cloned().collect();
     let from = held.state_without(&rest);
-    let prepared = prepare(&from, &spec, source.as_ref(), &circumstances, |plan| {
-        check::numbered(plan, &from, &named)
-    })?;
+    let others = held.networks_of(&rest);
+    let written = Writing { spec: &spec, source: source.as_ref(), others: &others };
+    let prepared =
+        prepare(&from, &written, &circumstances, |plan| check::numbered(plan, &from, &named))?;
     let Prepared { plan, model, target, assigned, before, leases, reserved } = prepared;
     if dry_run {
         return Ok(Change { plan, changed: Changed::Done });
@@ -53,6 +54,9 @@ pub(super) fn carry_out(
     }
     done?;
     held.become_beside(&rest, spec, model, assigned);
+    let is_gone = |name: &&NetworkName| !held.model.networks().contains_key(*name);
+    let gone: Vec<_> = from.networks.keys().filter(is_gone).cloned().collect();
+    edit::forget_rules(networks, held, &gone);
     if circumstances.door == Door::Files && held.is_empty() {
         networks.stop("nothing is left");
     }
@@ -67,7 +71,9 @@ pub fn rehearse(file: SpecFile, site: &Site) -> Result<Change, ChangeError> {
     let (spec, source) = spec::read(file)?;
     let rootless = !rootless::is_privileged();
     let circumstances = Circumstances { site: site.clone(), rootless, door: Door::Files };
-    let prepared = prepare(&State::default(), &spec, Some(&source), &circumstances, |_| Ok(()))?;
+    let others = Model::default();
+    let written = Writing { spec: &spec, source: Some(&source), others: &others };
+    let prepared = prepare(&State::default(), &written, &circumstances, |_| Ok(()))?;
     Ok(Change { plan: prepared.plan, changed: Changed::Done })
 }
 
@@ -130,6 +136,13 @@ fn wanted(held: &Held, request: Request) -> Result<Wanted, ChangeError> {
     Ok(Wanted { spec, source, rest })
 }
 
+/// What is written, and the networks beside which it is to be.
+struct Writing<'w> {
+    spec: &'w Spec,
+    source: Option<&'w Source>,
+    others: &'w Model,
+}
+
 /// A plan with all that it is made of.
 struct Prepared {
     plan: Plan,
@@ -145,8 +158,7 @@ struct Prepared {
 /// Plans what is written, and proves that it can be done as far as that can be known before.
 fn prepare(
     from: &State,
-    spec: &Spec,
-    source: Option<&Source>,
+    &Writing { spec, source, others }: &Writing<'_>,
     circumstances: &Circumstances,
     check: impl FnOnce(&Plan) -> Result<(), Refusal>,
 ) -> Result<Prepared, ChangeError> {
@@ -156,7 +168,7 @@ fn prepare(
         None => ChangeError::Refused(Box::new(refusal)),
     };
     let observed = observe(site)?;
-    let model = Model::new(spec).map_err(|refusal| explain(*refusal))?;
+    let model = Model::beside(spec, others).map_err(|refusal| explain(*refusal))?;
     let machine = machine(from, &observed);
     let before = leases::read(site)?;
     let (assigned, leases) =

@@ -14,14 +14,15 @@ use std::net::IpAddr;
 type Networks<'a> = BTreeMap<&'a NetworkName, &'a DeclaredNetwork>;
 
 /// Checks everything that concerns more than one network, sandbox or endpoint.
-pub(super) fn check(model: &Model, spec: &Spec) -> Result<(), Refusal> {
+pub(super) fn check(model: &Model, spec: &Spec, others: &Model) -> Result<(), Refusal> {
     host_interfaces(model)?;
     subnets(model)?;
     nat_ports(model)?;
     let networks: Networks<'_> = model.networks.iter().collect();
     published(&networks, spec)?;
+    let all = others.networks.iter().chain(&model.networks).collect();
     model.networks.iter().try_for_each(|(name, network)| {
-        rules(&networks, name, network)?;
+        rules(&all, name, network)?;
         members(&model.members(name), name, network)
     })
 }

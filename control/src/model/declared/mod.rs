@@ -68,10 +68,18 @@ impl Model {
     /// # Errors
     /// The first thing that is wrong, with its field.
     pub fn new(spec: &Spec) -> Result<Self, Box<Refusal>> {
-        Self::prove(spec).map_err(Box::new)
+        Self::beside(spec, &Self::default())
     }
 
-    fn prove(spec: &Spec) -> Result<Self, Refusal> {
+    /// The same beside other networks, which its rules may name.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its field.
+    pub fn beside(spec: &Spec, others: &Self) -> Result<Self, Box<Refusal>> {
+        Self::prove(spec, others).map_err(Box::new)
+    }
+
+    fn prove(spec: &Spec, others: &Self) -> Result<Self, Refusal> {
         let names = network_names(spec)?;
         let mut sandboxes = BTreeMap::new();
         for (text, written) in &spec.sandboxes {
@@ -90,7 +98,7 @@ impl Model {
             networks.insert(name.clone(), network::new(&name, written, &members)?);
         }
         let model = Self { networks, sandboxes };
-        across::check(&model, spec)?;
+        across::check(&model, spec, others)?;
         Ok(model)
     }
 
@@ -125,6 +133,13 @@ impl Model {
     pub(crate) fn put(&mut self, other: Self) {
         self.networks.extend(other.networks);
         self.sandboxes.extend(other.sandboxes);
+    }
+
+    /// These networks alone, without any sandbox.
+    pub(crate) fn networks_of(&self, names: &BTreeSet<NetworkName>) -> Self {
+        let named = self.networks.iter().filter(|(name, _)| names.contains(*name));
+        let networks = named.map(|(name, one)| (name.clone(), one.clone())).collect();
+        Self { networks, sandboxes: BTreeMap::new() }
     }
 
     /// Takes networks and sandboxes out, as they are.
