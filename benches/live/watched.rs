@@ -33,6 +33,7 @@ struct Seen {
 pub(crate) fn measure(host: &Host) -> Table {
     host.udp_bridge(&format!("up --name {NETWORK} --ports 2 --uplink none --detach")).ok();
     let ends = host.ends(NETWORK);
+    let at_rest = Way::ALL.map(|way| (way, at_rest(host, way)));
     let mut rows: Vec<(Load, Way, Seen)> =
         LOADS.iter().flat_map(|&load| Way::ALL.map(|way| (load, way, Seen::default()))).collect();
     for round in 0..ROUNDS {
@@ -40,7 +41,6 @@ pub(crate) fn measure(host: &Host) -> Table {
             seen.round(host, &ends, *load, *way, round);
         }
     }
-    let at_rest = Way::ALL.map(|way| (way, at_rest(host, way)));
     host.udp_bridge(&format!("down {NETWORK}")).ok();
     let head = format!(
         "{CONGESTION}, {} s each; median (least–greatest) of {ROUNDS} rounds",
@@ -65,7 +65,7 @@ pub(crate) fn measure(host: &Host) -> Table {
 fn at_rest(host: &Host, way: Way) -> f64 {
     let listed = host.udp_bridge(&format!("ps {NETWORK} --json")).ok().stdout;
     let networks: Value = serde_json::from_str(&listed).unwrap();
-    let network = i32::try_from(networks[0]["pid"].as_i64().unwrap()).unwrap();
+    let network = i32::try_from(networks[0]["network"]["pid"].as_i64().unwrap()).unwrap();
     let looking = way.begin(host);
     let processes: Vec<_> = looking.process().into_iter().chain([Pid::from_raw(network)]).collect();
     let share = processor::share(&processes, REST);
