@@ -124,7 +124,7 @@ impl Capture {
 
     /// Says what became of the frame that came in last; with its [`Seen::Came`] goes its story, if it is
     /// [wanted](Self::wants_story).
-    pub fn came(&mut self, sighting: Sighting, story: Option<&Story>) {
+    pub fn came(&mut self, sighting: &Sighting, story: Option<&Story>) {
         if std::mem::take(&mut self.pending) {
             if let (Some(stories), Some(story)) = (&mut self.stories, story) {
                 // There is room for as many as there is for sightings.
@@ -135,7 +135,7 @@ impl Capture {
     }
 
     /// Takes a frame that leaves by a port, if it is wanted.
-    pub fn left(&mut self, sighting: Sighting, view: &View, frame: &[u8], now: Time) {
+    pub fn left(&mut self, sighting: &Sighting, view: &View, frame: &[u8], now: Time) {
         if self.wants(sighting.port, Some(view)) && self.copy(sighting.port, frame, now) {
             self.push(sighting);
         }
@@ -172,9 +172,9 @@ impl Capture {
             }
     }
 
-    fn push(&mut self, sighting: Sighting) {
+    fn push(&mut self, sighting: &Sighting) {
         // There was room when its bytes were taken, and nobody else writes.
-        let _ = self.sightings.push(Sighting { named: self.named, ..sighting });
+        let _ = self.sightings.push(Sighting { named: self.named, ..*sighting });
     }
 
     /// Puts bytes into their ring, if there is room for them and for a sighting.

@@ -195,7 +195,7 @@ fn sighting(port: u16, length: usize) -> Sighting {
 /// Lets a frame come in that does not parse.
 fn comes(capture: &mut Capture, port: u16, frame: &[u8], now: Time) {
     capture.comes(PortId(port), None, frame, now);
-    capture.came(sighting(port, frame.len()), None);
+    capture.came(&sighting(port, frame.len()), None);
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn a_story_is_told_with_its_own_frame_and_only_to_who_asked() {
             let walked = Seen::Came(story(port).fate());
             capture.comes(PortId(port), None, &[1], Time::START);
             assert_eq!(capture.wants_story(), stories && port < 3, "there is room for three");
-            capture.came(Sighting::new(7, PortId(port), 1, plain, walked), Some(&story(port)));
+            capture.came(&Sighting::new(7, PortId(port), 1, plain, walked), Some(&story(port)));
         }
         for port in 0..3 {
             assert!(catch.next(&mut bytes).is_some());
@@ -382,8 +382,8 @@ fn only_what_is_wanted_at_a_port_is_taken() {
     for (port, kind) in [(0, 2), (1, 0), (1, 2)] {
         let bytes = frame(kind, (1, 2), (1, 2));
         capture.comes(PortId(port), Some(&view(&bytes)), &bytes, Time::START);
-        capture.came(sighting(port, bytes.len()), None);
-        capture.left(sighting(port, bytes.len()), &view(&bytes), &bytes, Time::START);
+        capture.came(&sighting(port, bytes.len()), None);
+        capture.left(&sighting(port, bytes.len()), &view(&bytes), &bytes, Time::START);
     }
     comes(&mut capture, 1, &[1; 9], Time::START);
     let mut bytes = Vec::new();

@@ -145,7 +145,7 @@ impl Witness for Captures {
         }
         let (stamp, seen) = (self.clock.now(), Seen::Refused(reason));
         let sighting = Sighting::new(stamp, ingress, frame.len(), VnetHeader::default(), seen);
-        self.list.iter_mut().for_each(|capture| capture.came(sighting, None));
+        self.list.iter_mut().for_each(|capture| capture.came(&sighting, None));
     }
 
     fn comes(&mut self, frame: &Frame<'_>, pipeline: &mut Pipeline, now: Time) {
@@ -173,7 +173,7 @@ impl Witness for Captures {
         };
         let (stamp, length, offload) = (self.clock.now(), frame.len(), *frame.offload());
         let sighting = Sighting::new(stamp, frame.ingress(), length, offload, Seen::Came(fate));
-        self.list.iter_mut().for_each(|capture| capture.came(sighting, story));
+        self.list.iter_mut().for_each(|capture| capture.came(&sighting, story));
     }
 
     fn sends(&mut self, from: Option<PortId>) {
@@ -196,7 +196,7 @@ impl Witness for Captures {
         let seen = Seen::Left { from, came, goes, taken };
         let sighting = Sighting::new(stamp, egress, length, offload, seen);
         for capture in &mut self.list {
-            capture.left(sighting, &view, frame.ethernet(), now);
+            capture.left(&sighting, &view, frame.ethernet(), now);
         }
     }
 }

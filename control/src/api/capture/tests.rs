@@ -38,7 +38,7 @@ fn comes(capture: &Shared, stamp: u64, frame: &[u8]) {
     let capture = capture.as_mut().unwrap();
     capture.comes(PORT, None, frame, Time::START);
     let seen = Seen::Refused(DropReason::ShortFrame);
-    capture.came(Sighting::new(stamp, PORT, frame.len(), VnetHeader::default(), seen), None);
+    capture.came(&Sighting::new(stamp, PORT, frame.len(), VnetHeader::default(), seen), None);
 }
 
 /// Reads all frames, and what was missed last; `each` may end it.
