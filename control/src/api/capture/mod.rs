@@ -16,4 +16,5 @@ pub mod serve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use body::NICE;
 pub use query::{CaptureQuery, QueryError};

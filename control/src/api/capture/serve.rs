@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  engine ══ rings ══> Catch ──> blocks ──> socket
-//!                                  ^          │ has gone out
+//!                                  ^          │ the one before goes out
 //!                                  └──────────┘ or a rest, if there was nothing
 //! ```
 //!
@@ -22,8 +22,9 @@ use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dataplane::capture::{Catch, Spec};
 use dataplane::engine::CaptureError;
+use std::io;
 
-/// About how many bytes go out in one piece: the rest of the process has its turn between two.
+/// About how many bytes go out in one piece.
 pub const PIECE: usize = 128 << 10;
 
 /// What the answer is.
@@ -36,8 +37,19 @@ pub(in crate::api) async fn capture(Named(network): Named, uri: Uri) -> Result<R
     let watched = network.clone();
     let catch = beside(move || watched.capture(spec)).await?.map_err(|error| refused(&error))?;
     // From now on the capture tells which ports come, so none is overlooked.
-    let body = Body::new(Stream::of(Frames::new(catch, network.names(), asked)));
-    Ok(([(header::CONTENT_TYPE, PCAPNG)], body).into_response())
+    let frames = Frames::new(catch, network.names(), asked);
+    Ok(([(header::CONTENT_TYPE, PCAPNG)], stream(frames)?).into_response())
+}
+
+/// An answer in pieces that goes on for ever.
+pub(in crate::api) fn stream(pieces: impl Pieces) -> Result<Body, Problem> {
+    let busy = |error: io::Error| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &format!("there is no thread for it: {error}"),
+        )
+    };
+    Stream::of(pieces).map(Body::new).map_err(busy)
 }
 
 /// What is to be captured, and the names of what there is.

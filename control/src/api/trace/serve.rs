@@ -1,8 +1,8 @@
 //! How is it answered what becomes of a packet?
 
 use super::{TraceQuery, TraceQueryError};
-use crate::api::capture::body::{Piece, Pieces, Stream};
-use crate::api::capture::serve::{PIECE, refused};
+use crate::api::capture::body::{Piece, Pieces};
+use crate::api::capture::serve::{PIECE, refused, stream};
 use crate::api::protocol::Problem;
 use crate::api::server::Network;
 use crate::api::server::networks::{Named, beside};
@@ -10,7 +10,6 @@ use crate::capture::Names;
 use crate::trace::described::Built;
 use crate::trace::{Described, Explanation};
 use axum::Json;
-use axum::body::Body;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use dataplane::capture::{Catch, Filter, Protocol, Side, Spec};
@@ -46,7 +45,7 @@ fn answer(
     let spec = Spec { port: None, filter: wanted.filter(), stories: true };
     let catch = network.capture(spec).map_err(|error| refused(&error))?;
     let packets = Packets { catch, names, wanted, frame: Vec::new(), is_done: false };
-    Ok(([(header::CONTENT_TYPE, LINES)], Body::new(Stream::of(packets))).into_response())
+    Ok(([(header::CONTENT_TYPE, LINES)], stream(packets)?).into_response())
 }
 
 fn explain(network: &dyn Network, built: &Built) -> Result<Story, Problem> {

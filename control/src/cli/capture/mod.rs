@@ -11,7 +11,7 @@ use super::exit::CliError;
 use super::known::Known;
 use super::output::OutputError;
 use super::watched::{Watched, find};
-use crate::api::capture::CaptureQuery;
+use crate::api::capture::{CaptureQuery, NICE};
 use crate::capture::pcapng::{self, Block, Malformed};
 use blocks::Blocks;
 use clap::Args;
@@ -63,6 +63,8 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     let mut query =
         CaptureQuery { port: None, filter: options.filter.join(" "), count: options.count };
     query.parsed_filter()?;
+    // Like the network's own part of it, this yields to the frames that are seen.
+    let _ = rustix::process::setpriority_process(None, NICE);
     let known = Known::look()?;
     let Watched { client, port } = find(&known, options.network.as_deref(), &options.port)?;
     query.port = port;
