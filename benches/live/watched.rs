@@ -33,7 +33,6 @@ struct Seen {
 pub(crate) fn measure(host: &Host) -> Table {
     host.udp_bridge(&format!("up --name {NETWORK} --ports 2 --uplink none --detach")).ok();
     let ends = host.ends(NETWORK);
-    let at_rest = Way::ALL.map(|way| (way, at_rest(host, way)));
     let mut rows: Vec<(Load, Way, Seen)> =
         LOADS.iter().flat_map(|&load| Way::ALL.map(|way| (load, way, Seen::default()))).collect();
     for round in 0..ROUNDS {
@@ -41,6 +40,7 @@ pub(crate) fn measure(host: &Host) -> Table {
             seen.round(host, &ends, *load, *way, round);
         }
     }
+    let at_rest = Way::ALL.map(|way| (way, at_rest(host, way)));
     host.udp_bridge(&format!("down {NETWORK}")).ok();
     let head = format!(
         "{CONGESTION}, {} s each; median (least–greatest) of {ROUNDS} rounds",

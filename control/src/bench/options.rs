@@ -45,14 +45,16 @@ pub struct Options {
     #[arg(long, value_name = "N,…", value_delimiter = ',')]
     pub flows: Vec<u32>,
     /// Measure only these: tcp-N, tcp-N-reverse, tcp-N-both, tcp-rr, tcp-rr-loaded, tcp-crr, udp-N,
-    /// udp-N-lossless, udp-gso, broadcast-8, mesh-8, learning-rate, fdb-capacity, masq-flows, masq-flows-capacity; masq- before a name for the way out through the host,
-    /// published- for the way in, nat-idle- for neither; /mtu-N, /ports-N or /published-N after it
+    /// udp-N-lossless, udp-gso, broadcast-8, mesh-8, learning-rate, fdb-capacity, masq-flows,
+    /// masq-flows-capacity; masq- before a name for the way out through the host, published- for the way
+    /// in, nat-idle- for neither; /mtu-N, /ports-N or /published-N after it
     #[arg(long = "workload", value_name = "NAME", value_delimiter = ',')]
     pub workloads: Vec<String>,
     /// Measure only these: ours, kernel, nftables, ovs, ovs-tso, vde, slirp4netns, pasta, loopback
     #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
-    /// How many threads forward in ours, as of `up --workers`; each number is measured as a system beside the others [default: 1]
+    /// How many threads forward in ours, as of `up --workers`; each number is measured as a system beside
+    /// the others [default: 1]
     #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub workers: Vec<usize>,
     /// Measure the ways through the host, out and in, instead of those within the network

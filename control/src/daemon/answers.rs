@@ -93,16 +93,17 @@ impl server::Daemon for Answers {
     fn config(&self) -> Pending<String> {
         let networks = self.0.clone();
         beside(move || {
-            networks.forget();
-            lock(&networks.held).config()
+            let mut held = lock(&networks.held);
+            change::forget(&networks, &mut held);
+            held.config()
         })
     }
 
     fn sandboxes(&self) -> Pending<Vec<SandboxInfo>> {
         let networks = self.0.clone();
         beside(move || {
-            networks.forget();
-            let held = lock(&networks.held);
+            let mut held = lock(&networks.held);
+            change::forget(&networks, &mut held);
             let info = |place: SandboxPlace| SandboxInfo {
                 name: place.name,
                 namespace: place.namespace.map(|path| path.display().to_string()),

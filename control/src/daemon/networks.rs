@@ -16,6 +16,7 @@ use crate::api::server::Network as _;
 use crate::model::{Network, NetworkRequest};
 use crate::topology::Cleared;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::net::UnixListener;
@@ -36,6 +37,8 @@ pub(super) struct Networks {
     /// All of them in the words of the model. Who changes something has it for long: the process's own loop
     /// never waits for it.
     pub(super) held: Mutex<Held>,
+    /// Does somebody wait for [`Self::held`] to forget what has ended?
+    forgetting: AtomicBool,
     /// Why the process is to end, once somebody wants that.
     stop: watch::Sender<Option<&'static str>>,
 }
@@ -66,6 +69,7 @@ impl Networks {
             members: Mutex::default(),
             closed: RwLock::default(),
             newcomer: Notify::new(),
+            forgetting: AtomicBool::new(false),
             stop: watch::Sender::new(None),
         }
     }
@@ -110,7 +114,9 @@ impl Networks {
         if self.members().len() > 1 {
             // To those before it, it would be the outside.
             let networks = self.clone();
-            spawn_blocking(move || networks.tell_all()).await.map_err(StartError::Broken)?;
+            if let Err(panic) = spawn_blocking(move || networks.tell_all()).await {
+                tracing::error!("networks do not know of all others: {panic}; please report this");
+            }
         }
         Ok(started)
     }
@@ -165,8 +171,14 @@ impl Networks {
         }
         drop(members);
         ended.send_replace(Some(result.map_err(Arc::new)));
-        // Who waits for the end may have what this waits for.
-        spawn_blocking(move || self.forget());
+        // Who waits for the end may have what this waits for. One that waits is enough for all.
+        if !self.forgetting.swap(true, Ordering::Relaxed) {
+            spawn_blocking(move || {
+                let mut held = lock(&self.held);
+                self.forgetting.store(false, Ordering::Relaxed);
+                change::forget(&self, &mut held);
+            });
+        }
     }
 
     /// Forgets the networks that have ended, with the rules of others that name them. Waits for a change under

@@ -119,13 +119,12 @@ impl Spec {
         Ok(())
     }
 
-    /// Forgets a network that is gone, with the endpoints in it; sandboxes stay.
+    /// Forgets a network that is gone, with the endpoints in it; sandboxes, and rules that name it, stay.
     pub fn forget(&mut self, network: &str) {
         self.networks.remove(network);
         for sandbox in self.sandboxes.values_mut() {
             sandbox.endpoints.0.retain(|(other, _)| other != network);
         }
-        self.forget_rules(network);
     }
 
     /// Removes the rules of others that name a network which is gone: nothing can match them.

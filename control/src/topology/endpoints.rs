@@ -4,7 +4,7 @@
 //! it. It goes when its TAP is closed.
 
 use super::endpoint::Blueprint;
-use super::outside::{claim, give_up, neighbours, note, raise};
+use super::outside::{claim, give_up, mend, neighbours, note, raise};
 use super::record::lock_site;
 use super::{Endpoint, Site, StepError, Topology};
 use crate::addressing::Addresses;
@@ -12,8 +12,7 @@ use crate::model::{Mtu, Written};
 use crate::netlink::{LinkChange, Netlink};
 use crate::netns;
 use crate::plan::EndpointState;
-use crate::uplink;
-use crate::uplink::UplinkError;
+use crate::uplink::{self, UplinkError};
 use dataplane::port::Offloads;
 use std::net::IpAddr;
 use std::path::Path;
@@ -79,7 +78,7 @@ pub fn lead(path: &Path, interface: &str, host: &Addresses, there: bool) -> Resu
     netns::run_in(path, || {
         let mut netlink = Netlink::open()?;
         let link = match netlink.link(interface) {
-            // No route leads by an interface that is gone.
+            // No route of ours leads by an interface that is gone. Whoever has renamed it keeps the route.
             Err(error) if !there && error.is_no_device() => return Ok(()),
             link => link?,
         };
@@ -95,13 +94,16 @@ pub fn lead(path: &Path, interface: &str, host: &Addresses, there: bool) -> Resu
 }
 
 impl Topology {
-    /// Makes the way out that the network asks for. Who did not ask for one gets a warning where there
+    /// Makes the way out that the network asks for; one that is there already is made whole. Who did not ask for one gets a warning where there
     /// can be none.
     ///
     /// # Errors
     /// There can be none; nothing of it is left.
     pub fn raise_way(&mut self, site: &Site) -> Result<(), StepError> {
         let _turn = lock_site(site)?;
+        if self.uplink.is_some() {
+            return Ok(mend(self, site)?);
+        }
         if let Err(error) = raise(self, site) {
             give_up(site, &self.network.name().clone())?;
             return Err(error.into());
@@ -112,18 +114,19 @@ impl Topology {
     /// Takes the way out away, if there is one.
     ///
     /// # Errors
-    /// Rules or settings of it stay.
+    /// Rules or settings of it stay; it is there still, then.
     pub fn lower_way(&mut self, site: &Site) -> Result<(), StepError> {
         let _turn = lock_site(site)?;
         let name = self.network.name().clone();
-        let Some(uplink) = self.uplink.take() else { return Ok(()) };
-        let others = neighbours(site, self.network.name())?;
+        let Some(uplink) = &self.uplink else { return Ok(()) };
+        let others = neighbours(site, &name)?;
         if let Some(error) =
             uplink::lower(&site.state_dir, uplink.entry(), &others).into_iter().next()
         {
             return Err(error.into());
         }
         note(site, &name, None)?;
+        self.uplink = None;
         // The interface stays.
         Ok(uplink::give_back(&self.host.interface).map_err(UplinkError::from)?)
     }

@@ -72,6 +72,17 @@ pub(super) fn raise(topology: &mut Topology, site: &Site) -> Result<(), UplinkEr
     }
 }
 
+/// Makes an uplink whole again that could not be taken away whole. The caller holds the site's lock.
+pub(super) fn mend(topology: &mut Topology, site: &Site) -> Result<(), UplinkError> {
+    let name = topology.network.name();
+    let seen = Outlook::look(site)?;
+    let beside = seen.beside(&topology.network);
+    let mut note = |entry: &Entry| note(site, name, Some(entry));
+    let Some(uplink) = &mut topology.uplink else { return Ok(()) };
+    let look = uplink.look(&seen.host, &beside);
+    uplink.make(&look, &mut note)
+}
+
 fn try_raise(topology: &mut Topology, site: &Site, wanted: &Wanted) -> Result<(), UplinkError> {
     let name = topology.network.name().clone();
     let unreadable = |source| UplinkError::Ledger { path: site.state_dir.clone(), source };

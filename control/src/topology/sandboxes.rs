@@ -157,7 +157,6 @@ impl Sandboxes {
     /// # Errors
     /// It cannot be removed.
     pub fn remove(&mut self, name: &SandboxName) -> Result<(), super::TeardownError> {
-        self.homes.remove(name);
         if self.journal.names.contains(name.as_str()) {
             let names = vec![name.to_string()];
             let removal = namespaces::remove(&self.site.netns_dir, names, &self.journal.mark);
@@ -165,9 +164,13 @@ impl Sandboxes {
                 return Err(error);
             }
             self.journal.names.remove(name.as_str());
-            self.write()?;
+            if let Err(error) = self.write() {
+                // Whoever sweeps finds no such namespace.
+                tracing::warn!("the sandbox {name} is gone, and still in the journal: {error}");
+            }
             self.let_go();
         }
+        self.homes.remove(name);
         Ok(())
     }
 

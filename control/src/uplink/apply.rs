@@ -97,12 +97,20 @@ impl Uplink {
         take_over(&mut entry, others.dead);
         let mut uplink = Self { folder: folder.to_owned(), entry, next_hop };
         let look = uplink.look(host, beside);
-        uplink.note(&look, note)?;
-        uplink.set_up_tap()?;
-        uplink.reserve()?;
-        uplink.settle_shared(&look, note)?;
-        uplink.settle_rules(&look)?;
+        uplink.make(&look, note)?;
         Ok(uplink)
+    }
+
+    /// Makes what belongs to it, as far as it is not there.
+    ///
+    /// # Errors
+    /// A step fails; those before it are done.
+    pub fn make(&mut self, look: &Look, note: Note<'_>) -> Result<(), UplinkError> {
+        self.note(look, note)?;
+        self.set_up_tap()?;
+        self.reserve()?;
+        self.settle_shared(look, note)?;
+        self.settle_rules(look)
     }
 
     /// Its entry in the journal.

@@ -15,6 +15,7 @@ use std::io;
 use std::path::Path;
 
 /// Takes an uplink away, be its process alive or not. What other networks need stays.
+/// Returns what failed; every other step is done.
 pub fn lower(folder: &Path, entry: &Entry, others: &[Entry]) -> Vec<UplinkError> {
     match netns::own() {
         Ok(own) if own == entry.home => {}

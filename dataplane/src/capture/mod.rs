@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A frame is seen where it comes in and at each port where it goes out: each is a [`Sighting`], with
-//! the frame's bytes as they are there. What became of it is in the sighting of its coming; all that this
-//! was decided by, the
-//! [`Story`](crate::pipeline::Story), is beside it for who asked for that, for it is five times as long.
+//! the frame's bytes as they are there. What became of it is in the sighting of its coming. All that this
+//! was decided by, the [`Story`](crate::pipeline::Story), is several times as long, and beside it for who
+//! asks for that.
 //!
 //! All memory is taken when a capture begins. The engine only ever writes to the rings; if a frame does
 //! not fit, it is counted and the path goes on. Time is an argument here too.

@@ -80,7 +80,8 @@ pub fn begin(spec: Spec, ports: usize) -> (Capture, Catch) {
 pub(super) fn sized(spec: Spec, ports: usize, bytes: usize, sightings: usize) -> (Capture, Catch) {
     let (bytes_in, bytes_out) = RingBuffer::new(bytes);
     let (sightings_in, sightings_out) = RingBuffer::new(sightings);
-    let stories = spec.stories.then(|| RingBuffer::new(sightings));
+    // Who reads frees a sighting's place before it takes the story: there is one more of those.
+    let stories = spec.stories.then(|| RingBuffer::new(sightings + 1));
     let (stories_in, stories_out) = stories.unzip();
     let (names_in, names_out) = RingBuffer::new(RING_NAMES);
     let missed: Arc<[AtomicU64]> = (0..ports).map(|_| AtomicU64::new(0)).collect();
@@ -127,7 +128,7 @@ impl Capture {
     pub fn came(&mut self, sighting: &Sighting, story: Option<&Story>) {
         if std::mem::take(&mut self.pending) {
             if let (Some(stories), Some(story)) = (&mut self.stories, story) {
-                // There is room for as many as there is for sightings.
+                // There is room for one more than there is for sightings.
                 let _ = stories.push(*story);
             }
             self.push(sighting);

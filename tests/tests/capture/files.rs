@@ -1,6 +1,7 @@
 //! Known packets, read back.
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
@@ -18,6 +19,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     let v6 = &[Need::Ipv6];
     suite.add_needing(v6, "a_file_has_what_was_sent_before_and_after_nat", before_and_after);
     suite.add("ctrl_c_leaves_a_whole_file", interrupted);
+    suite.add("who_looks_yields_to_the_path", yields);
     suite.add_needing(&[Need::Tshark], "tshark_reads_ports_directions_and_comments", tshark);
     suite.add("who_gets_the_number_of_another_is_an_interface_of_its_own", reused);
     suite.add_needing(&[Need::Tshark], "tshark_reads_who_had_a_number_first_and_who_then", renamed);
@@ -149,6 +151,37 @@ fn before_and_after(host: &Host) {
             );
         }
     }
+}
+
+/// The network's thread for a capture, and the command, are nice; the thread that forwards is not.
+fn yields(host: &Host) {
+    let network = host.up("--ports 1");
+    let capture = start(host, "/run/nice.pcapng", &["all"]);
+    let nices = |process: Pid| -> Vec<(String, i32)> {
+        let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        threads.map(|thread| named_nice(&thread.unwrap().path())).collect()
+    };
+    wait::for_yes("a thread of the network's is nice", || {
+        nices(network.running.pid()).contains(&("looking".to_owned(), 15))
+    });
+    let of_network = nices(network.running.pid());
+    assert!(of_network.contains(&("dataplane".to_owned(), 0)), "{of_network:?}");
+    let of_command = nices(capture.pid());
+    assert!(of_command.iter().all(|(_, nice)| *nice == 15), "{of_command:?}");
+    capture.signal(Signal::SIGINT);
+    capture.wait().ok();
+    wait::for_yes("the thread ends with the capture", || {
+        nices(network.running.pid()).iter().all(|(name, _)| name != "looking")
+    });
+}
+
+/// Name and niceness of a thread: fields 2 and 19 of proc_pid_stat(5).
+fn named_nice(thread: &Path) -> (String, i32) {
+    // One that has just ended has neither.
+    let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
+    let Some((front, fields)) = stat.rsplit_once(") ") else { return Default::default() };
+    let (_, name) = front.split_once('(').unwrap();
+    (name.to_owned(), fields.split(' ').nth(16).unwrap().parse().unwrap())
 }
 
 /// Source and destination of a datagram. Its checksum may not be filled in.

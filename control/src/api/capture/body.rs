@@ -17,13 +17,13 @@ use std::thread;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// How long to rest when there was nothing: the rings hold what comes meanwhile, up to some millions of
+/// How long to rest when there was nothing: the rings hold what comes meanwhile, up to two million
 /// frames a second.
 pub(in crate::api) const POLL: Duration = Duration::from_millis(4);
 
-/// How nice the thread of an answer is (`man 2 setpriority`): beside the path it gets a tenth of a processor
-/// that both want (`sched_prio_to_weight` in `kernel/sched/core.c`).
-pub(crate) const NICE: i32 = 10;
+/// How nice the thread of an answer is (`man 2 setpriority`): beside the path it gets a thirtieth of a
+/// processor that both want (`sched_prio_to_weight` in `kernel/sched/core.c`).
+pub(crate) const NICE: i32 = 15;
 
 /// What the thread of an answer is called.
 const THREAD: &str = "looking";

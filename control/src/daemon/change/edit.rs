@@ -42,10 +42,11 @@ pub(super) fn carry_out(
 }
 
 /// Removes the rules that name networks which are gone: nothing can match them, until another network has
-/// such a name. Who asked for the end of those has no part in that, so what fails is logged.
-pub(super) fn forget_rules(networks: &Arc<Networks>, held: &mut Held, gone: &[NetworkName]) {
-    for name in held.naming(gone) {
-        let draft = held.draft_without(&name, gone);
+/// such a name. Who asked for the end of those has no part in that, so what fails is logged; the next
+/// change tries again.
+pub(super) fn forget_rules(networks: &Arc<Networks>, held: &mut Held) {
+    for (name, gone) in held.naming_gone() {
+        let draft = held.draft_without(&name, &gone);
         if let Err(error) = draft.and_then(|draft| put_in_force(networks, held, draft)) {
             tracing::warn!(
                 "network {name} has rules still that name networks which are gone: {error}"

@@ -185,7 +185,7 @@ pub enum StepFailure {
     #[error("the sandbox {0} has no namespace")]
     Homeless(String),
     /// It failed halfway, and what it had done stays.
-    #[error("{error}; and what it had done before could not be undone: {undo}")]
+    #[error("{error}; and what this step had done could not be undone: {undo}")]
     Undo {
         /// Why it failed.
         error: Box<StepFailure>,

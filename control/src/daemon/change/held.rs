@@ -132,9 +132,9 @@ impl Held {
         (name, numbers)
     }
 
-    /// Forgets the networks that have ended or are about to; returns their names. What others say of them
+    /// Forgets the networks that have ended or are about to. What others say of them
     /// [is forgotten](super::forget) next.
-    pub(super) fn forget_ended(&mut self) -> Vec<NetworkName> {
+    pub(super) fn forget_ended(&mut self) {
         let ended = self.networks.extract_if(.., |_, kept| kept.living.is_ending());
         let ended: Vec<_> = ended.map(|(name, _)| name).collect();
         for name in &ended {
@@ -149,7 +149,6 @@ impl Held {
             self.state.forget(name);
             self.assigned.networks.remove(name);
         }
-        ended
     }
 
     /// Is the network there, and of a file?
@@ -166,14 +165,16 @@ impl Held {
         Rest { networks, sandboxes }
     }
 
-    /// The networks with a rule that names one of these.
-    pub(super) fn naming(&self, gone: &[NetworkName]) -> Vec<NetworkName> {
-        let networks = self.model.networks().iter();
-        let names_it = |network: &DeclaredNetwork| {
-            let mut rules = network.settings.filter.rules.iter();
-            rules.any(|rule| rule.networks().any(|(_, other)| gone.contains(other)))
+    /// The networks with rules that name others which are not there, and those.
+    pub(super) fn naming_gone(&self) -> Vec<(NetworkName, Vec<NetworkName>)> {
+        let networks = self.model.networks();
+        let gone = |network: &DeclaredNetwork| -> Vec<NetworkName> {
+            let rules = network.settings.filter.rules.iter();
+            let named = rules.flat_map(|rule| rule.networks().map(|(_, other)| other.clone()));
+            named.filter(|other| !networks.contains_key(other)).collect()
         };
-        networks.filter(|(_, one)| names_it(one)).map(|(name, _)| name.clone()).collect()
+        let all = networks.iter().map(|(name, network)| (name.clone(), gone(network)));
+        all.filter(|(_, gone)| !gone.is_empty()).collect()
     }
 
     /// What is of these networks, without their sandboxes.

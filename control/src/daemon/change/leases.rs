@@ -1,7 +1,7 @@
 //! Where is the table of leases?
 //!
 //! In the state directory, for all processes that keep networks of files there. It is read anew for each
-//! change, and written before the first step of it, so that nothing is in force that will be forgotten.
+//! change, and written when it is in force. That it can be written is tried before the first step.
 
 use super::ChangeError;
 use crate::addressing::Leases;
@@ -28,6 +28,13 @@ pub(super) fn read(site: &Site) -> Result<Leases, ChangeError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Leases::default()),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Tries whether the table can be written.
+pub(super) fn check(site: &Site) -> Result<(), ChangeError> {
+    let new = site.state_dir.join(NEW);
+    let failed = |source| ChangeError::Leases { path: path(site), source };
+    File::create(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)
 }
 
 /// Writes the table, whole or not at all.

@@ -113,15 +113,15 @@ pub struct Change {
 /// Forgets the networks that have ended or are about to, and the rules of others that name them. For
 /// threads that may wait.
 pub(super) fn forget(networks: &Arc<Networks>, held: &mut Held) {
-    let gone = held.forget_ended();
-    edit::forget_rules(networks, held, &gone);
+    held.forget_ended();
+    edit::forget_rules(networks, held);
 }
 
 /// Plans a change and, unless it is for show, carries it out. For threads that may wait, inside of a
 /// runtime.
 ///
 /// # Errors
-/// [`ChangeError`]; what runs is as it was then.
+/// [`ChangeError`]; what runs is as it was then, but for what the error says could not be undone.
 pub(super) fn change(
     networks: &Arc<Networks>,
     request: Request,

@@ -115,6 +115,11 @@ impl<'a> Run<'a> {
 
     /// Undoes what was done of a step that has failed.
     fn take_back(&mut self, step: &Step) -> Result<(), StepFailure> {
+        if let (Step::RemoveNetwork(name, _), None) = (step, self.published) {
+            // It is gone, and something of it is left. Nobody wanted it in the first place.
+            self.held.networks.remove(name);
+            return Ok(());
+        }
         let inverse = step.clone().inverse();
         self.held.state.take(&inverse)?;
         match step {

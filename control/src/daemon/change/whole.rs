@@ -10,7 +10,7 @@ use crate::addressing::{Assigned, Leases, Machine, assign};
 use crate::api::change::Changed;
 use crate::daemon::networks::Networks;
 use crate::daemon::running::{Circumstances, Door};
-use crate::model::{Model, NetworkName, Refusal, Way};
+use crate::model::{Model, Refusal, Way};
 use crate::netns::rootless;
 use crate::plan::{Plan, State};
 use crate::publish::Reserved;
@@ -38,25 +38,21 @@ pub(super) fn carry_out(
     let written = Writing { spec: &spec, source: source.as_ref(), others: &others };
     let prepared =
         prepare(&from, &written, &circumstances, |plan| check::numbered(plan, &from, &named))?;
-    let Prepared { plan, model, target, assigned, before, leases, reserved } = prepared;
+    let Prepared { plan, model, target, assigned, leases, reserved } = prepared;
     if dry_run {
         return Ok(Change { plan, changed: Changed::Done });
     }
     let published = |(name, state): (_, crate::plan::NetworkState)| (name, state.published);
     let published: BTreeMap<_, _> = target.networks.into_iter().map(published).collect();
-    // Before anything else: what is in force is to be remembered.
-    leases::write(site, &leases)?;
-    let done = Run::new(networks, held, reserved, &published).steps(plan.steps());
-    if done.is_err()
-        && let Err(error) = leases::write(site, &before)
-    {
-        tracing::warn!("addresses are leased to nobody: {error}");
+    // What is in force is to be remembered.
+    leases::check(site)?;
+    Run::new(networks, held, reserved, &published).steps(plan.steps())?;
+    if let Err(error) = leases::write(site, &leases) {
+        // It is in force; the next change writes all of them again.
+        tracing::error!("addresses are forgotten at the end: {error}");
     }
-    done?;
     held.become_beside(&rest, spec, model, assigned);
-    let is_gone = |name: &&NetworkName| !held.model.networks().contains_key(*name);
-    let gone: Vec<_> = from.networks.keys().filter(is_gone).cloned().collect();
-    edit::forget_rules(networks, held, &gone);
+    edit::forget_rules(networks, held);
     if circumstances.door == Door::Files && held.is_empty() {
         networks.stop("nothing is left");
     }
@@ -149,8 +145,6 @@ struct Prepared {
     model: Model,
     target: State,
     assigned: Assigned,
-    /// What is leased, and what will be.
-    before: Leases,
     leases: Leases,
     reserved: Vec<Reserved>,
 }
@@ -170,9 +164,8 @@ fn prepare(
     let observed = observe(site)?;
     let model = Model::beside(spec, others).map_err(|refusal| explain(*refusal))?;
     let machine = machine(from, &observed);
-    let before = leases::read(site)?;
     let (assigned, leases) =
-        assign(&model, &before, &machine).map_err(|refusal| explain(*refusal))?;
+        assign(&model, &leases::read(site)?, &machine).map_err(|refusal| explain(*refusal))?;
     let mut target = State::new(&model, &assigned);
     if *rootless {
         for network in target.networks.values_mut() {
@@ -187,7 +180,7 @@ fn prepare(
         Ok(reserved) => reserved,
         Err(error) => return Err(explain(sockets::refusal(&error, plan.steps(), spec))),
     };
-    Ok(Prepared { plan, model, target, assigned, before, leases, reserved })
+    Ok(Prepared { plan, model, target, assigned, leases, reserved })
 }
 
 /// The machine without what is ours.

@@ -21,6 +21,14 @@ pub(super) fn check(model: &Model, spec: &Spec, others: &Model) -> Result<(), Re
     let networks: Networks<'_> = model.networks.iter().collect();
     published(&networks, spec)?;
     let all = others.networks.iter().chain(&model.networks).collect();
+    // One that is there no more is forgotten.
+    for (name, other) in &others.networks {
+        let rules = other.settings.filter.rules.iter().flat_map(|rule| rule.networks());
+        for (_, named) in rules.filter(|(_, named)| model.networks.contains_key(*named)) {
+            check_other(&all, (name, other), named)
+                .map_err(|problem| Refusal::new(Field::network(named, ""), problem))?;
+        }
+    }
     model.networks.iter().try_for_each(|(name, network)| {
         rules(&all, name, network)?;
         members(&model.members(name), name, network)
