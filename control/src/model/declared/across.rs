@@ -23,8 +23,9 @@ pub(super) fn check(model: &Model, spec: &Spec, others: &Model) -> Result<(), Re
     let all = others.networks.iter().chain(&model.networks).collect();
     // One that is there no more is forgotten.
     for (name, other) in &others.networks {
-        let rules = other.settings.filter.rules.iter().flat_map(|rule| rule.networks());
-        for (_, named) in rules.filter(|(_, named)| model.networks.contains_key(*named)) {
+        let mut named = Vec::new();
+        other.settings.filter.rules.iter().for_each(|rule| named.extend(rule.networks()));
+        for (_, named) in named.into_iter().filter(|(_, one)| model.networks.contains_key(*one)) {
             check_other(&all, (name, other), named)
                 .map_err(|problem| Refusal::new(Field::network(named, ""), problem))?;
         }
