@@ -108,7 +108,9 @@ impl Held {
         given.check_fixed(name, declared.fixed.keys())?;
         let mut members = self.model.members(name);
         members.extend(model.members(name));
-        let after = NetworkState::new(declared, given, &members);
+        let mut after = NetworkState::new(declared, given, &members);
+        // No edit is of the way out, which is not there where it was not asked for and cannot be.
+        after.way.clone_from(&before.way);
         let alone = |state| State {
             networks: BTreeMap::from([(name.clone(), state)]),
             sandboxes: BTreeMap::new(),
