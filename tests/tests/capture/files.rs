@@ -159,7 +159,7 @@ fn yields(host: &Host) {
     let capture = start(host, "/run/nice.pcapng", &["all"]);
     let nices = |process: Pid| -> Vec<(String, i32)> {
         let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-        threads.map(|thread| named_nice(&thread.unwrap().path())).collect()
+        threads.filter_map(|thread| named_nice(&thread.unwrap().path())).collect()
     };
     wait::for_yes("a thread of the network's is nice", || {
         nices(network.running.pid()).contains(&("looking".to_owned(), 15))
@@ -176,12 +176,12 @@ fn yields(host: &Host) {
 }
 
 /// Name and niceness of a thread: fields 2 and 19 of proc_pid_stat(5).
-fn named_nice(thread: &Path) -> (String, i32) {
-    // One that has just ended has neither.
-    let stat = std::fs::read_to_string(thread.join("stat")).unwrap_or_default();
-    let Some((front, fields)) = stat.rsplit_once(") ") else { return Default::default() };
+/// `None` of one that has just ended.
+fn named_nice(thread: &Path) -> Option<(String, i32)> {
+    let stat = std::fs::read_to_string(thread.join("stat")).ok()?;
+    let (front, fields) = stat.rsplit_once(") ")?;
     let (_, name) = front.split_once('(').unwrap();
-    (name.to_owned(), fields.split(' ').nth(16).unwrap().parse().unwrap())
+    Some((name.to_owned(), fields.split(' ').nth(16).unwrap().parse().unwrap()))
 }
 
 /// Source and destination of a datagram. Its checksum may not be filled in.
