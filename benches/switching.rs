@@ -1,7 +1,7 @@
 //! A switch without a router: what it is given, and what it is.
 
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
+use dataplane::config::{Config, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::{Frame, with_plain_header};
 use dataplane::outcome::{PortId, Verdict};
@@ -11,7 +11,7 @@ use dataplane::wire::ethernet::MacAddr;
 use std::hint::black_box;
 use udp_bridge_tests::null::NullPort;
 use udp_bridge_tests::packets::Kind;
-use udp_bridge_tests::world::{own_mac, strange_mac};
+use udp_bridge_tests::world::{PortSetup, own_mac, strange_mac};
 
 /// Frames that one call of the forwarder moves.
 pub const BATCH: usize = 64;
@@ -33,14 +33,7 @@ pub fn super_frame(kind: Kind) -> Vec<u8> {
 /// A switch of `ports` ports, without storm control, for it would be what is measured.
 pub fn config(ports: u16, check_source: impl Fn(u16) -> bool) -> Config {
     let switch = SwitchConfig { storm: None, ..SwitchConfig::default() };
-    let port = |id| PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: check_source(id),
-        limits: PortLimits::NONE,
-    };
+    let port = |id| PortSetup { check_source: check_source(id), ..PortSetup::default() }.config(id);
     Config::new(switch, (0..ports).map(port).collect()).unwrap()
 }
 

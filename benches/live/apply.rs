@@ -95,8 +95,7 @@ fn name(number: u8) -> String {
 }
 
 pub(crate) fn measure(host: &Host) -> Table {
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("the daemon answers", || host.daemon_socket().exists());
+    let daemon = host.daemon();
     apply(host, &Written::plain().text());
     let mut times = vec![[const { Vec::new() }; 2]; CHANGES.len()];
     for _ in 0..ROUNDS {

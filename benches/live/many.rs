@@ -76,8 +76,7 @@ fn text() -> String {
 
 /// A daemon that is told of the file: the time of `apply`.
 fn in_daemon(host: &Host, file: &Path) -> (Running, Duration) {
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("the daemon answers", || host.daemon_socket().exists());
+    let daemon = host.daemon();
     let start = Instant::now();
     finish(host, &format!("apply -f {}", file.display()));
     (daemon, start.elapsed())

@@ -5,7 +5,7 @@
 
 use allocation_counter::measure;
 use dataplane::clock::Time;
-use dataplane::config::{Config, PortConfig, PortLimits, SwitchConfig};
+use dataplane::config::{Config, PortLimits, SwitchConfig};
 use dataplane::engine::{Forwarder, Served};
 use dataplane::frame::FrameBuffer;
 use dataplane::outcome::{DropReason, PortId};
@@ -21,21 +21,14 @@ use udp_bridge_tests::network::*;
 use udp_bridge_tests::null::NullPort;
 use udp_bridge_tests::packets::{Kind, plain};
 use udp_bridge_tests::talk::{Tcp, tcp, udp};
-use udp_bridge_tests::world::{own_mac, strange_mac};
+use udp_bridge_tests::world::{PortSetup, own_mac, strange_mac};
 
 const FRAMES: usize = 1000;
 
 /// Port 0 gives `bytes` for ever; the others, of which each takes `offloads`, swallow.
 fn forwarder(ports: u16, offloads: Offloads, bytes: Vec<u8>) -> (Forwarder, Arc<AtomicU64>) {
     let switch = SwitchConfig { storm: None, fdb_capacity: 128, ..SwitchConfig::default() };
-    let configs = (0..ports).map(|id| PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: false,
-        limits: PortLimits::NONE,
-    });
+    let configs = (0..ports).map(|id| PortSetup::default().config(id));
     let config = Config::new(switch, configs.collect()).unwrap();
     let mut boxed: Vec<Box<dyn Port>> = vec![Box::new(NullPort::new(Offloads::ALL, Some(bytes)))];
     let null = NullPort::new(offloads, None);
@@ -146,14 +139,7 @@ fn router(up: Box<dyn Port>, down: Vec<u8>, with_rules: bool) -> Forwarder {
     (config.conntrack.limit, config.conntrack.port_limit) = (10_000, 10_000);
     config.published = publishing([published(17)]);
     let switch = SwitchConfig { storm: None, ..SwitchConfig::default() };
-    let port = |id| PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: true,
-        limits: PortLimits::NONE,
-    };
+    let port = |id| PortSetup { check_source: true, ..PortSetup::default() }.config(id);
     let ports = vec![port(0), port(1)];
     let config = Config::new(switch, ports).unwrap().with_router(config).unwrap();
     Forwarder::new(&config, vec![Box::new(NullPort::new(Offloads::ALL, Some(down))), up])

@@ -4,7 +4,7 @@
 //! program of its own, and does nothing else while it counts.
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be made is a failed test")]
 
-use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig, Workers};
+use dataplane::config::{Config, PortConfig, RouterConfig, SwitchConfig, Workers};
 use dataplane::engine::Engine;
 use dataplane::frame::FrameBuffer;
 use dataplane::outcome::DropReason;
@@ -21,7 +21,7 @@ use udp_bridge_tests::host::wait;
 use udp_bridge_tests::network::{FAMILIES, at, down, published, publishing, router, up};
 use udp_bridge_tests::packets::Kind;
 use udp_bridge_tests::talk::udp;
-use udp_bridge_tests::world::own_mac;
+use udp_bridge_tests::world::{PortSetup, own_mac};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -76,14 +76,7 @@ impl Port for Pump {
 }
 
 fn port(id: u16) -> PortConfig {
-    PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: true,
-        limits: PortLimits::NONE,
-    }
+    PortSetup { check_source: true, ..PortSetup::default() }.config(id)
 }
 
 fn behind_plain_header(frame: Vec<u8>) -> Vec<u8> {

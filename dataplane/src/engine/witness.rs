@@ -36,17 +36,12 @@ impl Witness for () {}
 pub(super) struct Captures {
     list: Vec<Capture>,
     clock: WallClock,
-    walking: Option<Walking>,
+    /// Does anybody want the frame that came last?
+    is_wanted: bool,
+    /// Of the frame that walks, if it is to be told.
+    story: Option<Story>,
     /// Where what leaves had come from, and between which ends.
     origin: (Option<PortId>, Option<Ends>),
-}
-
-/// What is noted of a frame that walks.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it at a time")]
-enum Walking {
-    Fate(Fate),
-    Story(Story),
 }
 
 /// There are [`MAX_CAPTURES`] already.
@@ -149,30 +144,25 @@ impl Witness for Captures {
     }
 
     fn comes(&mut self, frame: &Frame<'_>, pipeline: &mut Pipeline, now: Time) {
-        let came = About::of(frame).ends();
-        self.origin = (Some(frame.ingress()), came);
-        let is_wanted = self.take(frame.ingress(), Some(&View::of(frame)), frame.ethernet(), now);
+        self.origin = (Some(frame.ingress()), About::of(frame).ends());
+        self.is_wanted = self.take(frame.ingress(), Some(&View::of(frame)), frame.ethernet(), now);
+        pipeline.forget_judgement();
         // Where nobody is to be told, nothing is looked up.
-        self.walking = is_wanted.then(|| match self.list.iter().any(Capture::wants_story) {
-            true => Walking::Story(Story::begin(pipeline, frame, now)),
-            false => Walking::Fate(Fate::begin(pipeline, came)),
-        });
+        let is_told = self.list.iter().any(Capture::wants_story);
+        self.story = is_told.then(|| Story::begin(pipeline, frame, now));
     }
 
     fn ends(&mut self, frame: &Frame<'_>, pipeline: &Pipeline, outcome: Outcome, now: Time) {
-        let Some(mut walking) = self.walking.take() else { return };
-        let (fate, story) = match &mut walking {
-            Walking::Fate(fate) => {
-                fate.finish(pipeline, frame, outcome);
-                (*fate, None)
-            }
-            Walking::Story(story) => {
-                story.finish(pipeline, frame, outcome, now);
-                (story.fate(), Some(&*story))
-            }
-        };
+        if !self.is_wanted {
+            return;
+        }
+        if let Some(story) = &mut self.story {
+            story.finish(pipeline, frame, outcome, now);
+        }
+        let seen = Seen::Came(Fate::of(self.origin.1, pipeline, frame, outcome));
         let (stamp, length, offload) = (self.clock.now(), frame.len(), *frame.offload());
-        let sighting = Sighting::new(stamp, frame.ingress(), length, offload, Seen::Came(fate));
+        let sighting = Sighting::new(stamp, frame.ingress(), length, offload, seen);
+        let story = self.story.as_ref();
         self.list.iter_mut().for_each(|capture| capture.came(&sighting, story));
     }
 

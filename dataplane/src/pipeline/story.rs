@@ -4,7 +4,7 @@
 //! they say after it. So the walk itself has no part in it, and costs nothing more where nobody asks.
 //!
 //! ```text
-//!  Fate::begin  ──> Pipeline::walk ──> Fate::finish        a frame that is captured
+//!                   Pipeline::walk ──> Fate::of            a frame that is captured
 //!  Story::begin ──> Pipeline::walk ──> Story::finish       one whose story is to be told
 //!  Pipeline::explain                                       one that only is asked about
 //! ```
@@ -137,31 +137,23 @@ pub struct Story {
 }
 
 impl Fate {
-    /// What is known of a frame before it walks: whence it came, between these ends.
-    pub fn begin(pipeline: &mut Pipeline, came: Option<Ends>) -> Self {
-        pipeline.forget_judgement();
-        // What it is until it has walked: nothing is said of it then.
-        Self { came, left: None, judged: None, outcome: Err(DropReason::ShortFrame) }
-    }
-
-    /// What there is to say of it after it has walked.
-    pub fn finish(&mut self, pipeline: &Pipeline, frame: &Frame<'_>, outcome: Outcome) {
-        self.outcome = outcome;
-        self.left = About::of(frame).ends();
-        self.judged = pipeline.router.as_ref().and_then(|router| router.shared.judged);
+    /// What became of a frame that came between these ends, after it has walked. Before that, what was said
+    /// of others was [forgotten](Pipeline::forget_judgement).
+    pub fn of(
+        came: Option<Ends>,
+        pipeline: &Pipeline,
+        frame: &Frame<'_>,
+        outcome: Outcome,
+    ) -> Self {
+        let judged = pipeline.router.as_ref().and_then(|router| router.shared.judged);
+        Self { came, left: About::of(frame).ends(), judged, outcome }
     }
 }
 
 impl Story {
-    /// What became of the frame.
-    pub fn fate(&self) -> Fate {
-        let &Self { came, left, judged, outcome, .. } = self;
-        Fate { came: came.ends(), left, judged, outcome }
-    }
-
-    /// What the stages know of a frame before it walks.
-    pub fn begin(pipeline: &mut Pipeline, frame: &Frame<'_>, now: Time) -> Self {
-        pipeline.forget_judgement();
+    /// What the stages know of a frame before it walks, when what was said of others is
+    /// [forgotten](Pipeline::forget_judgement).
+    pub fn begin(pipeline: &Pipeline, frame: &Frame<'_>, now: Time) -> Self {
         let fdb = pipeline.switch.fdb();
         let mut story = Self {
             ingress: frame.ingress(),
@@ -234,7 +226,7 @@ impl Story {
 
 impl Pipeline {
     /// What was said of the frame before is not said of the next.
-    fn forget_judgement(&mut self) {
+    pub fn forget_judgement(&mut self) {
         if let Some(router) = &mut self.router {
             router.shared.judged = None;
         }
@@ -261,7 +253,8 @@ impl Pipeline {
                 .map(|router| Box::new(router.copy_for(frame.layout().network_kind()))),
             outbox: self.outbox.clone(),
         };
-        let mut story = Story::begin(&mut copy, &frame, now);
+        copy.forget_judgement();
+        let mut story = Story::begin(&copy, &frame, now);
         let Walked { outcome, .. } = copy.walk(&mut frame, now);
         story.finish(&copy, &frame, outcome, now);
         Ok(story)

@@ -92,10 +92,15 @@ mod tests {
     use crate::port::memory::{MemoryPort, pair};
     use crate::wire::vnet;
 
-    /// A port without twins.
-    struct Alone(MemoryPort);
+    /// A port that makes its twins in a way of its own.
+    struct Odd(MemoryPort, fn() -> io::Result<Option<Box<dyn Port>>>);
 
-    impl Port for Alone {
+    /// One without twins.
+    fn alone(port: MemoryPort) -> Box<dyn Port> {
+        Box::new(Odd(port, || Ok(None)))
+    }
+
+    impl Port for Odd {
         fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
             self.0.receive(buffer)
         }
@@ -108,6 +113,9 @@ mod tests {
         fn set_offloads(&mut self, offloads: Offloads) {
             self.0.set_offloads(offloads);
         }
+        fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
+            (self.1)()
+        }
         fn fd(&self) -> Option<RawFd> {
             None
         }
@@ -116,7 +124,7 @@ mod tests {
     #[test]
     fn each_twin_reads_and_writes_the_same_port() {
         let (near, host) = pair(Offloads::ALL);
-        for port in [Box::new(near.clone()) as Box<dyn Port>, Box::new(Alone(near))] {
+        for port in [Box::new(near.clone()) as Box<dyn Port>, alone(near)] {
             let (port, mut all) = twins(port, 3).unwrap();
             assert_eq!(all.len(), 3);
             all.push(port);
@@ -136,32 +144,15 @@ mod tests {
 
     #[test]
     fn who_has_no_descriptor_for_a_twin_is_told_what_to_do() {
-        struct Last(MemoryPort);
-        impl Port for Last {
-            fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
-                self.0.receive(buffer)
-            }
-            fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
-                self.0.send(bytes)
-            }
-            fn offloads(&self) -> Offloads {
-                self.0.offloads()
-            }
-            fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
-                Err(rustix::io::Errno::MFILE.into())
-            }
-            fn fd(&self) -> Option<RawFd> {
-                None
-            }
-        }
-        let told = twins(Box::new(Last(pair(Offloads::ALL).0)), 1).err().unwrap().to_string();
+        let last = Odd(pair(Offloads::ALL).0, || Err(rustix::io::Errno::MFILE.into()));
+        let told = twins(Box::new(last), 1).err().unwrap().to_string();
         assert!(told.contains("Too many open files") && told.contains("ulimit -n"), "{told}");
     }
 
     #[test]
     fn a_port_of_one_thread_stays_as_it_is() {
         let (near, _host) = pair(Offloads::ALL);
-        let (port, all) = twins(Box::new(Alone(near)), 0).unwrap();
+        let (port, all) = twins(alone(near), 0).unwrap();
         assert!(all.is_empty() && port.twin().unwrap().is_none());
     }
 }

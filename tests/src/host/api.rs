@@ -1,5 +1,6 @@
 //! How is a network or a daemon asked without the command? With HTTP written by hand.
 
+use super::process::Running;
 use super::{Host, STATE_DIR, wait};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -32,6 +33,13 @@ impl Answer {
 }
 
 impl Host {
+    /// Starts a daemon, which answers when this returns.
+    pub fn daemon(&self) -> Running {
+        let daemon = self.start(&mut self.command("daemon"));
+        wait::for_yes("the daemon answers", || self.daemon_socket().exists());
+        daemon
+    }
+
     /// The socket of the daemon.
     pub fn daemon_socket(&self) -> PathBuf {
         Path::new(STATE_DIR).join("api.sock")

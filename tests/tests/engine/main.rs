@@ -22,7 +22,7 @@ use udp_bridge_tests::host::wait;
 use udp_bridge_tests::network::{NEXT_HOP_MAC, V4, at, router, up};
 use udp_bridge_tests::packets::plain;
 use udp_bridge_tests::talk::{echo, udp};
-use udp_bridge_tests::world::{own_mac, strange_mac};
+use udp_bridge_tests::world::{PortSetup, own_mac, strange_mac};
 
 /// The engine lingers for less: it is asleep when this has gone by. A test that this is too short for
 /// passes nevertheless.
@@ -65,14 +65,7 @@ struct Running {
 }
 
 fn port(id: u16) -> PortConfig {
-    PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: false,
-        limits: PortLimits::NONE,
-    }
+    PortSetup::default().config(id)
 }
 
 fn config(ports: u16) -> Config {

@@ -51,10 +51,10 @@ const FROM_FRONT: &str = "\
 from = 'network:front'
 verdict = 'accept'";
 
-const A: [&str; 2] = ["172.16.1.2", "fd00:1::2"];
-const B: [&str; 2] = ["172.16.2.2", "fd00:2::2"];
+pub(super) const A: [&str; 2] = ["172.16.1.2", "fd00:1::2"];
+pub(super) const B: [&str; 2] = ["172.16.2.2", "fd00:2::2"];
 
-fn text(front: &str, back: &str) -> String {
+pub(super) fn text(front: &str, back: &str) -> String {
     TWO.replace("\nF\n", &format!("\n{front}\n")).replace("\nB\n", &format!("\n{back}\n"))
 }
 

@@ -5,6 +5,7 @@
 //!                   └────────────────────────────────────── blue: up --ports
 //! ```
 
+use super::across;
 use super::written::{TWO, apply, is_out_of_reach, reaches, write};
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -27,9 +28,7 @@ pub(super) fn add_to(suite: &mut Suite) {
 /// A daemon that answers.
 fn daemon(host: &Host) -> Running {
     host.add_outside(1500);
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("the daemon answers", || host.daemon_socket().exists());
-    daemon
+    host.daemon()
 }
 
 /// `up --ports 2` with the rest, in the daemon.
@@ -49,6 +48,14 @@ fn open(host: &Host, one: &str, other: &str) {
             add_rule(host, network, &[&field, "verdict = 'accept'"]);
         }
     }
+}
+
+/// The rules of a file's network that let everything pass to another one and from it.
+fn accepts(network: &str, other: &str) -> String {
+    let rule = |way| {
+        format!("[[networks.{network}.rules]]\n{way} = 'network:{other}'\nverdict = 'accept'\n")
+    };
+    ["to", "from"].map(rule).concat()
 }
 
 /// The verdicts of a network's rules in their order, each with what it matches by `to`.
@@ -201,10 +208,7 @@ fn others_change(host: &Host) {
     host.udp_bridge("connect c front").ok();
     host.udp_bridge("disconnect c front").ok();
     // A file may say the same, while it is there.
-    let rule = |side, name| {
-        format!("[[networks.front.rules]]\n{side} = 'network:{name}'\nverdict = 'accept'\n")
-    };
-    let of_files = |name| format!("{TWO}{side}{}{}", rule("to", name), rule("from", name));
+    let of_files = |name| format!("{TWO}{side}{}\n", accepts("front", name));
     assert_eq!(apply(host, &of_files("red"), "").ok().stdout, "nothing to do\n");
     let unknown = apply(host, &of_files("green"), "");
     assert!(unknown.code() == Some(2) && unknown.stderr.contains("green"), "{unknown:?}");
@@ -214,48 +218,17 @@ fn others_change(host: &Host) {
     drop(daemon);
 }
 
-/// Two networks of one file, whose rules let each begin.
-const BOTH: &str = "\
-version = 1
-[networks.front]
-subnet = '172.16.1.0/24'
-subnet6 = 'fd00:1::/64'
-[[networks.front.rules]]
-to = 'network:back'
-verdict = 'accept'
-[[networks.front.rules]]
-from = 'network:back'
-verdict = 'accept'
-[networks.back]
-subnet = '172.16.2.0/24'
-subnet6 = 'fd00:2::/64'
-[[networks.back.rules]]
-from = 'network:front'
-verdict = 'accept'
-[[networks.back.rules]]
-to = 'network:front'
-verdict = 'accept'
-[sandboxes.a.endpoints.front]
-address = '172.16.1.2'
-address6 = 'fd00:1::2'
-[sandboxes.b.endpoints.back]
-address = '172.16.2.2'
-address6 = 'fd00:2::2'
-";
-
 /// What is sent once, right after `up -f` has returned, arrives: in a process of its own and in a daemon.
 fn first(host: &Host) {
     host.add_outside(1500);
-    let path = write("net.toml", BOTH);
-    let pings = [("a", "172.16.2.2"), ("a", "fd00:2::2"), ("b", "172.16.1.2"), ("b", "fd00:1::2")];
+    let [front, back] = [accepts("front", "back"), accepts("back", "front")];
+    let path = write("net.toml", &across::text(&front, &back));
+    let to = |from, addresses: [&'static str; 2]| addresses.map(|address| (from, address));
+    let pings = [to("a", across::B), to("b", across::A)].concat();
     for in_daemon in [false, true] {
-        let daemon = in_daemon.then(|| {
-            let daemon = host.start(&mut host.command("daemon"));
-            wait::for_yes("the daemon answers", || host.daemon_socket().exists());
-            daemon
-        });
+        let daemon = in_daemon.then(|| host.daemon());
         // Each is the first once.
-        for (from, to) in pings {
+        for &(from, to) in &pings {
             host.udp_bridge(&format!("up -f {} --detach", path.display())).ok();
             let arrives = host.visit(from, || pings_once(to.parse().unwrap(), wait::LONG));
             assert!(arrives, "the first ping from {from} to {to}, in a daemon: {in_daemon}");

@@ -202,8 +202,7 @@ fn modes(host: &Host) {
 }
 
 fn in_daemon(host: &Host) {
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("the daemon answers", || host.daemon_socket().exists());
+    let daemon = host.daemon();
     let before = host.snapshot();
     host.udp_bridge("up --ports 1 --subnet 10.9.0.0/24 --detach").ok();
     let path = write("net.toml", TWO);

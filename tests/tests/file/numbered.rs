@@ -1,8 +1,8 @@
 //! What `up --ports N` made, in the words of a file.
 
 use super::written::{TWO, apply, up, write};
+use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
-use udp_bridge_tests::host::{Host, wait};
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("what_up_made_is_printed_as_a_file_that_makes_the_same", printed);
@@ -59,8 +59,7 @@ fn together(host: &Host) {
 }
 
 fn named(host: &Host) {
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("the daemon answers", || host.daemon_socket().exists());
+    let daemon = host.daemon();
     host.udp_bridge(&format!("up {UP} --subnet 10.9.0.0/24 --detach")).ok();
     let before = interfaces(host);
     apply(host, TWO, "").ok();

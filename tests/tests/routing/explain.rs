@@ -26,7 +26,8 @@ fn lived(catch: &mut Catch) -> Option<Result<Story, DropReason>> {
     let first = catch.next(&mut bytes).map(|sighting| match sighting.seen {
         Seen::Came(fate) => {
             let story = *catch.story().unwrap();
-            assert_eq!(story.fate(), fate);
+            assert_eq!((fate.came, fate.left), (story.came.ends(), story.left));
+            assert_eq!((fate.judged, fate.outcome), (story.judged, story.outcome));
             Ok(story)
         }
         Seen::Refused(reason) => Err(reason),

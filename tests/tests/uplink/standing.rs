@@ -144,8 +144,7 @@ fn follows(host: &Host) {
 fn all_follow(host: &Host) {
     add_outside(host);
     let before = host.snapshot();
-    let daemon = host.start(&mut host.command("daemon"));
-    wait::for_yes("it listens", || host.daemon_socket().exists());
+    let daemon = host.daemon();
     for name in ["red", "blue"] {
         let body = format!(r#"{{"name": "{name}", "ports": 1, "subnet6": "none"}}"#);
         assert_eq!(host.ask("POST", "/v1/networks", &body).status, 201);

@@ -1,6 +1,6 @@
 //! A running engine of several workers, and the hosts at its ports.
 
-use dataplane::config::{Config, PortConfig, PortLimits, RouterConfig, SwitchConfig, Workers};
+use dataplane::config::{Config, PortConfig, RouterConfig, SwitchConfig, Workers};
 use dataplane::engine::{Engine, Handle, PortStatus};
 use dataplane::port::memory::{MemoryHost, pair};
 use dataplane::port::{Offloads, Port};
@@ -8,7 +8,7 @@ use std::io;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use udp_bridge_tests::host::wait;
-use udp_bridge_tests::world::own_mac;
+use udp_bridge_tests::world::PortSetup;
 
 /// How many workers each test has, in turn.
 pub(super) const CREWS: [usize; 3] = [2, 3, 4];
@@ -21,14 +21,7 @@ pub(super) struct Crew {
 
 /// A port that learns, without limits.
 pub(super) fn port(id: u16) -> PortConfig {
-    PortConfig {
-        name: format!("port-{id}"),
-        mac: own_mac(id),
-        mtu: 1500,
-        isolated: false,
-        check_source: false,
-        limits: PortLimits::NONE,
-    }
+    PortSetup::default().config(id)
 }
 
 impl Crew {
