@@ -6,7 +6,7 @@
 use super::{Living, lock, statuses};
 use crate::topology::{FollowError, Outlook};
 use dataplane::config::RouterConfig;
-use dataplane::engine::ReconfigureError;
+use dataplane::engine::{PortStatus, ReconfigureError};
 
 /// What went through the switch since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,9 +50,11 @@ pub(in crate::daemon) enum BehindError {
 impl Living {
     /// Looks at all ports, and logs those that died since the last look.
     pub(in crate::daemon) fn look(&self) -> Totals {
-        self.remove_abandoned();
-        let removed = lock(&self.removed).clone();
         let mut ports = self.handle.ports();
+        if self.remove_abandoned(&ports) {
+            ports = self.handle.ports();
+        }
+        let removed = lock(&self.removed).clone();
         ports.retain(|port| port.alive || !removed.contains(&port.id.0));
         let mut totals = Totals { ports: ports.len(), ..Totals::default() };
         let mut gone = lock(&self.gone);
@@ -117,16 +119,18 @@ impl Living {
         Ok(is_new)
     }
 
-    /// Takes ports out whose namespaces nobody else has any more, so that those can end.
-    fn remove_abandoned(&self) {
+    /// Takes ports out whose namespaces nobody else has any more, so that those can end; are there any?
+    fn remove_abandoned(&self, ports: &[PortStatus]) -> bool {
         // Whoever follows the host with it may wait for others; the next look is soon.
-        let Ok(topology) = self.topology.try_lock() else { return };
-        let Some(topology) = &*topology else { return };
-        let ports = self.handle.ports();
-        let known = statuses(topology, &ports);
+        let Ok(topology) = self.topology.try_lock() else { return false };
+        let Some(topology) = &*topology else { return false };
+        let mut any = false;
+        let known = statuses(topology, ports);
         for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
+            any = true;
             // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
             drop(self.handle.remove(port.id));
         }
+        any
     }
 }
