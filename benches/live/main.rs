@@ -2,7 +2,7 @@
 //! looking at them cost?
 //!
 //! ```text
-//!   cargo bench -p udp-bridge-benches --bench live [-- NAME…]
+//!   cargo bench -p udp-bridge-live [-- NAME…]
 //! ```
 //!
 //! | name | what is measured | where |
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let (options, wanted): (Vec<_>, Vec<_>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with('-'));
     if !options.iter().any(|option| option == "--bench") {
-        println!("this is run by `cargo bench -p udp-bridge-benches --bench live`");
+        println!("this is run by `cargo bench -p udp-bridge-live`");
         return ExitCode::SUCCESS;
     }
     let known = |name: &String| PARTS.iter().any(|(part, _)| part == name);

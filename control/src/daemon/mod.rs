@@ -29,11 +29,13 @@ mod readiness;
 mod rules;
 mod running;
 mod signals;
+mod ticking;
 
 pub use error::{EndError, StartError};
 pub use living::Totals;
 pub use networks::Started;
 pub use signals::Signals;
+pub use ticking::{TICK, Watcher};
 
 use crate::api::SOCKET_NAME;
 use crate::api::protocol::{NetworkInfo, PortInfo};
@@ -46,24 +48,18 @@ use following::follow;
 use networks::{Networks, Outcome, lock};
 use nix::unistd::{Gid, Group};
 use running::{Circumstances, Door, known};
-use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use ticking::tick;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-
-/// How often dead ports are looked for, and the watcher is called.
-pub const TICK: Duration = Duration::from_secs(1);
+use tokio::time::timeout;
 
 /// How long answers under way may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Is told once a tick what went through the switches so far, and how long ago it was told before.
-pub type Watcher<'a> = &'a mut dyn FnMut(Totals, Duration);
 
 /// A process that holds networks.
 pub struct Daemon {
@@ -208,7 +204,7 @@ impl Daemon {
                     outcomes.push(outcome);
                     "the network has ended"
                 }
-                never = ticks(&networks, watcher) => match never {},
+                never = tick(&networks, watcher) => match never {},
                 never = follow(&networks, monitor) => match never {},
             };
             if keeper.is_some() {
@@ -275,20 +271,5 @@ async fn alone_ended(networks: &Networks) -> Outcome {
     match networks.members().pop() {
         Some(member) if networks.circumstances().door == Door::Own => member.ended().await,
         _ => pending().await,
-    }
-}
-
-async fn ticks(networks: &Networks, mut watcher: Option<Watcher<'_>>) -> Infallible {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut before = Instant::now();
-    loop {
-        ticks.tick().await;
-        let totals = networks.look();
-        let now = Instant::now();
-        if let Some(watcher) = &mut watcher {
-            watcher(totals, now - before);
-        }
-        before = now;
     }
 }

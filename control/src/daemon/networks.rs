@@ -9,7 +9,7 @@
 //! Networks share nothing but this list, so that the end of one, wanted or not, is its own affair.
 
 use super::change::{self, Held};
-use super::living::{Living, Totals};
+use super::living::Living;
 use super::running::{Circumstances, Door, End, Made, Running};
 use super::{EndError, StartError};
 use crate::api::server::Network as _;
@@ -211,11 +211,6 @@ impl Networks {
     /// Waits until a network was made that was not told of yet.
     pub(super) async fn newcomer(&self) {
         self.newcomer.notified().await;
-    }
-
-    /// Looks at all networks, and logs what is wrong since the last look.
-    pub(super) fn look(&self) -> Totals {
-        self.living().iter().map(|living| living.look()).fold(Totals::default(), Totals::plus)
     }
 
     /// Asks for the end of the process.

@@ -85,26 +85,6 @@ pub struct FlowKey {
     pub original: (IpAddr, IpAddr, u16, u16),
 }
 
-/// How much of a table is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fill {
-    /// Entries that there are.
-    pub used: usize,
-    /// Entries that there can be.
-    pub limit: usize,
-}
-
-/// How full the tables are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tables {
-    /// The FDB, static entries included.
-    pub fdb: Fill,
-    /// Tracked flows of both families; nothing without a router.
-    pub flows: Fill,
-    /// External ports in use, all addresses and protocols together. There is no limit for all of them.
-    pub nat_ports: usize,
-}
-
 /// The way to one worker.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -171,6 +151,12 @@ impl Handle {
         self.shared.roster.status()
     }
 
+    /// May ports or counters be different from when this was last asked? For the one who looks at them
+    /// again and again: without news there is nothing to see. It is never missed, but may be told twice.
+    pub fn has_news(&self) -> bool {
+        self.shared.roster.has_news()
+    }
+
     /// The FDB's entries, in no order. Waits for the engine's present pass to end, as all below.
     ///
     /// # Errors
@@ -228,24 +214,6 @@ impl Handle {
     /// [`EngineStopped`].
     pub fn flush_flows(&self) -> Result<usize, EngineStopped> {
         self.stages(|pipeline, _| pipeline.router.as_mut().map_or(0, |router| router.flush()))
-    }
-
-    /// How full the tables are.
-    ///
-    /// # Errors
-    /// [`EngineStopped`].
-    pub fn tables(&self) -> Result<Tables, EngineStopped> {
-        self.stages(|pipeline, _| {
-            let (fdb, router) = (pipeline.switch.fdb(), pipeline.router.as_ref());
-            Tables {
-                fdb: Fill { used: fdb.len(), limit: fdb.capacity() },
-                flows: router.map_or(Fill::default(), |router| Fill {
-                    used: router.flows(),
-                    limit: router.flow_limit(),
-                }),
-                nat_ports: router.map_or(0, |router| router.ports_in_use()),
-            }
-        })
     }
 
     /// How often each rule has decided; `None` without a router.

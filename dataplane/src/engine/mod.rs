@@ -19,7 +19,7 @@
 //! * `reading`: how a port is read, by both. `forwarder`: reads, walks, writes, alone, with its `desk`, the way
 //!   of a frame; `share`: the same as one of several.
 //! * `slots`: which ports there are; `lending`: what each worker has of them; `roster`: what others see.
-//! * [`Handle`], in `handle`, `live`, `settings`, `watching`: how they are asked; `refit`: what the forwarder
+//! * [`Handle`], in `handle`, `live`, `settings`, `fill`, `watching`: how they are asked; `refit`: what the forwarder
 //!   does then. `witness`: who is told of each frame.
 //! * `team`: how several begin and end.
 //!
@@ -27,6 +27,7 @@
 
 mod answer;
 mod desk;
+mod fill;
 mod forwarder;
 mod handle;
 mod lending;
@@ -48,8 +49,9 @@ mod worker;
 pub use crate::switch::{FdbEntry, FdbKind};
 pub use answer::DRAINED_FRAMES;
 pub use desk::Counters;
+pub use fill::{Fill, Tables};
 pub use forwarder::Forwarder;
-pub use handle::{EngineStopped, Fill, FlowKey, FlowPage, Handle, Tables};
+pub use handle::{EngineStopped, FlowKey, FlowPage, Handle};
 pub use live::{AddPortError, FdbEntryError, LimitError, ListenError, ReconfigureError};
 pub use reading::Served;
 pub use refit::AddError;

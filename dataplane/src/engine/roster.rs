@@ -1,11 +1,13 @@
 //! What do others see of the ports while the engine runs?
 //!
 //! Names, whether they are alive, and the counters. The engine's threads write here when a port comes or
-//! goes, never for a frame; others look whenever they want to, also after its end.
+//! goes, never for a frame; others look whenever they want to, also after its end. Whoever looks at many
+//! engines by turns asks first whether there is news.
 
 use super::desk::Counters;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A port and its counters.
@@ -23,7 +25,11 @@ pub struct PortStatus {
 
 /// All ports, as others see them.
 #[derive(Debug)]
-pub(super) struct Roster(Mutex<Listed>);
+pub(super) struct Roster {
+    listed: Mutex<Listed>,
+    /// May anything be different from when this was last asked?
+    news: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Listed {
@@ -46,7 +52,21 @@ impl Roster {
     /// These ports, all alive.
     pub(super) fn new(names: impl Iterator<Item = String>, counters: Counters) -> Self {
         let ports = names.map(|name| (name, true)).collect();
-        Self(Mutex::new(Listed { ports, sets: vec![counters] }))
+        let listed = Mutex::new(Listed { ports, sets: vec![counters] });
+        Self { listed, news: AtomicBool::new(true) }
+    }
+
+    /// Notes that a worker has done something. It is called behind what is news, once for many frames.
+    pub(super) fn stir(&self) {
+        // Most often it is set, and a line that is only read stays in the cache of each worker.
+        if !self.news.load(Ordering::Relaxed) {
+            self.news.store(true, Ordering::Release);
+        }
+    }
+
+    /// May anything be different from when this was last asked?
+    pub(super) fn has_news(&self) -> bool {
+        self.news.swap(false, Ordering::Acquire)
     }
 
     /// Notes a new port, at the id of one that was taken out or the next one.
@@ -93,7 +113,7 @@ impl Roster {
 
     /// A panic elsewhere leaves the list as good as it was.
     fn lock(&self) -> MutexGuard<'_, Listed> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

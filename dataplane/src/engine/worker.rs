@@ -170,6 +170,7 @@ impl<S: Station> Worker<S> {
 
     /// Asks the poller, waiting at most `timeout`; makes readable ports busy; answers requests.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<std::ops::ControlFlow<()>> {
+        self.shared.roster.stir();
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 return Ok(std::ops::ControlFlow::Continue(()));

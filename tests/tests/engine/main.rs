@@ -200,6 +200,26 @@ fn a_port_that_dies_asleep_or_awake_is_noticed_and_the_rest_goes_on() {
 }
 
 #[test]
+fn whoever_reads_the_ports_only_when_there_is_news_misses_nothing() {
+    let running = Running::of(3);
+    let handle = running.handle.clone();
+    let mut seen = handle.ports();
+    for frame in 1..=200 {
+        running.passes(0, 1);
+        wait::for_yes("the frame is seen to be counted", || {
+            if handle.has_news() {
+                seen = handle.ports();
+            }
+            seen[1].counters.sent == frame
+        });
+    }
+    running.hosts[2].send(&[]).unwrap();
+    wait::for_yes("the port's end is seen", || handle.has_news() && !handle.ports()[2].alive);
+    wait::for_yes("there is no news where nothing happens", || !handle.has_news());
+    assert_eq!(running.stop(), 3);
+}
+
+#[test]
 fn ports_come_and_go_while_frames_flow_and_none_of_the_others_is_lost() {
     let mut running = Running::of(2);
     let far = running.hosts[0].try_clone().unwrap();

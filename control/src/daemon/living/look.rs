@@ -3,10 +3,11 @@
 //! At the ports once a second, for the log and the line of totals; at the host when it says that something
 //! of it has changed.
 
-use super::{Living, lock, statuses};
-use crate::topology::{FollowError, Outlook};
+use super::{Living, endpoints, lock};
+use crate::topology::{Endpoint, FollowError, Outlook};
 use dataplane::config::RouterConfig;
-use dataplane::engine::{PortStatus, ReconfigureError};
+use dataplane::engine::ReconfigureError;
+use dataplane::outcome::PortId;
 
 /// What went through the switch since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +51,16 @@ pub(in crate::daemon) enum BehindError {
 impl Living {
     /// Looks at all ports, and logs those that died since the last look.
     pub(in crate::daemon) fn look(&self) -> Totals {
-        let mut ports = self.handle.ports();
-        if self.remove_abandoned(&ports) {
-            ports = self.handle.ports();
+        let mut seen = lock(&self.seen);
+        // Many networks rest, and reading the counters of all their ports would take time.
+        if self.handle.has_news() {
+            *seen = self.count();
         }
+        *seen
+    }
+
+    fn count(&self) -> Totals {
+        let mut ports = self.handle.ports();
         let removed = lock(&self.removed).clone();
         ports.retain(|port| port.alive || !removed.contains(&port.id.0));
         let mut totals = Totals { ports: ports.len(), ..Totals::default() };
@@ -119,18 +126,17 @@ impl Living {
         Ok(is_new)
     }
 
-    /// Takes ports out whose namespaces nobody else has any more, so that those can end; are there any?
-    fn remove_abandoned(&self, ports: &[PortStatus]) -> bool {
+    /// Takes ports out whose namespaces nobody else has any more, so that those can end.
+    pub(in crate::daemon) fn remove_abandoned(&self) {
         // Whoever follows the host with it may wait for others; the next look is soon.
-        let Ok(topology) = self.topology.try_lock() else { return false };
-        let Some(topology) = &*topology else { return false };
-        let mut any = false;
-        let known = statuses(topology, ports);
-        for (_, port) in known.filter(|(made, port)| port.alive && made.is_abandoned()) {
-            any = true;
+        let Ok(topology) = self.topology.try_lock() else { return };
+        let Some(topology) = &*topology else { return };
+        let gone = lock(&self.gone).clone();
+        let is_gone =
+            |made: &Endpoint| gone.get(usize::from(made.number)).is_some_and(|gone| *gone);
+        for made in endpoints(topology).filter(|made| !is_gone(made) && made.is_abandoned()) {
             // The engine's end is seen elsewhere. Closing the TAP ends the namespace.
-            drop(self.handle.remove(port.id));
+            drop(self.handle.remove(PortId(made.number)));
         }
-        any
     }
 }

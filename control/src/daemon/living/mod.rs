@@ -51,6 +51,8 @@ pub(super) struct Living {
     pub(super) topology: Mutex<Option<Topology>>,
     /// Which ports were gone at the last look.
     pub(super) gone: Mutex<Vec<bool>>,
+    /// What was counted at the last look.
+    seen: Mutex<Totals>,
     /// Which tables were full at the last look.
     fullness: Mutex<Fullness>,
     pub(super) site: Site,
@@ -75,6 +77,7 @@ impl Living {
             mtu: AtomicU16::new(topology.network.mtu().get()),
             ports: AtomicUsize::new(topology.ports.len()),
             gone: Mutex::new(vec![false; topology.ports.len() + 1]),
+            seen: Mutex::default(),
             fullness: Mutex::default(),
             topology: Mutex::new(Some(topology)),
             site: site.clone(),
