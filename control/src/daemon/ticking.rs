@@ -2,12 +2,12 @@
 //!
 //! Each network is asked for what it has counted and whether ports have died, which costs nothing where
 //! nothing has happened. That a namespace was given up is said by nobody, so one has to look at its file.
-//! With many of them one looks at some at a time, so that a tick takes the same time however many there are.
+//! With many of them one looks at some at a time, so that a tick looks at no more than some hundred, or at those
+//! of one network.
 
-use super::living::{Living, Totals};
+use super::living::Totals;
 use super::networks::Networks;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval};
@@ -15,7 +15,8 @@ use tokio::time::{MissedTickBehavior, interval};
 /// How often dead ports are looked for, and the watcher is called.
 pub const TICK: Duration = Duration::from_secs(1);
 
-/// So many namespaces are looked at in one tick. A network's are looked at together.
+/// When so many namespaces have been looked at in a tick, the next networks have to wait for the next one. Those
+/// of a network are looked at together.
 const NAMESPACES_PER_TICK: usize = 256;
 
 /// Is told once a tick what went through the switches so far, and how long ago it was told before.
@@ -32,8 +33,9 @@ pub(super) async fn tick(networks: &Networks, mut watcher: Option<Watcher<'_>>) 
         let sizes = living.iter().map(|one| one.ports.load(Ordering::Relaxed));
         let (these, next) = whose_turn(&sizes.collect::<Vec<_>>(), turn);
         turn = next;
+        // First, so that what has died since is not looked for.
+        let totals = living.iter().map(|one| one.look()).fold(Totals::default(), Totals::plus);
         these.into_iter().for_each(|index| living[index].remove_abandoned());
-        let totals = count(&living);
         let now = Instant::now();
         if let Some(watcher) = &mut watcher {
             watcher(totals, now - before);
@@ -42,11 +44,8 @@ pub(super) async fn tick(networks: &Networks, mut watcher: Option<Watcher<'_>>) 
     }
 }
 
-fn count(living: &[Arc<Living>]) -> Totals {
-    living.iter().map(|one| one.look()).fold(Totals::default(), Totals::plus)
-}
-
-/// Whose namespaces are looked at, of networks with so many of them each, and who is first at the next tick.
+/// Whose namespaces are looked at, of networks with so many of them each, and who is first at the next tick (as the
+/// remainder of how many there are then).
 fn whose_turn(sizes: &[usize], first: usize) -> (Vec<usize>, usize) {
     // There may be fewer than there were.
     let first = first.checked_rem(sizes.len()).unwrap_or(0);

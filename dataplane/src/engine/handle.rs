@@ -151,10 +151,11 @@ impl Handle {
         self.shared.roster.status()
     }
 
-    /// May ports or counters be different from when this was last asked? For the one who looks at them
-    /// again and again: without news there is nothing to see. It is never missed, but may be told twice.
-    pub fn has_news(&self) -> bool {
-        self.shared.roster.has_news()
+    /// Takes the news: may ports or counters be different from when this was last called? For the one who looks
+    /// at them again and again, and there is one: what one has taken another is not told. It is never
+    /// missed, but may be told twice.
+    pub fn take_news(&self) -> bool {
+        self.shared.roster.news.take()
     }
 
     /// The FDB's entries, in no order. Waits for the engine's present pass to end, as all below.

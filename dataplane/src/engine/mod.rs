@@ -18,7 +18,8 @@
 //! * `worker`: the loop; `answer`: what it does about requests. `station`: what it works with.
 //! * `reading`: how a port is read, by both. `forwarder`: reads, walks, writes, alone, with its `desk`, the way
 //!   of a frame; `share`: the same as one of several.
-//! * `slots`: which ports there are; `lending`: what each worker has of them; `roster`: what others see.
+//! * `slots`: which ports there are; `lending`: what each worker has of them; `roster`: what others see, `news`:
+//!   whether there is anything to see.
 //! * [`Handle`], in `handle`, `live`, `settings`, `fill`, `watching`: how they are asked; `refit`: what the forwarder
 //!   does then. `witness`: who is told of each frame.
 //! * `team`: how several begin and end.
@@ -34,6 +35,7 @@ mod lending;
 #[cfg(all(test, loom))]
 mod lending_model;
 mod live;
+mod news;
 mod reading;
 mod refit;
 mod roster;

@@ -5,9 +5,9 @@
 //! engines by turns asks first whether there is news.
 
 use super::desk::Counters;
+use super::news::News;
 use crate::counters::CounterSnapshot;
 use crate::outcome::PortId;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A port and its counters.
@@ -27,8 +27,8 @@ pub struct PortStatus {
 #[derive(Debug)]
 pub(super) struct Roster {
     listed: Mutex<Listed>,
-    /// May anything be different from when this was last asked?
-    news: AtomicBool,
+    /// Raised before each wait of a worker.
+    pub(super) news: News,
 }
 
 #[derive(Debug)]
@@ -53,20 +53,7 @@ impl Roster {
     pub(super) fn new(names: impl Iterator<Item = String>, counters: Counters) -> Self {
         let ports = names.map(|name| (name, true)).collect();
         let listed = Mutex::new(Listed { ports, sets: vec![counters] });
-        Self { listed, news: AtomicBool::new(true) }
-    }
-
-    /// Notes that a worker has done something. It is called behind what is news, once for many frames.
-    pub(super) fn stir(&self) {
-        // Most often it is set, and a line that is only read stays in the cache of each worker.
-        if !self.news.load(Ordering::Relaxed) {
-            self.news.store(true, Ordering::Release);
-        }
-    }
-
-    /// May anything be different from when this was last asked?
-    pub(super) fn has_news(&self) -> bool {
-        self.news.swap(false, Ordering::Acquire)
+        Self { listed, news: News::new() }
     }
 
     /// Notes a new port, at the id of one that was taken out or the next one.

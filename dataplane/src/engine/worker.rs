@@ -170,7 +170,8 @@ impl<S: Station> Worker<S> {
 
     /// Asks the poller, waiting at most `timeout`; makes readable ports busy; answers requests.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<std::ops::ControlFlow<()>> {
-        self.shared.roster.stir();
+        // Behind all that this worker has done, and before it may sleep.
+        self.shared.roster.news.stir();
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 return Ok(std::ops::ControlFlow::Continue(()));

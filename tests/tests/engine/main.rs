@@ -207,15 +207,15 @@ fn whoever_reads_the_ports_only_when_there_is_news_misses_nothing() {
     for frame in 1..=200 {
         running.passes(0, 1);
         wait::for_yes("the frame is seen to be counted", || {
-            if handle.has_news() {
+            if handle.take_news() {
                 seen = handle.ports();
             }
             seen[1].counters.sent == frame
         });
     }
     running.hosts[2].send(&[]).unwrap();
-    wait::for_yes("the port's end is seen", || handle.has_news() && !handle.ports()[2].alive);
-    wait::for_yes("there is no news where nothing happens", || !handle.has_news());
+    wait::for_yes("the port's end is seen", || handle.take_news() && !handle.ports()[2].alive);
+    wait::for_yes("there is no news where nothing happens", || !handle.take_news());
     assert_eq!(running.stop(), 3);
 }
 

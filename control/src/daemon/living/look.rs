@@ -1,7 +1,7 @@
 //! What has changed since the last look?
 //!
-//! At the ports once a second, for the log and the line of totals; at the host when it says that something
-//! of it has changed.
+//! At the ports once a second, where there is news, for the log and the line of totals; at the host when it
+//! says that something of it has changed.
 
 use super::{Living, endpoints, lock};
 use crate::topology::{Endpoint, FollowError, Outlook};
@@ -49,16 +49,17 @@ pub(in crate::daemon) enum BehindError {
 }
 
 impl Living {
-    /// Looks at all ports, and logs those that died since the last look.
+    /// What has been counted so far; logs which ports died since the last look.
     pub(in crate::daemon) fn look(&self) -> Totals {
         let mut seen = lock(&self.seen);
         // Many networks rest, and reading the counters of all their ports would take time.
-        if self.handle.has_news() {
+        if self.handle.take_news() {
             *seen = self.count();
         }
         *seen
     }
 
+    /// Looks at all ports, and logs those that died and tables that became full.
     fn count(&self) -> Totals {
         let mut ports = self.handle.ports();
         let removed = lock(&self.removed).clone();

@@ -49,11 +49,11 @@ pub(super) struct Living {
     pub(super) ports: AtomicUsize,
     /// Taken out when the network ends.
     pub(super) topology: Mutex<Option<Topology>>,
-    /// Which ports were gone at the last look.
-    pub(super) gone: Mutex<Vec<bool>>,
-    /// What was counted at the last look.
+    /// Which ports were gone when they were last looked at.
+    gone: Mutex<Vec<bool>>,
+    /// What was counted then.
     seen: Mutex<Totals>,
-    /// Which tables were full at the last look.
+    /// Which tables were full then.
     fullness: Mutex<Fullness>,
     pub(super) site: Site,
     /// What the router was told last. Locked behind the topology.
