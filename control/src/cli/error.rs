@@ -150,6 +150,9 @@ pub enum CliError {
         /// Their full names.
         known: Vec<String>,
     },
+    /// `exec` has no port to run a program in.
+    #[error("{0}")]
+    NoPlace(Box<CliError>),
     /// The host port's namespace is the one that the command was typed in.
     #[error("{0:?} is the host's own port: its namespace is this one, so run the command as it is")]
     HostPort(String),

@@ -52,7 +52,8 @@ impl CliError {
             Self::DaemonRefused(problem) if matches!(problem.status, 400 | 409 | 413) => BAD_INPUT,
             Self::Exec { source, .. } if source.kind() == io::ErrorKind::NotFound => NOT_FOUND,
             Self::Exec { .. } => CANNOT_RUN,
-            Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => NOT_FOUND,
+            Self::NoPlace(_) => NOT_FOUND,
+            Self::UnknownPort { .. } | Self::AmbiguousPort { .. } => BAD_INPUT,
             Self::BackgroundEnded(code) => *code,
             _ => FAILURE,
         }
@@ -98,7 +99,8 @@ mod tests {
         assert_eq!(exec(io::ErrorKind::NotFound).code(), 127);
         assert_eq!(exec(io::ErrorKind::PermissionDenied).code(), 126);
         let unknown = CliError::UnknownPort { name: "web".to_owned(), known: Vec::new() };
-        assert_eq!(unknown.code(), 127);
+        assert_eq!(unknown.code(), 2);
+        assert_eq!(CliError::NoPlace(Box::new(unknown)).code(), 127);
         assert_eq!(CliError::Name(ModelError::Name(NameFault::Empty { most: 15 })).code(), 2);
         assert_eq!(CliError::Dead("ub0".to_owned()).code(), 1);
         assert_eq!(CliError::Flows(FilterError::PortsOf(1)).code(), 2);

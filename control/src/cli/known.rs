@@ -107,3 +107,8 @@ pub(super) fn is_changing(error: &ClientError) -> bool {
         _ => false,
     }
 }
+
+/// Is `wanted` the name of a port of this network, as `up --ports` names them?
+pub(super) fn owns(network: &KnownNetwork, wanted: &str) -> bool {
+    wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
+}

@@ -1,7 +1,7 @@
 //! Which network and which of its ports is to be watched?
 
 use super::exit::CliError;
-use super::known::{DEFAULT_NAME, Known, is_changing};
+use super::known::{DEFAULT_NAME, Known, is_changing, owns};
 use crate::api::client::NetworkClient;
 use crate::topology::KnownNetwork;
 
@@ -53,5 +53,9 @@ fn guess<'k>(known: &'k Known, wanted: Option<&str>) -> Result<&'k KnownNetwork,
             Err(error) => return Err(error.into()),
         }
     }
-    Err(CliError::UnknownPort { name: port.to_owned(), known: names })
+    let owner = known.networks.iter().find(|network| !network.alive && owns(network, port));
+    Err(match owner {
+        Some(dead) => CliError::Dead(dead.name.to_string()),
+        None => CliError::UnknownPort { name: port.to_owned(), known: names },
+    })
 }

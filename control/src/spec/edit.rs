@@ -12,10 +12,14 @@ use dataplane::wire::ethernet::MacAddr;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// There is no such network.
-    #[error("there is no network {0}")]
+    #[error(
+        "there is no network {0} of a file; `udp-bridge config` prints what there is, and the ports of a network of `up --ports` do not come and go"
+    )]
     NoNetwork(String),
     /// There is no such sandbox.
-    #[error("there is no sandbox {0}")]
+    #[error(
+        "there is no sandbox {0}; `udp-bridge config` prints those there are, and `apply` makes more"
+    )]
     NoSandbox(String),
     /// There is a network of that name.
     #[error("there is a network {0} already")]
@@ -39,8 +43,22 @@ pub enum EditError {
         /// The network.
         network: String,
     },
+    /// Something of the sandbox is published by the network.
+    #[error(
+        "{text} of network {network} leads to sandbox {sandbox}; `udp-bridge unpublish` it first"
+    )]
+    Published {
+        /// The sandbox.
+        sandbox: String,
+        /// The network.
+        network: String,
+        /// What is published.
+        text: String,
+    },
     /// Nothing of the kind is published.
-    #[error("network {network} does not publish {text}")]
+    #[error(
+        "network {network} does not publish {text}; name it as it was published, which `udp-bridge ports` lists"
+    )]
     NotPublished {
         /// The network.
         network: String,
@@ -70,7 +88,13 @@ pub enum EditError {
 impl EditError {
     /// Is something not there that was named?
     pub fn is_missing(&self) -> bool {
-        !matches!(self, Self::NetworkThere(_) | Self::SandboxThere(_) | Self::Connected { .. })
+        !matches!(
+            self,
+            Self::NetworkThere(_)
+                | Self::SandboxThere(_)
+                | Self::Connected { .. }
+                | Self::Published { .. }
+        )
     }
 }
 
@@ -184,9 +208,15 @@ impl Spec {
     /// be gone before.
     ///
     /// # Errors
-    /// They are not connected.
+    /// They are not connected, or something of it is published.
     pub fn disconnect(&mut self, sandbox: &str, network: &str) -> Result<(), EditError> {
         self.endpoint(sandbox, network)?;
+        let leads_there =
+            |text: &&String| text.parse::<Written>().is_ok_and(|it| it.name == sandbox);
+        if let Some(text) = self.network(network)?.publish.iter().find(leads_there) {
+            let (sandbox, network) = (sandbox.to_owned(), network.to_owned());
+            return Err(EditError::Published { sandbox, network, text: text.clone() });
+        }
         self.sandbox(sandbox)?.endpoints.0.retain(|(other, _)| other != network);
         Ok(())
     }

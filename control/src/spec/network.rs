@@ -1,7 +1,8 @@
 //! What can be written of a network?
 
 use crate::model::rules::Rule;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -42,8 +43,13 @@ pub struct NetworkSpec {
     /// Published ports, each as `--publish` has it.
     pub publish: Vec<String>,
     /// The tables `[[networks.NAME.rules]]`.
-    #[serde(skip)]
+    #[serde(deserialize_with = "read_elsewhere")]
     pub rules: Vec<Rule>,
+}
+
+/// Rules are taken out before and read by the reader of rules; the field is here to be among those that there are.
+fn read_elsewhere<'de, D: Deserializer<'de>>(rules: D) -> Result<Vec<Rule>, D::Error> {
+    IgnoredAny::deserialize(rules).map(|_| Vec::new())
 }
 
 /// The ways out that there are.

@@ -6,14 +6,13 @@
 mod view;
 
 use super::exit::CliError;
-use super::known::{Known, is_changing};
+use super::known::{Known, is_changing, owns};
 use super::logs;
 use crate::api::SOCKET_NAME;
 use crate::api::client::Client;
 use crate::api::file::SandboxInfo;
 use crate::api::protocol::{DaemonInfo, NetworkInfo, PortInfo};
 use crate::netns::{self, NetnsError, rootless};
-use crate::topology::KnownNetwork;
 use clap::Args;
 use std::ffi::OsString;
 use std::io;
@@ -53,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         let mut dead = known.networks.iter().filter(|network| !network.alive);
         match dead.find(|network| owns(network, &options.port)) {
             Some(network) => CliError::Dead(network.name.to_string()),
-            None => error,
+            None => CliError::NoPlace(Box::new(error)),
         }
     })?;
     if !port.alive {
@@ -140,11 +139,6 @@ fn ask(known: &Known, wanted: &str) -> Result<Asked, CliError> {
         }
     }
     Ok(networks)
-}
-
-/// Is `wanted` a port's name in this network?
-fn owns(network: &KnownNetwork, wanted: &str) -> bool {
-    wanted.strip_prefix(network.name.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The port that `wanted` names.

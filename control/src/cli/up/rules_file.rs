@@ -14,7 +14,7 @@ const MAX_LENGTH: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum RulesFileError {
     /// The kernel refuses.
-    #[error("--rules {}: {source}; give a file that this user may read", path.display())]
+    #[error("rules of {}: {source}; give a file that this user may read", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -22,10 +22,10 @@ pub enum RulesFileError {
         source: io::Error,
     },
     /// It is too long.
-    #[error("--rules {}: a file of rules can have {} MiB at most", .0.display(), MAX_LENGTH >> 20)]
+    #[error("rules of {}: a file of rules can have {} MiB at most", .0.display(), MAX_LENGTH >> 20)]
     TooLong(PathBuf),
     /// It is no text.
-    #[error("--rules {}: there is no UTF-8 text at byte {at}; is it the right file?", path.display())]
+    #[error("rules of {}: there is no UTF-8 text at byte {at}; is it the right file?", path.display())]
     NoText {
         /// The file.
         path: PathBuf,

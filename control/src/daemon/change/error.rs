@@ -34,7 +34,9 @@ pub enum ChangeError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The process holds a network that was made by options, and takes no file.
-    #[error("this process holds one network that was made without a file, and takes none")]
+    #[error(
+        "this is the process of one network of `up --ports`, whose ports do not come and go; networks of files are held by `udp-bridge daemon` or `up -f`"
+    )]
     Alone,
     /// The process is about to end.
     #[error("the process is ending; nothing more is made")]

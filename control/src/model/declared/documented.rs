@@ -73,7 +73,7 @@ fn every_field_is_documented() {
         let fields: Vec<_> = line.split('`').skip(3).step_by(2).collect();
         assert!(fields.len() >= 2, "{line}");
         for field in fields {
-            let forms = [format!("`{field}`"), format!(".{field}`")];
+            let forms = [format!("`{field}`"), format!(".{field}`"), format!(".{field}]]`")];
             let tables =
                 ["fdb", "storm", "nat", "conntrack", "endpoints"].map(|table| format!("{table}."));
             let is_there = forms.iter().any(|form| REFERENCE.contains(form))
