@@ -57,7 +57,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
         Deed::Add(add) => {
             let (path, rule) = match &add.file {
                 Some(file) => {
-                    let file = read_rules(file)?;
+                    let file = read_rules("--file", file)?;
                     (file.path, file.text)
                 }
                 None => (COMMAND_LINE.to_owned(), add.fields.join("\n")),

@@ -137,7 +137,7 @@ impl Options {
 
     /// The file of rules, read.
     pub(super) fn rules(&self) -> Result<Option<RulesFile>, RulesFileError> {
-        self.rules.as_deref().map(rules_file::read).transpose()
+        self.rules.as_deref().map(|path| rules_file::read("--rules", path)).transpose()
     }
 
     /// The same for the model, but for what must be read.

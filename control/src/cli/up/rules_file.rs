@@ -14,19 +14,28 @@ const MAX_LENGTH: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum RulesFileError {
     /// The kernel refuses.
-    #[error("rules of {}: {source}; give a file that this user may read", path.display())]
+    #[error("{option} {}: {source}; give a file that this user may read", path.display())]
     Unreadable {
+        /// The option that named it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
         /// What the kernel said.
         source: io::Error,
     },
     /// It is too long.
-    #[error("rules of {}: a file of rules can have {} MiB at most", .0.display(), MAX_LENGTH >> 20)]
-    TooLong(PathBuf),
+    #[error("{option} {}: a file of rules can have {} MiB at most", path.display(), MAX_LENGTH >> 20)]
+    TooLong {
+        /// The option that named it.
+        option: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
     /// It is no text.
-    #[error("rules of {}: there is no UTF-8 text at byte {at}; is it the right file?", path.display())]
+    #[error("{option} {}: there is no UTF-8 text at byte {at}; is it the right file?", path.display())]
     NoText {
+        /// The option that named it.
+        option: &'static str,
         /// The file.
         path: PathBuf,
         /// Where the text ends, from 0.
@@ -34,21 +43,21 @@ pub enum RulesFileError {
     },
 }
 
-/// Reads the whole file.
+/// Reads the whole file that an option names.
 ///
 /// # Errors
 /// [`RulesFileError`] if that cannot be done.
-pub(in crate::cli) fn read(path: &Path) -> Result<RulesFile, RulesFileError> {
-    let unreadable = |source| RulesFileError::Unreadable { path: path.to_owned(), source };
+pub(in crate::cli) fn read(option: &'static str, path: &Path) -> Result<RulesFile, RulesFileError> {
+    let unreadable = |source| RulesFileError::Unreadable { option, path: path.to_owned(), source };
     let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     let length = file.take(MAX_LENGTH + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if length as u64 > MAX_LENGTH {
-        return Err(RulesFileError::TooLong(path.to_owned()));
+        return Err(RulesFileError::TooLong { option, path: path.to_owned() });
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        RulesFileError::NoText { path: path.to_owned(), at }
+        RulesFileError::NoText { option, path: path.to_owned(), at }
     })?;
     Ok(RulesFile { path: path.display().to_string(), text })
 }
@@ -63,19 +72,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.toml");
         fs::write(&path, "version = 1\n").unwrap();
-        let file = read(&path).unwrap();
+        let file = read("--rules", &path).unwrap();
         assert_eq!((file.path, &*file.text), (path.display().to_string(), "version = 1\n"));
         File::create(&path).unwrap().set_len(MAX_LENGTH).unwrap();
-        assert_eq!(read(&path).unwrap().text.len() as u64, MAX_LENGTH);
+        assert_eq!(read("--rules", &path).unwrap().text.len() as u64, MAX_LENGTH);
         File::create(&path).unwrap().set_len(MAX_LENGTH + 1).unwrap();
-        assert!(matches!(read(&path), Err(RulesFileError::TooLong(_))));
+        assert!(matches!(read("--rules", &path), Err(RulesFileError::TooLong { .. })));
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let refusal = |path: &Path| read(path).unwrap_err().to_string();
-        assert!(refusal(&folder.path().join("none")).contains("none: No such file"));
+        let refusal = |path: &Path| read("--rules", path).unwrap_err().to_string();
+        assert!(refusal(&folder.path().join("none")).starts_with("--rules "));
         assert!(refusal(folder.path()).contains("Is a directory"));
         let path = folder.path().join("r.toml");
         fs::write(&path, b"ab\xff").unwrap();
