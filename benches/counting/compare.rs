@@ -105,6 +105,13 @@ impl Comparison {
     }
 }
 
+/// Of several runs of a case, each the least first, the one whose mean is in the middle.
+pub fn middle(mut runs: Vec<Vec<Count>>) -> Option<Vec<Count>> {
+    runs.sort_by_key(|counts| summary(counts).map(|(mean, ..)| mean));
+    let middle = runs.len() / 2;
+    (!runs.is_empty()).then(|| runs.swap_remove(middle))
+}
+
 /// The mean of the middle half, with the least and the greatest.
 fn summary(counts: &[Count]) -> Option<(Count, Count, Count)> {
     let aside = counts.len() / 4;
@@ -183,6 +190,14 @@ mod tests {
             assert_eq!(compared.rows[0].verdict(), verdict, "{now}");
             assert_eq!(compared.passes(), verdict == Verdict::Same, "{now}");
         }
+    }
+
+    #[test]
+    fn run_in_the_middle_counts_and_an_unlucky_one_does_not() {
+        let run = |tenths: u64| vec![count(tenths); 4];
+        let runs = [1060, 1000, 1004, 1002, 1001].map(run).to_vec();
+        assert_eq!(middle(runs), Some(run(1002)));
+        assert_eq!(middle(Vec::new()), None);
     }
 
     #[test]

@@ -17,6 +17,9 @@
 //! * The *hash seeds* of the tables are random, as they must be, and with them which entries meet in a
 //!   bucket. So each case is built [`BUILDS`] times, each with other seeds, and the mean of the
 //!   middle half counts: a rare collision moves it by nothing, a frequent one by little.
+//!   A part of the seed is the process's, and all builds share it: it makes a case in ten runs of all of them dearer by
+//!   some percent. So a case that differs is counted [`RECOUNTS`] times more, in processes of their own, and the
+//!   middle one counts.
 //! * `memcpy` of the C library chooses its code by the processor. Valgrind presents a processor of its
 //!   own, and `GLIBC_TUNABLES` leaves it only what every x86-64 has.
 //! * The compiler, the C library and valgrind: their versions are recorded, and where they differ nothing
@@ -30,11 +33,14 @@ mod compare;
 mod record;
 
 pub use callgrind::{CountError, counted, measure};
-pub use compare::{Comparison, Row, TOLERANCE, Verdict};
+pub use compare::{Comparison, Row, TOLERANCE, Verdict, middle};
 pub use record::{Count, Record, RecordError, Tools};
 
 /// How often a case is built and counted; a multiple of 4, for the middle half of them.
 pub const BUILDS: usize = 16;
+
+/// How often a case that differs is counted once more: even, so that one of all is in the middle.
+pub const RECOUNTS: usize = 4;
 
 /// What is counted.
 pub struct Case {
