@@ -17,7 +17,7 @@
 //! * The *hash seeds* of the tables are random, as they must be, and with them which entries meet in a
 //!   bucket. So each case is built [`BUILDS`] times, each with other seeds, and the mean of the
 //!   middle half counts: a rare collision moves it by nothing, a frequent one by little.
-//!   A part of the seed is the process's, and all builds share it: it makes a case in ten runs of all of them dearer by
+//!   A part of the seed is the process's, and all builds share it: now and then it makes a case dearer by
 //!   some percent. So a case that differs is counted [`RECOUNTS`] times more, in processes of their own, and the
 //!   middle one counts.
 //! * `memcpy` of the C library chooses its code by the processor. Valgrind presents a processor of its

@@ -57,6 +57,12 @@ impl Known {
         Ok(self.client(&network.name))
     }
 
+    /// Why there is no port of this name, if it is one of a network whose process is dead.
+    pub(super) fn dead_with(&self, port: &str) -> Option<CliError> {
+        let mut dead = self.networks.iter().filter(|network| !network.alive);
+        dead.find(|network| owns(network, port)).map(|dead| CliError::Dead(dead.name.to_string()))
+    }
+
     /// Is the network, which lives, held by a daemon that goes on without it?
     pub(super) fn is_daemons(&self, name: &NetworkName) -> bool {
         self.socket(name).is_symlink()

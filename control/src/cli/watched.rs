@@ -1,7 +1,7 @@
 //! Which network and which of its ports is to be watched?
 
 use super::exit::CliError;
-use super::known::{DEFAULT_NAME, Known, is_changing, owns};
+use super::known::{DEFAULT_NAME, Known, is_changing};
 use crate::api::client::NetworkClient;
 use crate::topology::KnownNetwork;
 
@@ -53,9 +53,6 @@ fn guess<'k>(known: &'k Known, wanted: Option<&str>) -> Result<&'k KnownNetwork,
             Err(error) => return Err(error.into()),
         }
     }
-    let owner = known.networks.iter().find(|network| !network.alive && owns(network, port));
-    Err(match owner {
-        Some(dead) => CliError::Dead(dead.name.to_string()),
-        None => CliError::UnknownPort { name: port.to_owned(), known: names },
-    })
+    let unknown = || CliError::UnknownPort { name: port.to_owned(), known: names };
+    Err(known.dead_with(port).unwrap_or_else(unknown))
 }

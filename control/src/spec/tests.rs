@@ -168,15 +168,33 @@ fn an_edit_and_its_reverse_leave_what_was_written() {
 }
 
 #[test]
+fn sandbox_that_something_published_leads_to_stays_connected() {
+    let (mut spec, published) = (runs(), "80:web:80");
+    let refused = spec.disconnect("web", "a").unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "80:web:80 of network a leads to sandbox web; `udp-bridge unpublish` it first"
+    );
+    assert!(!refused.is_missing() && spec == runs());
+    spec.unpublish("a", published).unwrap();
+    spec.disconnect("web", "a").unwrap();
+}
+
+#[test]
 fn what_is_not_there_cannot_be_edited() {
     let mut spec = runs();
     let said = |done: Result<(), EditError>| done.unwrap_err().to_string();
-    assert!(said(spec.publish("x", "")).starts_with("there is no network x of a file;"));
-    assert!(
-        said(spec.unpublish("a", "80:web:81")).starts_with("network a does not publish 80:web:81;")
+    let no_network = "there is no network x of a file; `udp-bridge config` prints what there is, and the \
+                      ports of a network of `up --ports` do not come and go";
+    assert_eq!(said(spec.publish("x", "")), no_network);
+    assert_eq!(
+        said(spec.unpublish("a", "80:web:81")),
+        "network a does not publish 80:web:81; name it as it was published, which `udp-bridge ports` lists"
     );
-    let unknown = spec.connect("x", "a", EndpointSpec::default());
-    assert!(said(unknown).starts_with("there is no sandbox x;"));
+    assert_eq!(
+        said(spec.connect("x", "a", EndpointSpec::default())),
+        "there is no sandbox x; `udp-bridge config` prints those there are, and `apply` makes more"
+    );
     assert_eq!(
         said(spec.connect("web", "a", EndpointSpec::default())),
         "sandbox web is connected to a already"
@@ -185,7 +203,7 @@ fn what_is_not_there_cannot_be_edited() {
     assert!(said(spec.remove_rule("a", 0).map(|_| ())).starts_with("network a has no rule at 0"));
     assert!(said(spec.add_rule("a", Some(1), Rule::default())).contains("no rule at 1"));
     assert_eq!(said(spec.remove_fixed("a", "x")), "network a has no static MAC x");
-    assert!(said(spec.remove_network("x")).starts_with("there is no network x of a file;"));
+    assert_eq!(said(spec.remove_network("x")), no_network);
     assert_eq!(said(spec.join(runs())), "there is a network a already");
     let sandboxes = Spec { networks: BTreeMap::new(), ..runs() };
     assert_eq!(said(spec.join(sandboxes)), "there is a sandbox db already");

@@ -49,11 +49,7 @@ pub(super) fn run(options: &Options) -> Result<(), CliError> {
     }
     let networks = ask(&known, &options.port)?;
     let (network, port) = find(&networks, &options.port).map_err(|error| {
-        let mut dead = known.networks.iter().filter(|network| !network.alive);
-        match dead.find(|network| owns(network, &options.port)) {
-            Some(network) => CliError::Dead(network.name.to_string()),
-            None => CliError::NoPlace(Box::new(error)),
-        }
+        known.dead_with(&options.port).unwrap_or_else(|| CliError::NoPlace(Box::new(error)))
     })?;
     if !port.alive {
         return Err(CliError::PortGone(port.name.clone()));
