@@ -52,7 +52,7 @@
 //! | what the host sends us and is not ours | routed | handed back, as if it had not come |
 //!
 //! [`engine`] runs this for every port that has frames, in one thread, with one buffer; or in several
-//! workers, each with a buffer, that read different ports and decide by turns.
+//! workers, each with a buffer, that read different queues of the ports and decide by turns.
 //!
 //! Read in this order:
 //!

@@ -7,7 +7,7 @@
 //! Limits: [`CAPACITY`] frames of our own making. Frames that have waited are never lost here: how many
 //! of them there are is bounded where they wait.
 
-use crate::outcome::PortId;
+use crate::outcome::{PortId, QueueId};
 use std::collections::VecDeque;
 
 /// Most frames in the outbox when one of our own making is added: an answer, a question, an error. One
@@ -34,11 +34,13 @@ pub enum Errand {
     Release {
         /// Where it had come from.
         ingress: PortId,
+        /// The queue it had come by, and leaves by.
+        queue: QueueId,
         /// Where the neighbour is.
         egress: PortId,
     },
-    /// Walk it again, as if it had just come in from this port: it has waited.
-    Walk(PortId),
+    /// Walk it again, as if it had just come in from this port by this queue: it has waited.
+    Walk(PortId, QueueId),
     /// Count it as dropped at this port: it has waited too long, or another waits in its place.
     Drop(PortId, crate::outcome::DropReason),
 }
@@ -48,7 +50,7 @@ impl Errand {
     fn is_of_waiting(self) -> bool {
         match self {
             Self::Send(_) | Self::FloodNamespaces => false,
-            Self::Release { .. } | Self::Walk(_) | Self::Drop(..) => true,
+            Self::Release { .. } | Self::Walk(..) | Self::Drop(..) => true,
         }
     }
 }
@@ -91,9 +93,9 @@ mod tests {
         (0..=CAPACITY).for_each(|_| outbox.put(Errand::Send(PortId(1)), vec![0; 60]));
         outbox.put(Errand::FloodNamespaces, vec![0; 60]);
         let waited = [
-            Errand::Walk(PortId(1)),
+            Errand::Walk(PortId(1), QueueId::FIRST),
             Errand::Drop(PortId(2), DropReason::Unresolved),
-            Errand::Release { ingress: PortId(0), egress: PortId(1) },
+            Errand::Release { ingress: PortId(0), queue: QueueId::FIRST, egress: PortId(1) },
         ];
         waited.into_iter().for_each(|errand| outbox.put(errand, vec![0; 60]));
         let errands: Vec<_> =

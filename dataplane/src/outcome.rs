@@ -27,6 +27,21 @@ impl fmt::Display for PortId {
     }
 }
 
+/// Index of a queue of a port. Each queue is in order; a port has one of them, or several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct QueueId(pub u8);
+
+impl QueueId {
+    /// The one that every port has.
+    pub const FIRST: Self = Self(0);
+
+    /// The queue's place in a table of queues.
+    #[inline]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// Where the switch sends a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -2,11 +2,16 @@
 
 use super::{Attempt, Netlink, NetlinkError};
 use dataplane::wire::ethernet::MacAddr;
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use nix::errno::Errno;
 use nix::net::if_::if_nameindex;
 use std::io;
+
+/// The discipline that queues nothing (`noqueue`, `net/sched/sch_generic.c`).
+const NO_QUEUE: &str = "noqueue";
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +87,24 @@ impl Netlink {
         answer
             .map(|_| ())
             .map_err(|source| NetlinkError::new(Attempt::ChangeLink(link.name.clone()), source))
+    }
+
+    /// Takes an interface's queueing discipline away, as a veth has none: what is sent is handed to the
+    /// device at once. A kernel without disciplines (`CONFIG_NET_SCHED`) has nothing to take away.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn drop_queueing(&mut self, link: &Link) -> Result<(), NetlinkError> {
+        let mut message = TcMessage::with_index(link.index.cast_signed());
+        message.header.parent = TcHandle::ROOT;
+        message.attributes.push(TcAttribute::Kind(NO_QUEUE.to_owned()));
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        match self.request(RouteNetlinkMessage::NewQueueDiscipline(message), flags) {
+            Err(error) if error.raw_os_error() != Some(Errno::EOPNOTSUPP as i32) => {
+                Err(NetlinkError::new(Attempt::ChangeLink(link.name.clone()), error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

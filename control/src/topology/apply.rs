@@ -127,10 +127,15 @@ fn failed(what: &str, source: StepError, undo: Vec<TeardownError>) -> ApplyError
     ApplyError::Step { what: what.to_owned(), source, undo }
 }
 
-/// One descriptor for each TAP, and one more that several workers share; the limit of 1,024 that shells
-/// have is for programs that use select(2). Where the hard limit is too low, opening a TAP says so.
+/// How many queues a TAP has: one for each worker.
+pub fn queues(workers: Workers) -> usize {
+    workers.get()
+}
+
+/// One descriptor for each queue of a TAP; the limit of 1,024 that shells have is for programs that use
+/// select(2). Where the hard limit is too low, opening a TAP says so.
 fn raise_descriptor_limit(ports: u32, workers: Workers) {
-    let each = if workers == Workers::ONE { 1 } else { 2 };
+    let each = queues(workers) as u64;
     let needed = open_descriptors() + (u64::from(ports) + 1) * each + SPARE_DESCRIPTORS;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
@@ -214,6 +219,7 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
         gateways: Vec::new(),
         mtu: network.mtu(),
         offloads: offloads(0),
+        queues: queues(network.workers()),
         up: true,
     };
     let port = |(number, addresses)| {
@@ -227,6 +233,7 @@ fn blueprints(network: &Network, site: &Site) -> (Blueprint, Vec<Blueprint>) {
             gateways: gateways.clone(),
             mtu: network.mtu(),
             offloads: offloads(number),
+            queues: queues(network.workers()),
             up: true,
         }
     };

@@ -16,7 +16,11 @@ use std::path::{Path, PathBuf};
 /// Frames that a TAP holds until we read them. When the ring is full the kernel drops silently, to
 /// the sender as to us (only the interface's `tx_dropped` tells), and the default of 1,000 is less
 /// than what one UDP sender writes while the loop serves the other ports.
+/// It is shared among the device's queues.
 const TX_QUEUE_LEN: u32 = 10_000;
+
+/// What each of several queues has at least: the kernel's default.
+const QUEUE_LEN_MIN: u32 = 1000;
 
 /// An interface: the host's or a port's.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub(super) struct Blueprint {
     pub(super) mtu: Mtu,
     /// The offloads to ask for.
     pub(super) offloads: Offloads,
+    /// How many queues its TAP has.
+    pub(super) queues: usize,
     /// Is it brought up at once?
     pub(super) up: bool,
 }
@@ -75,17 +81,19 @@ impl Blueprint {
         &self,
         netlink: &mut Netlink,
     ) -> Result<(Endpoint, Vec<SysctlError>), StepError> {
-        let tap = Tap::open(&self.interface, self.offloads)?;
+        let tap = Tap::open_queues(&self.interface, self.offloads, self.queues)?;
         let link = netlink.link(&self.interface)?;
         let Addresses { mac, ipv4, ipv6 } = self.addresses;
         let unset = if ipv6.is_some() { sysctl::prepare_ipv6(&self.interface) } else { Vec::new() };
         let change = LinkChange {
             mac: Some(mac),
             mtu: Some(self.mtu.get()),
-            tx_queue_len: Some(TX_QUEUE_LEN),
+            tx_queue_len: Some((TX_QUEUE_LEN / self.queues as u32).max(QUEUE_LEN_MIN)),
             up: self.up,
             ..LinkChange::default()
         };
+        // Before it is up: then it has none from the first frame on.
+        netlink.drop_queueing(&link)?;
         netlink.change_link(&link, &change)?;
         netlink.add_address(&link, ipv4.into())?;
         if let Some(ipv6) = ipv6 {

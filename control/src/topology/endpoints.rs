@@ -32,6 +32,8 @@ pub struct NewEndpoint<'a> {
     pub state: &'a EndpointState,
     /// Its MTU.
     pub mtu: Mtu,
+    /// How many queues its TAP has.
+    pub queues: usize,
 }
 
 impl NewEndpoint<'_> {
@@ -50,6 +52,7 @@ impl NewEndpoint<'_> {
             gateways: Vec::new(),
             mtu: self.mtu,
             offloads,
+            queues: self.queues,
             up: false,
         };
         netns::run_in(self.path, || Ok(blueprint.build(&mut Netlink::open()?)?.0))?

@@ -53,7 +53,7 @@ mod settings;
 mod site;
 mod standing;
 
-pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors};
+pub use apply::{ApplyError, SPARE_DESCRIPTORS, StepError, apply, open_descriptors, queues};
 pub use clear::{ClearError, Cleared, clear};
 pub use closing::close_together;
 pub use endpoint::{Endpoint, RingError, ring_drops};

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 /// copies around it take twenty times as long and more.
 pub const MAX_WORKERS: usize = 16;
 
-/// How many threads forward, 1 to [`MAX_WORKERS`]. Each reads some of the ports.
+/// How many threads forward, 1 to [`MAX_WORKERS`]. Each reads some queues of the ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Workers(NonZeroUsize);
 

@@ -7,7 +7,7 @@ use super::handle::{Request, Waiting};
 use super::live::AddPortError;
 use super::reading::Served;
 use super::roster::Counting;
-use super::station::Station;
+use super::station::{Inlet, Station};
 use super::worker::Worker;
 use crate::config::{MAX_PORTS, PortConfig};
 use crate::outcome::PortId;
@@ -30,7 +30,11 @@ impl<S: Station> Worker<S> {
                 Request::Stop => return std::ops::ControlFlow::Break(()),
                 // Whoever asked may have gone.
                 Request::Add(config, port, reply) => drop(reply.send(self.add(&config, port))),
-                Request::Read(id, name, reply) => drop(reply.send(self.read(id, name))),
+                Request::Read(id, reply) => drop(reply.send(self.read(id))),
+                Request::Unread(id, reply) => {
+                    self.unwatch(id);
+                    let _ = reply.send(());
+                }
                 Request::Remove(id, reply) => drop(reply.send(self.remove(id))),
                 Request::Listen(listeners, reply) => drop(reply.send(self.listen(listeners))),
                 Request::Drain(waiting, reply) => drop(reply.send(self.drain(waiting))),
@@ -47,7 +51,7 @@ impl<S: Station> Worker<S> {
         std::ops::ControlFlow::Continue(())
     }
 
-    /// Puts a port in, and reads it from now on if it is this worker's to read.
+    /// Puts a port in, and reads from now on what is this worker's to read of it.
     fn add(&mut self, config: &PortConfig, port: Twins) -> Result<PortId, AddPortError> {
         let (now, roster) = (self.clock.now(), &self.shared.roster);
         let id = self.station.tables(now, |forwarder, _| {
@@ -56,21 +60,25 @@ impl<S: Station> Worker<S> {
             roster.count_in(Counting::Tables, forwarder.counters());
             Ok::<_, AddPortError>(id)
         })?;
-        if self.station.reads(id)
-            && let Err(error) = self.read(id, config.name.clone())
-        {
+        if let Err(error) = self.read(id) {
             self.station.tables(now, |forwarder, now| forwarder.remove(id, now));
             return Err(AddPortError::Poll(error));
         }
+        self.shared.roster.add(id, config.name.clone());
         Ok(id)
     }
 
-    /// Reads a port from now on that was put in.
-    fn read(&mut self, id: PortId, name: String) -> io::Result<()> {
+    /// Reads from now on what is this worker's to read of a port that was put in.
+    fn read(&mut self, id: PortId) -> io::Result<()> {
         self.station.tables(self.clock.now(), |_, _| ());
-        self.busy.reserve(self.station.ids().len());
-        self.watch(id)?;
-        self.shared.roster.add(id, name);
+        let its = self.inlets(|inlet| inlet.port == id);
+        self.busy.reserve(self.station.inlets().len());
+        for inlet in its {
+            if let Err(error) = self.watch(inlet) {
+                self.unwatch(id);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -86,37 +94,51 @@ impl<S: Station> Worker<S> {
 
     /// Reads other listeners from now on; hands those back that it has read so far.
     fn listen(&mut self, listeners: Vec<Twins>) -> io::Result<Vec<Box<dyn Port>>> {
-        self.listener_ids().for_each(|id| self.unwatch(id));
+        for inlet in self.inlets(Inlet::is_listener) {
+            self.forget(inlet);
+        }
         let now = self.clock.now();
         let former = self.station.tables(now, |forwarder, _| forwarder.listen_with(listeners));
-        self.busy.reserve(self.station.ids().len());
-        for id in self.listener_ids() {
-            self.watch(id)?;
+        self.busy.reserve(self.station.inlets().len());
+        for inlet in self.inlets(Inlet::is_listener) {
+            self.watch(inlet)?;
         }
         Ok(former)
     }
 
-    fn listener_ids(&self) -> impl Iterator<Item = PortId> + use<S> {
-        self.station.ids().into_iter().filter(|id| id.index() >= MAX_PORTS)
+    /// Those of what this worker reads.
+    fn inlets(&self, which: impl FnMut(&Inlet) -> bool) -> Vec<Inlet> {
+        self.station.inlets().into_iter().filter(which).collect()
     }
 
-    /// Reads a few frames of each of these ports. Returns those that are not drained yet.
-    fn drain(&mut self, mut waiting: Waiting) -> Waiting {
+    /// Reads a few frames of each of these, or of all that this worker reads of the ports. Returns those
+    /// that are not drained yet.
+    fn drain(&mut self, waiting: Option<Waiting>) -> Waiting {
+        let of_ports = |inlet: &Inlet| !inlet.is_listener();
+        let all = || self.inlets(of_ports).into_iter().map(|inlet| (inlet, 0)).collect();
+        let mut waiting: Waiting = waiting.unwrap_or_else(all);
         let now = self.clock.now();
-        waiting.retain_mut(|(id, read)| {
+        waiting.retain_mut(|(inlet, read)| {
             *read += DRAIN_STEP;
             // What is gone is found so again by the loop.
-            self.station.serve(*id, DRAIN_STEP, now) == Served::More && *read < DRAINED_FRAMES
+            self.station.serve(*inlet, DRAIN_STEP, now) == Served::More && *read < DRAINED_FRAMES
         });
         waiting
     }
 
-    /// Takes a port out of the list that it is in.
+    /// Reads no more of a port.
     fn unwatch(&mut self, id: PortId) {
-        if let Some(index) = self.busy.iter().position(|busy| busy.id == id) {
+        for inlet in self.inlets(|inlet| inlet.port == id) {
+            self.forget(inlet);
+        }
+    }
+
+    /// Takes an inlet out of the list that it is in.
+    fn forget(&mut self, inlet: Inlet) {
+        if let Some(index) = self.busy.iter().position(|busy| busy.inlet == inlet) {
             self.busy.swap_remove(index);
-        } else if let Some(fd) = self.station.fd(id) {
-            // A port that is neither busy nor watched has died, and is not registered any more.
+        } else if let Some(fd) = self.station.fd(inlet) {
+            // One that is neither busy nor watched has died, and is not registered any more.
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
         }
     }

@@ -12,7 +12,7 @@ use crate::frame::Frame;
 use crate::gateway::HOST;
 use crate::limits::Limits;
 use crate::outbox::{Errand, Parcel};
-use crate::outcome::{DropReason, PortId, Verdict};
+use crate::outcome::{DropReason, PortId, QueueId, Verdict};
 use crate::pipeline::{Pipeline, Walked};
 use crate::port::deliver::Scratch;
 use crate::port::{Port, deliver};
@@ -32,6 +32,8 @@ pub(super) struct Desk {
     pub(super) scratch: Scratch,
     /// `None` while nothing is captured: all that this costs a frame is one look.
     pub(super) captures: Option<Box<Captures>>,
+    /// The queue of the frame that is on its way. What it leaves to be sent goes by the same.
+    pub(super) queue: QueueId,
 }
 
 impl Reads for Desk {
@@ -46,7 +48,8 @@ impl Reads for Desk {
     }
 
     #[inline]
-    fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
+    fn receive(&mut self, ingress: PortId, queue: QueueId, bytes: &mut [u8], now: Time) {
+        self.queue = queue;
         self.forward::<false>(ingress, bytes, now);
         if !self.pipeline.outbox.is_empty() {
             self.send_parcels(now);
@@ -84,7 +87,7 @@ impl Desk {
         now: Time,
         witness: &mut impl Witness,
     ) {
-        let mut frame = match Frame::parse(ingress, bytes) {
+        let mut frame = match Frame::parse_on(self.queue, ingress, bytes) {
             Ok(frame) => frame,
             Err(reason) => {
                 witness.refused(ingress, bytes, reason, now);
@@ -111,6 +114,8 @@ impl Desk {
         witness: &mut impl Witness,
     ) {
         self.count_eviction(walked.evicted);
+        // Its flow may have another than the one it came by.
+        self.queue = frame.queue();
         let Self { slots, pipeline, counters, scratch, .. } = self;
         let Pipeline { switch, limits, .. } = pipeline;
         let (ingress, ports) = (frame.ingress(), slots.len() as u16);
@@ -136,14 +141,16 @@ impl Desk {
     pub(super) fn send_parcels(&mut self, now: Time) {
         while let Some(Parcel { errand, mut bytes }) = self.pipeline.outbox.take() {
             match errand {
-                Errand::Walk(ingress) => {
+                Errand::Walk(ingress, queue) => {
+                    self.queue = queue;
                     self.counters[ingress.index()].released.add(1);
                     self.forward::<true>(ingress, &mut bytes, now);
                 }
                 Errand::Drop(ingress, reason) => {
                     self.counters[ingress.index()].dropped(reason).add(1);
                 }
-                Errand::Release { ingress, egress } => {
+                Errand::Release { ingress, queue, egress } => {
+                    self.queue = queue;
                     self.counters[ingress.index()].released.add(1);
                     self.send(Some(ingress), &mut bytes, egress..=egress, now);
                 }
@@ -183,7 +190,7 @@ impl Desk {
     ) {
         let Self { slots, pipeline, counters, scratch, .. } = self;
         // It was built here, or parsed before: there is no reason to be counted.
-        let Ok(frame) = Frame::parse(HOST, bytes) else { return };
+        let Ok(frame) = Frame::parse_on(self.queue, HOST, bytes) else { return };
         let Pipeline { switch, limits, .. } = pipeline;
         for id in (to.start().0..=to.end().0).map(PortId).filter(|&id| switch.has_port(id)) {
             let taken = hand(slots, limits, counters, scratch, &frame, id, now);

@@ -6,15 +6,15 @@ use super::desk::{Counters, Desk};
 use super::lending::Lending;
 use super::reading::{self, Served};
 use super::slots::Slots;
+use super::station::Inlet;
 use crate::clock::Time;
 use crate::config::Config;
 use crate::frame::FrameBuffer;
-use crate::outcome::PortId;
+use crate::outcome::{PortId, QueueId};
 use crate::pipeline::Pipeline;
 use crate::port::Port;
 use crate::port::deliver::Scratch;
 use crossbeam_utils::CachePadded;
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 /// Most entries of a table that one pass looks at to let them go.
@@ -37,14 +37,21 @@ impl Forwarder {
         let slots = Slots::new(config.ports(), ports);
         let counters = config.ports().iter().map(|_| CachePadded::default()).collect();
         let pipeline = Pipeline::new(config);
-        let desk = Desk { slots, pipeline, counters, scratch: Scratch::default(), captures: None };
+        let (scratch, queue) = (Scratch::default(), QueueId::FIRST);
+        let desk = Desk { slots, pipeline, counters, scratch, captures: None, queue };
         Self { desk, buffer: FrameBuffer::new(), next_tick: Time::START }
     }
 
-    /// Reads up to `budget` frames of one port and sends each on its way.
+    /// Reads up to `budget` frames of a port's first queue and sends each on its way.
     #[inline]
     pub fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
-        reading::serve(&mut self.desk, &mut self.buffer, id, budget, now)
+        self.serve_inlet(Inlet { port: id, queue: QueueId::FIRST }, budget, now)
+    }
+
+    /// The same of any queue.
+    #[inline]
+    pub(super) fn serve_inlet(&mut self, inlet: Inlet, budget: usize, now: Time) -> Served {
+        reading::serve(&mut self.desk, &mut self.buffer, inlet, budget, now)
     }
 
     /// Is the port there?
@@ -60,11 +67,6 @@ impl Forwarder {
     /// The ids of those that are only read from.
     pub fn listener_ids(&self) -> impl Iterator<Item = PortId> + use<> {
         self.desk.slots.listener_ids()
-    }
-
-    /// The descriptor to wait on for a port; `None` for one that has none or was taken out.
-    pub fn fd(&self, id: PortId) -> Option<RawFd> {
-        self.desk.slots.reader(id)?.fd()
     }
 
     /// Gives the ports back, but for those that were taken out.

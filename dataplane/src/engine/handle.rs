@@ -1,9 +1,10 @@
 //! How others talk to a running engine: counters without disturbing it, questions between its passes.
 
+use super::awake::Awake;
 use super::forwarder::Forwarder;
-use super::lending::reader_of;
 use super::live::AddPortError;
 use super::roster::{PortStatus, Roster};
+use super::station::Inlet;
 use super::worker::WAKER;
 use crate::clock::Time;
 use crate::config::PortConfig;
@@ -29,8 +30,8 @@ const REMOVAL_BATCH: usize = 1024;
 /// A question, answered between two passes.
 pub(super) type Question = Box<dyn FnOnce(&mut Forwarder, Time) + Send>;
 
-/// Ports whose frames are being read, and how many were.
-pub(super) type Waiting = Vec<(PortId, usize)>;
+/// What is being read to its end, and how many frames were.
+pub(super) type Waiting = Vec<(Inlet, usize)>;
 
 /// What a worker can be asked to do.
 pub(super) enum Request {
@@ -38,14 +39,17 @@ pub(super) enum Request {
     Ask(Question),
     /// Put a port in.
     Add(PortConfig, Twins, Sender<Result<PortId, AddPortError>>),
-    /// Read a port that another worker has put in.
-    Read(PortId, String, Sender<io::Result<()>>),
+    /// Read a port that the first worker has put in.
+    Read(PortId, Sender<io::Result<()>>),
+    /// Read no more of a port that the first worker takes out.
+    Unread(PortId, Sender<()>),
     /// Put other listeners in the place of those there are, and hand those back.
     Listen(Vec<Twins>, Sender<io::Result<Vec<Box<dyn Port>>>>),
     /// Take a port out and hand it back, if it is there.
     Remove(PortId, Sender<Option<Box<dyn Port>>>),
-    /// Read a few frames of each of these ports, and hand those back that may have more.
-    Drain(Waiting, Sender<Waiting>),
+    /// Read a few frames of each of these, or at first of all that it reads, and hand those back that may
+    /// have more.
+    Drain(Option<Waiting>, Sender<Waiting>),
     /// Take note of all changes, and let go of what was taken out.
     CatchUp(Sender<()>),
     /// End.
@@ -58,6 +62,7 @@ impl std::fmt::Debug for Request {
             Self::Ask(_) => "Ask",
             Self::Add(..) => "Add",
             Self::Read(..) => "Read",
+            Self::Unread(..) => "Unread",
             Self::Listen(..) => "Listen",
             Self::Remove(..) => "Remove",
             Self::Drain(..) => "Drain",
@@ -98,6 +103,7 @@ pub(super) struct Shared {
     pub(super) roster: Roster,
     /// To each worker, by its number; one at least.
     lines: Vec<Line>,
+    pub(super) awake: Awake,
     /// Whoever changes which ports there are; that takes more than one request where there are several
     /// workers.
     changing: Mutex<()>,
@@ -129,7 +135,7 @@ impl Line {
 
 impl Shared {
     pub(super) fn new(roster: Roster, lines: Vec<Line>) -> Self {
-        Self { roster, lines, changing: Mutex::new(()) }
+        Self { roster, lines, awake: Awake::new(), changing: Mutex::new(()) }
     }
 
     /// How many workers there are.
@@ -270,16 +276,15 @@ impl Handle {
         answer.recv().map_err(|_| EngineStopped)
     }
 
-    /// Which worker reads a port.
-    pub(super) fn reader_of(&self, id: PortId) -> usize {
-        reader_of(id, self.shared.workers())
+    /// All workers but the first, which does what is asked.
+    pub(super) fn others(&self) -> std::ops::Range<usize> {
+        1..self.shared.workers()
     }
 
-    /// Waits until all workers but one have seen all changes: no frame is written any more by what was
-    /// there before. That one has, because it was asked for the change.
-    pub(super) fn catch_up(&self, but: usize) -> Result<(), EngineStopped> {
-        let mut others = (0..self.shared.workers()).filter(|&worker| worker != but);
-        others.try_for_each(|worker| self.reply_of(worker, Request::CatchUp))
+    /// Waits until all workers have seen all changes: no frame is written any more by what was there
+    /// before. The first has, because it was asked for the change.
+    pub(super) fn catch_up(&self) -> Result<(), EngineStopped> {
+        self.others().try_for_each(|worker| self.reply_of(worker, Request::CatchUp))
     }
 
     /// Keeps others from changing which ports there are.

@@ -17,6 +17,7 @@
 use super::desk::Counters;
 use super::refit::more;
 use super::slots::{Slot, Slots};
+use super::station::Inlet;
 use crate::config::MAX_PORTS;
 use crate::outcome::PortId;
 use crate::port::Port;
@@ -98,10 +99,17 @@ pub(super) struct Stock {
     counters: Counters,
 }
 
-/// Which of so many workers reads a port: they take turns, so neighbours are read by different ones. What
-/// the host hears is read by the first, which reads the host's port too.
-pub(super) fn reader_of(id: PortId, workers: usize) -> usize {
-    if id.index() < MAX_PORTS { id.index() % workers } else { 0 }
+/// Which of so many workers reads an inlet of a port of so many queues. A queue is the same worker's at
+/// all ports, so is a flow's other direction. Ports of one queue are read by turns, and what the host hears
+/// by the first worker.
+fn reader_of(inlet: Inlet, queues: usize, workers: usize) -> usize {
+    if inlet.is_listener() {
+        0
+    } else if queues == 1 {
+        inlet.port.index() % workers
+    } else {
+        inlet.queue.index() % workers
+    }
 }
 
 /// How many twins of a port so many workers need: one alone has the port itself.
@@ -181,17 +189,17 @@ impl Stock {
         }
     }
 
-    /// The ids that are this worker's to read.
-    pub(super) fn ids(&self) -> Vec<PortId> {
+    /// What is this worker's to read.
+    pub(super) fn inlets(&self) -> Vec<Inlet> {
         // At most MAX_PORTS, and one or two listeners.
         let ports = (0..self.ports.len() as u16).map(PortId);
         let listeners = (MAX_PORTS as u16..).take(self.listeners.len()).map(PortId);
-        ports.filter(|&id| self.reads(id)).chain(listeners).collect()
-    }
-
-    /// Is it this worker's to read?
-    pub(super) fn reads(&self, id: PortId) -> bool {
-        reader_of(id, self.workers) == self.worker
+        let mine = |id| {
+            let queues = self.reader(id).map_or(0, Port::queues);
+            let all = Inlet::all(id, queues);
+            all.filter(move |&it| reader_of(it, queues, self.workers) == self.worker)
+        };
+        ports.chain(listeners).flat_map(mine).collect()
     }
 
     /// What this worker has counted.
@@ -209,5 +217,27 @@ impl Stock {
     /// Its number.
     pub(super) fn worker(&self) -> usize {
         self.worker
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::QueueId;
+
+    #[test]
+    fn each_inlet_has_one_reader_and_a_queue_the_same_at_all_ports() {
+        for workers in 1..=16 {
+            for port in (0..40).map(PortId) {
+                let inlet = |queue| Inlet { port, queue: QueueId(queue) };
+                assert_eq!(reader_of(inlet(0), 1, workers), port.index() % workers);
+                for queue in 0..32 {
+                    let reader = reader_of(inlet(queue), 32, workers);
+                    assert_eq!(reader, usize::from(queue) % workers);
+                }
+            }
+            let listener = Inlet { port: PortId(MAX_PORTS as u16), queue: QueueId::FIRST };
+            assert_eq!(reader_of(listener, 1, workers), 0);
+        }
     }
 }

@@ -30,9 +30,6 @@ pub enum AddPortError {
     /// The poller does not take its descriptor.
     #[error("cannot wait for the port's frames: {0}")]
     Poll(#[source] io::Error),
-    /// There are no more descriptors for the workers.
-    #[error("cannot give the port to all workers: {0}")]
-    Twins(#[source] io::Error),
 }
 
 /// Why a port's limits are what they were.
@@ -88,20 +85,16 @@ impl Handle {
     /// [`AddPortError`]: its name or MAC is another's, there are
     /// [`MAX_PORTS`](crate::config::MAX_PORTS), …; then nothing has changed, and the port is closed.
     pub fn add(&self, config: PortConfig, port: Box<dyn Port>) -> Result<PortId, AddPortError> {
-        // What takes descriptors is done here, not on the way of a frame.
-        let port = twins(port, self.twins()).map_err(AddPortError::Twins)?;
-        let name = config.name.clone();
+        // What allocates is done here, not on the way of a frame.
+        let port = twins(port, self.twins());
         let _changing = self.change();
         let id = self.reply(|reply| Request::Add(config, port, reply))??;
-        let reader = self.reader_of(id);
-        if reader != 0 {
-            self.catch_up(reader)?;
-            if let Err(error) = self.reply_of(reader, |reply| Request::Read(id, name, reply))? {
+        for worker in self.others() {
+            if let Err(error) = self.reply_of(worker, |reply| Request::Read(id, reply))? {
                 self.take_out(id)?;
+                self.shared.roster.withdraw(id);
                 return Err(AddPortError::Poll(error));
             }
-        } else {
-            self.catch_up(0)?;
         }
         Ok(id)
     }
@@ -119,10 +112,12 @@ impl Handle {
 
     /// The same, for one that keeps others from changing ports.
     fn take_out(&self, id: PortId) -> Result<Option<Box<dyn Port>>, EngineStopped> {
-        // Who reads it reads no more of it; then nobody writes to it.
-        let reader = self.reader_of(id);
-        let port = self.reply_of(reader, |reply| Request::Remove(id, reply))?;
-        self.catch_up(reader)?;
+        // Nobody reads it any more; then nobody writes to it.
+        for worker in self.others() {
+            self.reply_of(worker, |reply| Request::Unread(id, reply))?;
+        }
+        let port = self.reply(|reply| Request::Remove(id, reply))?;
+        self.catch_up()?;
         self.purge()?;
         Ok(port)
     }
@@ -198,8 +193,7 @@ impl Handle {
     /// [`ListenError`].
     pub fn listen(&self, listeners: Vec<Box<dyn Port>>) -> Result<Vec<Box<dyn Port>>, ListenError> {
         let one_each = self.twins().min(1);
-        let with_twins = listeners.into_iter().map(|port| twins(port, one_each));
-        let listeners = with_twins.collect::<io::Result<_>>().map_err(ListenError::Poll)?;
+        let listeners = listeners.into_iter().map(|port| twins(port, one_each)).collect();
         self.reply(|reply| Request::Listen(listeners, reply))?.map_err(ListenError::Poll)
     }
 

@@ -10,10 +10,10 @@
 //!             counters, buffer          └ lock ──> Tables: a Forwarder with the ports and stages
 //! ```
 //!
-//! One worker has all to itself: no lock, nothing atomic, one buffer. With more of them each reads some of
-//! the ports, by turns of their ids, and what is decided about a frame is decided under one lock, between
-//! the copies of the kernel, which are made by all at a time (docs/decisions/0011). What comes by one port stays
-//! in order either way.
+//! One worker has all to itself: no lock, nothing atomic, one buffer. With more of them each reads a queue of
+//! every port, and what is decided about a frame is decided under one lock, between
+//! the copies of the kernel, which are made by all at a time (docs/decisions/0011, 0014). What comes by one queue
+//! stays in order either way.
 //!
 //! * `worker`: the loop; `answer`: what it does about requests. `station`: what it works with.
 //! * `reading`: how a port is read, by both. `forwarder`: reads, walks, writes, alone, with its `desk`, the way
@@ -22,11 +22,12 @@
 //!   whether there is anything to see.
 //! * [`Handle`], in `handle`, `live`, `settings`, `fill`, `watching`: how they are asked; `refit`: what the forwarder
 //!   does then. `witness`: who is told of each frame.
-//! * `team`: how several begin and end.
+//! * `team`: how several begin and end; `processors`: where they run; `awake`: when none of them sleeps.
 //!
 //! Workers are the only readers of the clock.
 
 mod answer;
+mod awake;
 mod desk;
 mod fill;
 mod forwarder;
@@ -36,6 +37,7 @@ mod lending;
 mod lending_model;
 mod live;
 mod news;
+mod processors;
 mod reading;
 mod refit;
 mod roster;
@@ -108,7 +110,7 @@ impl Engine {
     /// The same with so many threads, the one that runs it included.
     ///
     /// # Errors
-    /// As of [`Self::new`]; there are no more file descriptors.
+    /// As of [`Self::new`].
     pub fn with_workers(
         config: Config,
         ports: Vec<Box<dyn Port>>,
@@ -122,9 +124,10 @@ impl Engine {
             ));
         }
         let count = twins_for(workers.get());
-        let (mut ports, of_ports) = with_twins(ports, count)?;
-        let (listeners, of_listeners) = with_twins(listeners, count.min(1))?;
-        ports.extend(listeners);
+        let with_twins = |ports: Vec<_>, count| ports.into_iter().map(move |it| twins(it, count));
+        let (mut ports, of_ports): (Vec<_>, _) = with_twins(ports, count).unzip();
+        let (listeners, of_listeners): (_, Vec<_>) = with_twins(listeners, count.min(1)).unzip();
+        ports.extend::<Vec<_>>(listeners);
         let mut forwarder = Forwarder::new(&config, ports);
         let names = config.ports().iter().map(|port| port.name.clone());
         let roster = Roster::new(names, Arc::clone(forwarder.counters()));
@@ -160,12 +163,4 @@ impl Engine {
             Kind::Several(team) => team.run(),
         }
     }
-}
-
-/// Ports, and the twins of each.
-type WithTwins = (Vec<Box<dyn Port>>, Vec<Vec<Box<dyn Port>>>);
-
-fn with_twins(ports: Vec<Box<dyn Port>>, count: usize) -> io::Result<WithTwins> {
-    let pairs = ports.into_iter().map(|port| twins(port, count));
-    pairs.collect::<io::Result<Vec<_>>>().map(|pairs| pairs.into_iter().unzip())
 }

@@ -1,11 +1,12 @@
-//! How is one port read that has frames?
+//! How is an inlet read that has frames?
 
 use super::desk::Counters;
+use super::station::Inlet;
 use crate::clock::Time;
 use crate::config::MAX_PORTS;
 use crate::frame::FrameBuffer;
 use crate::gateway::HOST;
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, QueueId};
 use crate::port::{Port, Received};
 use crate::wire::vnet;
 
@@ -31,18 +32,18 @@ pub(super) trait Reads {
     fn counters(&self) -> &Counters;
 
     /// The way of a frame that was read and counted, and of what it leaves to be sent.
-    fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time);
+    fn receive(&mut self, ingress: PortId, queue: QueueId, bytes: &mut [u8], now: Time);
 
     /// The port's device is gone: nothing goes there any more.
     fn bury(&mut self, id: PortId, now: Time);
 }
 
-/// Reads up to `budget` frames of one port and sends each on its way.
+/// Reads up to `budget` frames of one inlet and sends each on its way.
 #[inline]
 pub(super) fn serve(
     desk: &mut impl Reads,
     buffer: &mut FrameBuffer,
-    id: PortId,
+    Inlet { port: id, queue }: Inlet,
     budget: usize,
     now: Time,
 ) -> Served {
@@ -51,13 +52,13 @@ pub(super) fn serve(
     let mut frames = 0;
     while frames < budget {
         let Some(port) = desk.reader(id) else { return Served::Gone };
-        match port.receive(buffer) {
+        match port.receive_by(queue, buffer) {
             Received::Frame(length) => {
                 let bytes = buffer.filled(length);
                 let counted = &desk.counters()[enters_as.index()];
                 counted.received.add(1);
                 counted.received_bytes.add(bytes.len().saturating_sub(vnet::HEADER_LEN) as u64);
-                desk.receive(enters_as, bytes, now);
+                desk.receive(enters_as, queue, bytes, now);
             }
             Received::Unreadable => lose(desk.counters(), enters_as),
             Received::Interrupted => continue,

@@ -86,6 +86,15 @@ impl Roster {
         }
     }
 
+    /// Unlists a port that was new and did not come to be.
+    pub(super) fn withdraw(&self, id: PortId) {
+        let ports = &mut self.lock().ports;
+        // In another's place it stays what that was: gone.
+        if ports.len() == id.index() + 1 {
+            ports.pop();
+        }
+    }
+
     /// All ports and their counters, by id.
     pub(super) fn status(&self) -> Vec<PortStatus> {
         let listed = self.lock();

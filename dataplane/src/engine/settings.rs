@@ -80,7 +80,7 @@ impl Handle {
             self.drain()?;
         }
         self.forwarder(move |forwarder, _| forwarder.set_mtu(mtu))?;
-        Ok(self.catch_up(0)?)
+        Ok(self.catch_up()?)
     }
 
     /// Says for all ports whether they may send from their own MACs alone. If so, what was learned is
@@ -120,7 +120,7 @@ impl Handle {
         let (before, switch) = self.forwarder(device)??;
         let put = |offloads| {
             let put = self.forwarder(move |forwarder, _| forwarder.set_offloads(id, offloads))?;
-            self.catch_up(0)?;
+            self.catch_up()?;
             put
         };
         // What is done here in time is never missed at the other end.
@@ -136,13 +136,11 @@ impl Handle {
 
     /// Reads all frames that wait at the ports now, a few of each at a time.
     fn drain(&self) -> Result<(), EngineStopped> {
-        // At most MAX_PORTS.
-        let ports = self.forwarder(|forwarder, _| forwarder.desk.slots.len())? as u16;
         for worker in 0..self.shared.workers() {
-            let its = (0..ports).map(PortId).filter(|&id| self.reader_of(id) == worker);
-            let mut waiting: Vec<_> = its.map(|id| (id, 0)).collect();
+            let drain = |waiting| self.reply_of(worker, |reply| Request::Drain(waiting, reply));
+            let mut waiting = drain(None)?;
             while !waiting.is_empty() {
-                waiting = self.reply_of(worker, |reply| Request::Drain(waiting, reply))?;
+                waiting = drain(Some(waiting))?;
             }
         }
         Ok(())

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!    read           parse  ┌ lock: learn, judge, translate, who gets it ┐  write, each by its own twin
-//!    own ports ───> ─────> └────────────────────────────────────────────┘ ───────────────────────────>
+//!    own queues ──> ─────> └────────────────────────────────────────────┘ ───────────────────────────>
 //! ```
 //!
 //! The two copies of the kernel, and what it does within a write, are done by several workers at a time;
-//! the tables are one worker's for as long as a decision takes. A port is read by one worker, which has
-//! written a frame before it reads the next: so what comes by one port stays in order wherever it goes.
+//! the tables are one worker's for as long as a decision takes. A queue is read by one worker, which has
+//! written a frame before it reads the next: so what comes by one queue stays in order wherever it goes.
 //!
 //! Rare things are done with the lock held to their end, exactly as one worker does them: whatever
 //! leaves something to be sent beside the frame (answers, frames that have waited, another segment for
@@ -28,17 +28,18 @@ use super::lending::Stock;
 use super::reading::{self, Reads, Served};
 use super::roster::Counting;
 use super::slots::Slot;
-use super::station::Station;
+use super::station::{Inlet, Station};
 use super::witness::Witness;
 use crate::clock::Time;
 use crate::config::MAX_PORTS;
 use crate::frame::{Frame, FrameBuffer};
-use crate::outcome::{DropReason, PortId, Verdict};
+use crate::outcome::{DropReason, PortId, QueueId, Verdict};
 use crate::pipeline::{Pipeline, Walked};
 use crate::port::deliver::Scratch;
 use crate::port::{Port, deliver};
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What all workers decide with.
 pub(super) struct Tables {
@@ -109,8 +110,8 @@ impl Reads for OwnDesk {
         self.stock.counters()
     }
 
-    fn receive(&mut self, ingress: PortId, bytes: &mut [u8], now: Time) {
-        match Frame::parse(ingress, bytes) {
+    fn receive(&mut self, ingress: PortId, queue: QueueId, bytes: &mut [u8], now: Time) {
+        match Frame::parse_on(queue, ingress, bytes) {
             Ok(mut frame) => {
                 self.decide(&mut frame, now);
                 self.write(&frame);
@@ -133,6 +134,7 @@ impl OwnDesk {
         let now = tables.at(now);
         let desk = &mut tables.forwarder.desk;
         catch_up(stock, desk, shared);
+        desk.queue = frame.queue();
         if desk.captures.is_some() {
             return desk.follow_seen(frame, now);
         }
@@ -236,29 +238,33 @@ impl Desk {
 }
 
 impl Station for Share {
-    fn serve(&mut self, id: PortId, budget: usize, now: Time) -> Served {
-        reading::serve(&mut self.desk, &mut self.buffer, id, budget, now)
+    fn serve(&mut self, inlet: Inlet, budget: usize, now: Time) -> Served {
+        reading::serve(&mut self.desk, &mut self.buffer, inlet, budget, now)
     }
 
-    fn ids(&self) -> Vec<PortId> {
-        self.desk.stock.ids()
+    fn inlets(&self) -> Vec<Inlet> {
+        self.desk.stock.inlets()
     }
 
-    fn reads(&self, id: PortId) -> bool {
-        self.desk.stock.reads(id)
-    }
-
-    fn fd(&self, id: PortId) -> Option<RawFd> {
-        self.desk.stock.reader(id)?.fd()
+    fn fd(&self, inlet: Inlet) -> Option<RawFd> {
+        self.desk.stock.reader(inlet.port)?.fd_of(inlet.queue)
     }
 
     fn tables<T>(&mut self, now: Time, act: impl FnOnce(&mut Forwarder, Time) -> T) -> T {
         self.desk.tables(now, act)
     }
 
-    /// Lets others have the processor: there may be as many workers as processors, and those who send and
-    /// receive need some too.
-    fn rest(&mut self) {
-        std::thread::yield_now();
+    /// Without a frame it lets others have the processor: there may be as many workers as processors, and
+    /// those who send and receive need some too.
+    fn passed(&mut self, moved: bool, now: Time) {
+        if moved {
+            self.desk.shared.awake.note(now);
+        } else {
+            std::thread::yield_now();
+        }
+    }
+
+    fn is_kept_awake(&self, now: Time, linger: Duration) -> bool {
+        now - self.desk.shared.awake.last() < linger
     }
 }

@@ -4,6 +4,7 @@
 //! before it does. Whichever ends, asked to or not, makes the others end.
 
 use super::handle::Shared;
+use super::processors::Processors;
 use super::share::{Share, Tables};
 use super::worker::Worker;
 use crate::port::Port;
@@ -29,8 +30,14 @@ impl Drop for EndsAll {
 }
 
 /// Runs one of several workers.
-fn run(worker: Worker<Share>, shared: Arc<Shared>) -> io::Result<()> {
+fn run(
+    worker: Worker<Share>,
+    number: usize,
+    processors: &Processors,
+    shared: Arc<Shared>,
+) -> io::Result<()> {
     let _when_it_ends = EndsAll(shared);
+    processors.keep(number);
     worker.run().map(drop)
 }
 
@@ -44,10 +51,12 @@ impl Team {
         let (mut threads, mut result) = (Vec::new(), Ok(()));
         let mut workers = workers.into_iter();
         let first = workers.next();
+        let processors = Arc::new(Processors::of(1 + workers.len()));
         for (number, worker) in (1..).zip(workers) {
-            let its = Arc::clone(&shared);
+            let (its, where_to) = (Arc::clone(&shared), Arc::clone(&processors));
             let name = format!("dataplane-{number}");
-            match thread::Builder::new().name(name).spawn(move || run(worker, its)) {
+            let run = move || run(worker, number, &where_to, its);
+            match thread::Builder::new().name(name).spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     shared.stop();
@@ -55,7 +64,7 @@ impl Team {
                 }
             }
         }
-        result = result.and(first.map_or(Ok(()), |first| run(first, shared)));
+        result = result.and(first.map_or(Ok(()), |first| run(first, 0, &processors, shared)));
         for thread in threads {
             match thread.join() {
                 Ok(ended) => result = result.and(ended),

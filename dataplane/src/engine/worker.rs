@@ -1,6 +1,6 @@
 //! When is which port served? The loop of one worker: wait, read, walk, write, tick.
 //!
-//! A port is either *watched* or *busy*:
+//! An inlet, a queue of a port, is either *watched* or *busy*:
 //!
 //! ```text
 //!              the poller says it is readable
@@ -10,19 +10,19 @@
 //!              no frame for LINGER
 //! ```
 //!
-//! Busy ports are read in turn, at most `BUDGET` frames each, and are *not* registered with the
-//! poller: a registered wait entry costs the sender a callback for every frame. While any port is
+//! Busy inlets are read in turn, at most `BUDGET` frames each, and are *not* registered with the
+//! poller: a registered wait entry costs the sender a callback for every frame. While any is
 //! busy the loop does not sleep; `LINGER` after the last frame none is, and the loop blocks in the
-//! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic.
+//! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic. One of
+//! several workers does not sleep while another has frames.
 //!
 //! A worker reads the clock once per pass, and after each wait.
 
 use super::forwarder::Forwarder;
 use super::handle::{Request, Shared};
 use super::reading::Served;
-use super::station::Station;
+use super::station::{Inlet, Station};
 use crate::clock::{Clock, Time};
-use crate::outcome::PortId;
 use crossbeam_channel::Receiver;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -31,16 +31,19 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Most frames read of one port before the next has its turn.
-const BUDGET: usize = 64;
+/// Most frames read of one inlet before the next has its turn: some 250 µs, if all are super-frames.
+const BUDGET: usize = 16;
 
-/// How long a port without frames is kept busy.
+/// How long an inlet without frames is kept busy.
 const LINGER: Duration = Duration::from_micros(50);
 
-/// How many passes may go by, while a port is busy, before the poller is asked for newly readable ones.
+/// How many passes may go by, while an inlet is busy, before the poller is asked for newly readable ones.
 const PASSES_PER_POLL: u32 = 8;
 
-/// Most ports that one look at the poller finds readable; the others are found by the next.
+/// And how much time: passes that bring super-frames take long.
+const POLL_EVERY: Duration = Duration::from_micros(50);
+
+/// Most inlets that one look at the poller finds readable; the others are found by the next.
 const EVENTS: usize = 256;
 
 /// The token of a poller's waker.
@@ -61,10 +64,10 @@ pub(super) struct Worker<S> {
     owed: usize,
 }
 
-/// A port that is being read.
+/// What is being read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Busy {
-    pub(super) id: PortId,
+    pub(super) inlet: Inlet,
     last_frame: Time,
 }
 
@@ -76,7 +79,7 @@ impl<S: Station> Worker<S> {
         shared: Arc<Shared>,
         clock: Clock,
     ) -> Self {
-        let busy = Vec::with_capacity(station.ids().len());
+        let busy = Vec::with_capacity(station.inlets().len());
         Self {
             station,
             poll,
@@ -95,34 +98,34 @@ impl<S: Station> Worker<S> {
     /// # Errors
     /// What the poller says.
     pub(super) fn run(mut self) -> io::Result<S> {
-        for id in self.station.ids() {
-            self.watch(id)?;
+        for inlet in self.station.inlets() {
+            self.watch(inlet)?;
         }
-        let mut passes = 0;
+        let (mut passes, mut polled) = (0, Time::START);
         loop {
             let now = self.clock.now();
-            if !self.pass(now)? {
-                self.station.rest();
-            }
+            let moved = self.pass(now)?;
+            self.station.passed(moved, now);
             self.tick(now);
             passes += 1;
-            if !self.busy.is_empty() && passes < PASSES_PER_POLL {
+            let is_busy = !self.busy.is_empty();
+            if is_busy && passes < PASSES_PER_POLL && now - polled < POLL_EVERY {
                 continue;
             }
-            passes = 0;
-            let sleep =
-                if self.busy.is_empty() { self.until_due(now) } else { Some(Duration::ZERO) };
+            (passes, polled) = (0, now);
+            let stays = is_busy || self.station.is_kept_awake(now, LINGER);
+            let sleep = if stays { Some(Duration::ZERO) } else { self.until_due(now) };
             if self.wait(sleep)?.is_break() {
                 return Ok(self.station);
             }
         }
     }
 
-    /// Serves each busy port once. Says whether any had a frame.
+    /// Serves each busy inlet once. Says whether any had a frame.
     fn pass(&mut self, now: Time) -> io::Result<bool> {
         let (mut index, mut moved) = (0, false);
-        while let Some(&Busy { id, last_frame }) = self.busy.get(index) {
-            match self.station.serve(id, BUDGET, now) {
+        while let Some(&Busy { inlet, last_frame }) = self.busy.get(index) {
+            match self.station.serve(inlet, BUDGET, now) {
                 Served::Dry(_) | Served::More => {
                     self.busy[index].last_frame = now;
                     moved = true;
@@ -130,12 +133,12 @@ impl<S: Station> Worker<S> {
                 Served::Idle if now - last_frame < LINGER => {}
                 Served::Idle => {
                     self.busy.swap_remove(index);
-                    self.watch(id)?;
+                    self.watch(inlet)?;
                     continue;
                 }
                 Served::Gone => {
                     self.busy.swap_remove(index);
-                    self.shared.roster.bury(id);
+                    self.shared.roster.bury(inlet.port);
                     continue;
                 }
             }
@@ -168,7 +171,7 @@ impl<S: Station> Worker<S> {
         Some((due - now) + Duration::from_millis(1))
     }
 
-    /// Asks the poller, waiting at most `timeout`; makes readable ports busy; answers requests.
+    /// Asks the poller, waiting at most `timeout`; makes readable inlets busy; answers requests.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<std::ops::ControlFlow<()>> {
         // Behind all that this worker has done, and before it may sleep.
         self.shared.roster.news.stir();
@@ -185,21 +188,21 @@ impl<S: Station> Worker<S> {
                 asked = true;
                 continue;
             }
-            let id = PortId(event.token().0 as u16);
-            if let Some(fd) = self.station.fd(id) {
+            let inlet = Inlet::of(event.token());
+            if let Some(fd) = self.station.fd(inlet) {
                 self.poll.registry().deregister(&mut SourceFd(&fd))?;
-                self.busy.push(Busy { id, last_frame: now });
+                self.busy.push(Busy { inlet, last_frame: now });
             }
         }
         if asked { Ok(self.answer()) } else { Ok(std::ops::ControlFlow::Continue(())) }
     }
 
-    /// Hands a port without frames to the poller. One without a descriptor stays busy for ever.
-    pub(super) fn watch(&mut self, id: PortId) -> io::Result<()> {
-        match self.station.fd(id) {
-            Some(fd) => self.register(id, fd),
+    /// Hands an inlet without frames to the poller. One without a descriptor stays busy for ever.
+    pub(super) fn watch(&mut self, inlet: Inlet) -> io::Result<()> {
+        match self.station.fd(inlet) {
+            Some(fd) => self.register(inlet, fd),
             None => {
-                self.busy.push(Busy { id, last_frame: self.clock.now() });
+                self.busy.push(Busy { inlet, last_frame: self.clock.now() });
                 Ok(())
             }
         }
@@ -210,8 +213,7 @@ impl<S: Station> Worker<S> {
         self.requests.try_recv().ok()
     }
 
-    fn register(&self, id: PortId, fd: RawFd) -> io::Result<()> {
-        let token = Token(id.index());
-        self.poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE)
+    fn register(&self, inlet: Inlet, fd: RawFd) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&fd), inlet.token(), Interest::READABLE)
     }
 }

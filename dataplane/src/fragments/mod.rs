@@ -26,7 +26,7 @@ use crate::clock::Time;
 use crate::flow::{Address, Tuple};
 use crate::frame::Frame;
 use crate::outbox::{Errand, Outbox};
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, QueueId};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -80,7 +80,8 @@ struct Known<A> {
     since: Time,
     /// What its tuple became.
     becomes: Option<Tuple<A>>,
-    waiting: Vec<(PortId, Vec<u8>)>,
+    /// By which port and queue each came.
+    waiting: Vec<((PortId, QueueId), Vec<u8>)>,
 }
 
 impl<A: Address> Fragments<A> {
@@ -108,9 +109,9 @@ impl<A: Address> Fragments<A> {
         let known = self.entry(datagram, outbox, now);
         known.becomes = Some(becomes);
         let waiting = std::mem::take(&mut known.waiting);
-        for (ingress, bytes) in waiting {
+        for ((ingress, queue), bytes) in waiting {
             self.waiting_bytes -= bytes.len();
-            outbox.put(Errand::Walk(ingress), bytes);
+            outbox.put(Errand::Walk(ingress, queue), bytes);
         }
     }
 
@@ -133,7 +134,7 @@ impl<A: Address> Fragments<A> {
         if known.waiting.len() == MAX_WAITING_FRAMES {
             return Err(DropReason::FragmentLost);
         }
-        known.waiting.push((frame.ingress(), bytes.to_vec()));
+        known.waiting.push(((frame.ingress(), frame.queue()), bytes.to_vec()));
         self.waiting_bytes += bytes.len();
         Ok(())
     }
@@ -156,7 +157,7 @@ impl<A: Address> Fragments<A> {
             datagram.ingress == port || lost(datagram.source) || lost(datagram.destination)
         };
         for (_, known) in self.datagrams.extract_if(|datagram, _| of_port(datagram)) {
-            for (ingress, bytes) in known.waiting {
+            for ((ingress, _), bytes) in known.waiting {
                 self.waiting_bytes -= bytes.len();
                 outbox.put(Errand::Drop(ingress, DropReason::FragmentLost), Vec::new());
             }
@@ -178,7 +179,7 @@ impl<A: Address> Fragments<A> {
 
     /// Forgets all datagrams; what waits is dropped.
     pub fn give_up(&mut self, outbox: &mut Outbox) {
-        for (ingress, _) in self.datagrams.drain().flat_map(|(_, known)| known.waiting) {
+        for ((ingress, _), _) in self.datagrams.drain().flat_map(|(_, known)| known.waiting) {
             outbox.put(Errand::Drop(ingress, DropReason::FragmentLost), Vec::new());
         }
         self.ages.clear();
@@ -208,7 +209,7 @@ impl<A: Address> Fragments<A> {
             return;
         }
         let waiting = self.datagrams.remove(datagram).map(|known| known.waiting);
-        for (ingress, bytes) in waiting.into_iter().flatten() {
+        for ((ingress, _), bytes) in waiting.into_iter().flatten() {
             self.waiting_bytes -= bytes.len();
             outbox.put(Errand::Drop(ingress, DropReason::FragmentLost), Vec::new());
         }

@@ -66,7 +66,7 @@ fn no_more_fragments_of_a_datagram_wait_than_may_and_all_go_on_in_order() {
     hold(&mut fragments, &mut outbox, 2, 60).unwrap();
     fragments.remember(datagram(1), becomes(), &mut outbox, Time::START);
     let lengths: Vec<_> = std::iter::from_fn(|| outbox.take())
-        .inspect(|parcel| assert_eq!(parcel.errand, Errand::Walk(PortId(1))))
+        .inspect(|parcel| assert_eq!(parcel.errand, Errand::Walk(PortId(1), QueueId::FIRST)))
         .map(|parcel| parcel.bytes.len())
         .collect();
     assert_eq!(lengths, (60..60 + MAX_WAITING_FRAMES).collect::<Vec<_>>());
@@ -82,7 +82,7 @@ fn no_more_bytes_wait_than_may_and_all_are_given_back() {
         }
         assert_eq!(hold(&mut fragments, &mut outbox, fit, 60), Err(DropReason::FragmentLost));
         fragments.remember(datagram(0), becomes(), &mut outbox, Time::START);
-        assert_eq!(errands(&mut outbox), [Errand::Walk(PortId(1))]);
+        assert_eq!(errands(&mut outbox), [Errand::Walk(PortId(1), QueueId::FIRST)]);
         fragments.expire(&mut outbox, Time::START + Fragments::<Ipv4Addr>::MEMORY);
         assert_eq!(errands(&mut outbox), vec![LOST; fit as usize - 1]);
         assert!(fragments.is_empty());

@@ -32,7 +32,7 @@ pub use offloads::Offloads;
 pub use tuple::Subject;
 pub(crate) use tuple::inner;
 
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, QueueId};
 use crate::wire::ethernet::{self, MacAddr};
 use crate::wire::vnet::{self, VnetHeader};
 use zerocopy::{FromBytes, IntoBytes};
@@ -77,6 +77,7 @@ impl Default for FrameBuffer {
 #[derive(Debug)]
 pub struct Frame<'b> {
     ingress: PortId,
+    queue: QueueId,
     bytes: &'b mut [u8],
     layout: Layout,
     offload: VnetHeader,
@@ -92,6 +93,19 @@ impl<'b> Frame<'b> {
     /// The [`DropReason`] of the first thing that is wrong. Never panics, whatever the bytes.
     #[inline]
     pub fn parse(ingress: PortId, bytes: &'b mut [u8]) -> Result<Self, DropReason> {
+        Self::parse_on(QueueId::FIRST, ingress, bytes)
+    }
+
+    /// The same of a frame that came by this queue of the port.
+    ///
+    /// # Errors
+    /// As of [`Self::parse`].
+    #[inline]
+    pub fn parse_on(
+        queue: QueueId,
+        ingress: PortId,
+        bytes: &'b mut [u8],
+    ) -> Result<Self, DropReason> {
         if bytes.len() >= BUFFER_LEN {
             return Err(DropReason::OversizedFrame);
         }
@@ -100,7 +114,19 @@ impl<'b> Frame<'b> {
         let layout = Layout::parse(frame)?;
         let offload = offload::check(header, &layout, frame)?;
         *header = offload;
-        Ok(Self { ingress, bytes, layout, offload })
+        Ok(Self { ingress, queue, bytes, layout, offload })
+    }
+
+    /// Puts it on another queue.
+    #[inline]
+    pub fn put_on(&mut self, queue: QueueId) {
+        self.queue = queue;
+    }
+
+    /// The queue it came by, and leaves by.
+    #[inline]
+    pub fn queue(&self) -> QueueId {
+        self.queue
     }
 
     /// The port it came from.

@@ -13,7 +13,7 @@
 use crate::clock::Time;
 use crate::frame::Frame;
 use crate::outbox::{Errand, Outbox};
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, QueueId};
 use crate::wire::ethernet::MacAddr;
 use crate::wire::vnet;
 use foldhash::fast::RandomState;
@@ -65,7 +65,8 @@ pub struct Neighbours {
 #[derive(Clone, Debug)]
 struct Awaited {
     since: Time,
-    frames: VecDeque<(PortId, Vec<u8>)>,
+    /// By which port and queue each came.
+    frames: VecDeque<((PortId, QueueId), Vec<u8>)>,
 }
 
 impl Neighbours {
@@ -113,12 +114,13 @@ impl Neighbours {
         if self.has_room(address, at.1) {
             self.learned.insert(address, (at.0, at.1, now + MEMORY));
         }
-        for (ingress, mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames) {
+        for ((ingress, queue), mut bytes) in awaited.into_iter().flat_map(|awaited| awaited.frames)
+        {
             self.waiting_bytes -= bytes.len();
             let frame = &mut bytes[vnet::HEADER_LEN..];
             frame[..6].copy_from_slice(&at.0.0);
             frame[6..12].copy_from_slice(&router.0);
-            outbox.put(Errand::Release { ingress, egress: at.1 }, bytes);
+            outbox.put(Errand::Release { ingress, queue, egress: at.1 }, bytes);
         }
     }
 
@@ -155,13 +157,13 @@ impl Neighbours {
             .entry(address)
             .or_insert_with(|| Awaited { since: now, frames: VecDeque::with_capacity(QUEUE) });
         if awaited.frames.len() == QUEUE
-            && let Some((ingress, oldest)) = awaited.frames.pop_front()
+            && let Some(((ingress, _), oldest)) = awaited.frames.pop_front()
         {
             self.waiting_bytes -= oldest.len();
             outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
         }
         self.waiting_bytes += bytes.len();
-        awaited.frames.push_back((frame.ingress(), bytes.to_vec()));
+        awaited.frames.push_back(((frame.ingress(), frame.queue()), bytes.to_vec()));
         Ok(!known)
     }
 
@@ -173,7 +175,7 @@ impl Neighbours {
         let learned = self.learned.extract_if(|_, (_, at, _)| *at == port);
         addresses.extend(learned.map(|(address, _)| address));
         for awaited in self.awaited.values_mut() {
-            awaited.frames.retain(|(ingress, bytes)| {
+            awaited.frames.retain(|((ingress, _), bytes)| {
                 if *ingress == port {
                     self.waiting_bytes -= bytes.len();
                     outbox.put(Errand::Drop(port, DropReason::Unresolved), Vec::new());
@@ -186,7 +188,7 @@ impl Neighbours {
 
     /// Drops all frames that wait.
     pub fn give_up(&mut self, outbox: &mut Outbox) {
-        for (ingress, _) in self.awaited.drain().flat_map(|(_, awaited)| awaited.frames) {
+        for ((ingress, _), _) in self.awaited.drain().flat_map(|(_, awaited)| awaited.frames) {
             outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
         }
         self.waiting_bytes = 0;
@@ -198,7 +200,7 @@ impl Neighbours {
         self.awaited.retain(|_, awaited| {
             let patient = now - awaited.since < PATIENCE;
             if !patient {
-                for (ingress, bytes) in awaited.frames.drain(..) {
+                for ((ingress, _), bytes) in awaited.frames.drain(..) {
                     self.waiting_bytes -= bytes.len();
                     outbox.put(Errand::Drop(ingress, DropReason::Unresolved), Vec::new());
                 }

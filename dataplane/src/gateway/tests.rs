@@ -6,7 +6,7 @@ use super::neighbours::{
 use crate::clock::Time;
 use crate::frame::{Frame, with_plain_header};
 use crate::outbox::{Errand, Outbox, Parcel};
-use crate::outcome::{DropReason, PortId};
+use crate::outcome::{DropReason, PortId, QueueId};
 use crate::wire::ethernet::MacAddr;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -83,7 +83,8 @@ fn no_more_bytes_wait_than_may_and_all_are_given_back() {
         neighbours.learn(address(0), THERE, &mut outbox, ROUTER, Time::START);
         let released = parcels(&mut outbox);
         assert_eq!(released.len(), 1);
-        let errand = Errand::Release { ingress: PortId(2), egress: PortId(1) };
+        let errand =
+            Errand::Release { ingress: PortId(2), queue: QueueId::FIRST, egress: PortId(1) };
         assert_eq!(released[0].errand, errand);
         assert_eq!(released[0].bytes[10..22], [THERE.0.0, ROUTER.0].concat());
         neighbours.expire(&mut outbox, Time::START + PATIENCE);

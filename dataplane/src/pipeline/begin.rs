@@ -256,7 +256,7 @@ impl<A: Routed> Path<'_, A> {
         state: FlowState,
     ) -> Result<(), DropReason> {
         let related = state == FlowState::Related;
-        let extra = Keep { lease, peer };
+        let extra = Keep { lease, peer, queue: self.queue };
         let new = NewFlow { original: *original, reply, owner, related, extra };
         let census = &mut self.shared.census;
         match self.family.tracked.insert(new, packet, census, self.now) {

@@ -13,7 +13,7 @@ use crate::flow::{Address, Tuple};
 use crate::fragments::Fragments;
 use crate::nat::{Lease, Nat};
 use crate::outbox::Outbox;
-use crate::outcome::PortId;
+use crate::outcome::{PortId, QueueId};
 use crate::routes::{Routed, Routes};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -43,6 +43,9 @@ pub(super) struct Keep {
     /// The port at the other end than the owner's: the host's of all that is routed; all of them
     /// ([`EVERYBODY`](super::router::EVERYBODY)) while only flooded packets were seen.
     pub(super) peer: PortId,
+    /// The queue that its first packet came by. All that is routed of it leaves by the same one, so the
+    /// kernel hands us both directions by it, though translation makes of them two flows of its own.
+    pub(super) queue: QueueId,
 }
 
 const _: () = assert!(size_of::<Keep>() == 8, "it is kept with each of a million flows");

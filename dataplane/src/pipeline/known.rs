@@ -35,6 +35,9 @@ impl<A: Routed> Path<'_, A> {
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
         let becomes = self.translated(hit).unwrap_or(*tuple);
+        if let Some(entry) = self.family.tracked.get(hit.id) {
+            frame.put_on(entry.extra().queue);
+        }
         let plain = becomes == *tuple;
         self.check_ends(frame, tuple, hit, plain)?;
         let announces = self.family.announced.is_control(hit.id);

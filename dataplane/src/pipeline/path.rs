@@ -32,7 +32,7 @@ use crate::frame::{Frame, Piece, Subject};
 use crate::gateway::HOST;
 use crate::nat;
 use crate::outbox::Outbox;
-use crate::outcome::{DropReason, Outcome, Verdict};
+use crate::outcome::{DropReason, Outcome, QueueId, Verdict};
 use crate::routes::Routed;
 use crate::switch::Switch;
 
@@ -43,6 +43,8 @@ pub(super) struct Path<'r, A: Routed> {
     pub(super) switch: &'r mut Switch,
     pub(super) outbox: &'r mut Outbox,
     pub(super) now: Time,
+    /// The queue that the packet came by.
+    pub(super) queue: QueueId,
 }
 
 /// What becomes of a packet.

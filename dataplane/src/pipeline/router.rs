@@ -88,9 +88,10 @@ impl Router {
         if shared.gateway.hear(frame, outbox, now) {
             return Ok(Verdict::Answered);
         }
+        let queue = frame.queue();
         match frame.layout().network_kind() {
-            Network::Ipv4 => Path { family: v4, shared, switch, outbox, now }.walk(frame),
-            Network::Ipv6 => Path { family: v6, shared, switch, outbox, now }.walk(frame),
+            Network::Ipv4 => Path { family: v4, shared, switch, outbox, now, queue }.walk(frame),
+            Network::Ipv6 => Path { family: v6, shared, switch, outbox, now, queue }.walk(frame),
             Network::Other => switch.forward(frame, now),
         }
     }

@@ -8,7 +8,7 @@ use super::Port;
 use crate::counters::PortCounters;
 use crate::frame::segment::Segments;
 use crate::frame::{BUFFER_LEN, Frame, complete};
-use crate::outcome::DropReason;
+use crate::outcome::{DropReason, QueueId};
 use crate::wire::vnet;
 
 /// Room to cut and complete frames in, [`BUFFER_LEN`] bytes; one for an engine.
@@ -36,7 +36,7 @@ pub fn deliver(
     let result = if frame.largest_packet() > mtu {
         Err(DropReason::ExceedsMtu)
     } else if port.offloads().contains(frame.required_offloads()) {
-        write(port, frame.with_vnet_header(), counters)
+        write(port, frame.queue(), frame.with_vnet_header(), counters)
     } else {
         deliver_plain(frame, port, counters, scratch)
     };
@@ -55,11 +55,11 @@ fn deliver_plain(
     Scratch(room): &mut Scratch,
 ) -> Result<(), DropReason> {
     if frame.super_frame().is_none() {
-        return write(port, complete::complete(frame, room), counters);
+        return write(port, frame.queue(), complete::complete(frame, room), counters);
     }
     let mut segments = Segments::of(frame).ok_or(DropReason::CannotSegment)?;
     while let Some(segment) = segments.write_next(room) {
-        if let Err(reason) = write(port, segment, counters) {
+        if let Err(reason) = write(port, frame.queue(), segment, counters) {
             counters.dropped(reason).add(1);
         }
     }
@@ -67,8 +67,13 @@ fn deliver_plain(
 }
 
 #[inline]
-fn write(port: &mut dyn Port, bytes: &[u8], counters: &PortCounters) -> Result<(), DropReason> {
-    port.send(bytes)?;
+fn write(
+    port: &mut dyn Port,
+    queue: QueueId,
+    bytes: &[u8],
+    counters: &PortCounters,
+) -> Result<(), DropReason> {
+    port.send_by(queue, bytes)?;
     counters.sent.add(1);
     counters.sent_bytes.add((bytes.len() - vnet::HEADER_LEN) as u64);
     Ok(())

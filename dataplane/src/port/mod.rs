@@ -27,7 +27,7 @@ pub use deliver::deliver;
 pub use sys::INTERFACE_NAME_MAX;
 
 use crate::frame::FrameBuffer;
-use crate::outcome::DropReason;
+use crate::outcome::{DropReason, QueueId};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -46,16 +46,41 @@ pub enum Received {
     Gone,
 }
 
-/// A switch port.
+/// A switch port. One of several queues says how each is read and written; all others have nothing to add.
 pub trait Port: Send {
-    /// Reads one frame into `buffer`'s space without blocking.
+    /// Reads one frame into `buffer`'s space without blocking; of the first queue, where there are more.
     fn receive(&mut self, buffer: &mut FrameBuffer) -> Received;
 
-    /// Writes one frame: the virtio header and the frame behind it, in one slice, without blocking.
+    /// Writes one frame: the virtio header and the frame behind it, in one slice, without blocking; by the
+    /// first queue, where there are more.
     ///
     /// # Errors
     /// One of the `Egress…` reasons; the frame is then lost.
     fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason>;
+
+    /// How many queues it has. What comes by one of them is in order, and a flow comes by that one by
+    /// which its other direction was written last.
+    fn queues(&self) -> usize {
+        1
+    }
+
+    /// [`Self::receive`], of this queue.
+    fn receive_by(&mut self, _queue: QueueId, buffer: &mut FrameBuffer) -> Received {
+        self.receive(buffer)
+    }
+
+    /// [`Self::send`], by this queue.
+    ///
+    /// # Errors
+    /// As of [`Self::send`].
+    fn send_by(&mut self, _queue: QueueId, bytes: &[u8]) -> Result<(), DropReason> {
+        self.send(bytes)
+    }
+
+    /// The descriptor to wait on for a queue; `None` for a port that is only ever polled.
+    fn fd_of(&self, _queue: QueueId) -> Option<RawFd> {
+        self.fd()
+    }
 
     /// What frames may leave undone here, in both directions.
     fn offloads(&self) -> Offloads;
@@ -74,16 +99,13 @@ pub trait Port: Send {
 
     /// Another way to the same port, for another thread, and so is a twin of a twin. The port is there
     /// until all of them are dropped. `None` for a port that one thread at a time can have.
-    ///
-    /// # Errors
-    /// There are no more file descriptors.
-    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
-        Ok(None)
+    fn twin(&self) -> Option<Box<dyn Port>> {
+        None
     }
 
     /// Hands out no larger packets than so many bytes from now on, if it is a port that cuts them.
     fn set_mtu(&mut self, _mtu: u16) {}
 
-    /// The descriptor to wait on; `None` for a port that is only ever polled.
+    /// The descriptor to wait on, for the first queue; `None` for a port that is only ever polled.
     fn fd(&self) -> Option<RawFd>;
 }

@@ -3,15 +3,20 @@
 //! The device belongs to the namespace of the thread that opens it and stays usable here from any
 //! other. It is not persistent: when the [`Tap`] and its twins are dropped the interface goes.
 //!
+//! It has one queue, or several, each with a descriptor of its own. Then the kernel chooses one for each
+//! packet: that by which the other direction of its flow was written last, within 3 s; else one by the hash
+//! of the flow, which is the same for both directions and at all devices (`tun_automq_select_queue`,
+//! `tun_flow_update`). An answer that the receiver gives within a write still goes by what was before it.
+//!
 //! Frames come and go with a virtio header before them, one frame a system call. What we *write* into
 //! a TAP the kernel receives, and it takes super-frames and partial checksums whatever the offload
 //! mask says, but for UDP super-frames before Linux 6.2. The mask decides what the kernel hands *us*;
 //! we use it for both directions, so that a port opened without offloads sees plain frames only.
 
-use super::sys::tap as sys;
+use super::sys::tap::{self as sys, Which};
 use super::{Offloads, Port, Received, descriptors};
 use crate::frame::FrameBuffer;
-use crate::outcome::DropReason;
+use crate::outcome::{DropReason, QueueId};
 use crate::wire::vnet;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -48,34 +53,14 @@ pub enum TapError {
     },
 }
 
-/// An open TAP device; one of several twins if its descriptor is an [`Arc`].
+/// An open TAP device, or one of several twins.
 ///
 /// The kernel takes reads and writes of several threads by one descriptor, each for itself.
 #[derive(Debug)]
-pub struct Tap<F = OwnedFd> {
-    fd: F,
+pub struct Tap {
+    /// Of its queues, in order; one at least.
+    queues: Arc<[OwnedFd]>,
     offloads: Offloads,
-}
-
-/// Who has the descriptor of a TAP: one thread, which finds it without a detour, or several.
-pub trait Descriptor: AsFd + AsRawFd + Send {
-    /// The same device for several.
-    ///
-    /// # Errors
-    /// There are no more file descriptors.
-    fn shared(&self) -> io::Result<Arc<OwnedFd>>;
-}
-
-impl Descriptor for OwnedFd {
-    fn shared(&self) -> io::Result<Arc<OwnedFd>> {
-        self.try_clone().map(Arc::new)
-    }
-}
-
-impl Descriptor for Arc<OwnedFd> {
-    fn shared(&self) -> io::Result<Arc<OwnedFd>> {
-        Ok(Self::clone(self))
-    }
 }
 
 impl Tap {
@@ -86,15 +71,37 @@ impl Tap {
     /// [`TapError`] says which of the three steps failed. An interface that exists already is
     /// `EBUSY` or `EINVAL` from the kernel, whatever it is.
     pub fn open(name: &str, wanted: Offloads) -> Result<Self, TapError> {
-        let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(TUN_DEVICE, flags, Mode::empty())
-            .map_err(|errno| TapError::Device(descriptors::explained(errno.into())))?;
-        sys::set_interface(fd.as_fd(), name)
-            .map_err(|source| TapError::Interface { name: name.to_owned(), source })?;
-        let offloads = set_up(&fd, wanted)
-            .map_err(|source| TapError::VirtioHeader { name: name.to_owned(), source })?;
-        Ok(Self { fd, offloads })
+        Self::open_queues(name, wanted, 1)
     }
+
+    /// The same with so many queues, one at least.
+    ///
+    /// # Errors
+    /// As of [`Self::open`]; the kernel gives a device 256 queues at most.
+    pub fn open_queues(name: &str, wanted: Offloads, queues: usize) -> Result<Self, TapError> {
+        let first = queue(name, if queues > 1 { Which::First } else { Which::Only })?;
+        let offloads = set_up(&first, wanted)
+            .map_err(|source| TapError::VirtioHeader { name: name.to_owned(), source })?;
+        let others = (1..queues).map(|_| queue(name, Which::Next));
+        let queues = std::iter::once(Ok(first)).chain(others).collect::<Result<_, _>>()?;
+        Ok(Self { queues, offloads })
+    }
+
+    /// A queue's descriptor; of the first queue for one that this device has not.
+    #[inline]
+    fn queue(&self, queue: QueueId) -> &OwnedFd {
+        self.queues.get(queue.index()).unwrap_or(&self.queues[0])
+    }
+}
+
+/// Opens a queue of a device.
+fn queue(name: &str, which: Which) -> Result<OwnedFd, TapError> {
+    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(TUN_DEVICE, flags, Mode::empty())
+        .map_err(|errno| TapError::Device(descriptors::explained(errno.into())))?;
+    sys::set_interface(fd.as_fd(), name, which)
+        .map_err(|source| TapError::Interface { name: name.to_owned(), source })?;
+    Ok(fd)
 }
 
 /// A second way to a device, for another thread: to change its offloads the kernel waits for all who
@@ -144,10 +151,22 @@ fn mask(offloads: Offloads) -> u32 {
     bits.into_iter().filter(|(one, _)| offloads.contains(*one)).map(|(_, bit)| bit).sum()
 }
 
-impl<F: Descriptor> Port for Tap<F> {
-    #[inline]
+impl Port for Tap {
     fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
-        match rustix::io::read(&self.fd, buffer.space()) {
+        self.receive_by(QueueId::FIRST, buffer)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+        self.send_by(QueueId::FIRST, bytes)
+    }
+
+    fn queues(&self) -> usize {
+        self.queues.len()
+    }
+
+    #[inline]
+    fn receive_by(&mut self, queue: QueueId, buffer: &mut FrameBuffer) -> Received {
+        match rustix::io::read(self.queue(queue), buffer.space()) {
             Ok(length) => Received::Frame(length),
             Err(Errno::AGAIN) => Received::Empty,
             Err(Errno::INTR) => Received::Interrupted,
@@ -163,9 +182,9 @@ impl<F: Descriptor> Port for Tap<F> {
     }
 
     #[inline]
-    fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
+    fn send_by(&mut self, queue: QueueId, bytes: &[u8]) -> Result<(), DropReason> {
         loop {
-            return match rustix::io::write(&self.fd, bytes) {
+            return match rustix::io::write(self.queue(queue), bytes) {
                 Ok(_) => Ok(()),
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN | Errno::NOBUFS | Errno::NOMEM) => Err(DropReason::EgressFull),
@@ -185,15 +204,18 @@ impl<F: Descriptor> Port for Tap<F> {
     }
 
     fn offload_switch(&self) -> io::Result<Option<OffloadSwitch>> {
-        Ok(Some(OffloadSwitch(self.fd.as_fd().try_clone_to_owned()?)))
+        Ok(Some(OffloadSwitch(self.queue(QueueId::FIRST).try_clone()?)))
     }
 
-    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
-        let twin: Tap<Arc<OwnedFd>> = Tap { fd: self.fd.shared()?, offloads: self.offloads };
-        Ok(Some(Box::new(twin)))
+    fn twin(&self) -> Option<Box<dyn Port>> {
+        Some(Box::new(Self { queues: Arc::clone(&self.queues), offloads: self.offloads }))
     }
 
     fn fd(&self) -> Option<RawFd> {
-        Some(self.fd.as_raw_fd())
+        self.fd_of(QueueId::FIRST)
+    }
+
+    fn fd_of(&self, queue: QueueId) -> Option<RawFd> {
+        Some(self.queue(queue).as_raw_fd())
     }
 }

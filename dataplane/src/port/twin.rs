@@ -1,10 +1,10 @@
 //! How do several threads reach one port?
 //!
-//! Each has a twin of its own, so none waits for another: a TAP's descriptor may be written by several
+//! Each has a twin of its own, so none waits for another: a TAP's descriptors may be used by several
 //! threads at a time. A port that knows no twins gets a lock around it.
 
 use super::tap::OffloadSwitch;
-use super::{Offloads, Port, Received, descriptors};
+use super::{Offloads, Port, Received};
 use crate::frame::FrameBuffer;
 use crate::outcome::DropReason;
 use std::io;
@@ -15,29 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub type Twins = (Box<dyn Port>, Vec<Box<dyn Port>>);
 
 /// Makes so many twins of a port, beside the port itself.
-///
-/// # Errors
-/// There are no more file descriptors; it says what to do about that.
-pub fn twins(port: Box<dyn Port>, count: usize) -> io::Result<Twins> {
-    make(port, count).map_err(descriptors::explained)
-}
-
-fn make(port: Box<dyn Port>, count: usize) -> io::Result<Twins> {
-    if count == 0 {
-        return Ok((port, Vec::new()));
+pub fn twins(port: Box<dyn Port>, count: usize) -> Twins {
+    let all: Option<Vec<_>> = (0..count).map(|_| port.twin()).collect();
+    if let Some(all) = all {
+        return (port, all);
     }
-    let (port, first) = match port.twin()? {
-        Some(first) => (port, first),
-        None => {
-            let locked = Locked(Arc::new(Mutex::new(port)));
-            (Box::new(locked.clone()) as Box<dyn Port>, Box::new(locked) as Box<dyn Port>)
-        }
-    };
-    // Twins of the first one: they share what it holds, a descriptor for instance.
-    let others = (1..count).map(|_| first.twin()?.ok_or(io::ErrorKind::Unsupported.into()));
-    let mut all = others.collect::<io::Result<Vec<_>>>()?;
-    all.push(first);
-    Ok((port, all))
+    let locked = Locked(Arc::new(Mutex::new(port)));
+    let all = (0..count).map(|_| Box::new(locked.clone()) as Box<dyn Port>).collect();
+    (Box::new(locked), all)
 }
 
 /// A port that one thread at a time can have.
@@ -72,8 +57,8 @@ impl Port for Locked {
         self.lock().offload_switch()
     }
 
-    fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
-        Ok(Some(Box::new(self.clone())))
+    fn twin(&self) -> Option<Box<dyn Port>> {
+        Some(Box::new(self.clone()))
     }
 
     fn set_mtu(&mut self, mtu: u16) {
@@ -92,13 +77,8 @@ mod tests {
     use crate::port::memory::{MemoryPort, pair};
     use crate::wire::vnet;
 
-    /// A port that makes its twins in a way of its own.
-    struct Odd(MemoryPort, fn() -> io::Result<Option<Box<dyn Port>>>);
-
-    /// One without twins.
-    fn alone(port: MemoryPort) -> Box<dyn Port> {
-        Box::new(Odd(port, || Ok(None)))
-    }
+    /// A port without twins.
+    struct Odd(MemoryPort);
 
     impl Port for Odd {
         fn receive(&mut self, buffer: &mut FrameBuffer) -> Received {
@@ -113,9 +93,6 @@ mod tests {
         fn set_offloads(&mut self, offloads: Offloads) {
             self.0.set_offloads(offloads);
         }
-        fn twin(&self) -> io::Result<Option<Box<dyn Port>>> {
-            (self.1)()
-        }
         fn fd(&self) -> Option<RawFd> {
             None
         }
@@ -124,8 +101,8 @@ mod tests {
     #[test]
     fn each_twin_reads_and_writes_the_same_port() {
         let (near, host) = pair(Offloads::ALL);
-        for port in [Box::new(near.clone()) as Box<dyn Port>, alone(near)] {
-            let (port, mut all) = twins(port, 3).unwrap();
+        for port in [Box::new(near.clone()) as Box<dyn Port>, Box::new(Odd(near))] {
+            let (port, mut all) = twins(port, 3);
             assert_eq!(all.len(), 3);
             all.push(port);
             for twin in &mut all {
@@ -143,16 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_descriptor_for_a_twin_is_told_what_to_do() {
-        let last = Odd(pair(Offloads::ALL).0, || Err(rustix::io::Errno::MFILE.into()));
-        let told = twins(Box::new(last), 1).err().unwrap().to_string();
-        assert!(told.contains("Too many open files") && told.contains("ulimit -n"), "{told}");
-    }
-
-    #[test]
     fn a_port_of_one_thread_stays_as_it_is() {
         let (near, _host) = pair(Offloads::ALL);
-        let (port, all) = twins(alone(near), 0).unwrap();
-        assert!(all.is_empty() && port.twin().unwrap().is_none());
+        let (port, all) = twins(Box::new(Odd(near)), 0);
+        assert!(all.is_empty() && port.twin().is_none());
     }
 }

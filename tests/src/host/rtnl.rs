@@ -171,6 +171,22 @@ impl Rtnl {
         (mac, mtu)
     }
 
+    /// The queueing discipline of the interface, and how many frames its queue holds.
+    pub fn queueing(&self, name: &str) -> (String, u32) {
+        let (mut discipline, mut length) = (String::new(), 0);
+        for answer in self.ask(Message::GetLink(link(name)), 0).unwrap() {
+            let Message::NewLink(message) = answer else { continue };
+            for attribute in message.attributes {
+                match attribute {
+                    LinkAttribute::Qdisc(name) => discipline = name,
+                    LinkAttribute::TxQueueLen(frames) => length = frames,
+                    _ => {}
+                }
+            }
+        }
+        (discipline, length)
+    }
+
     /// Lists everything that matches.
     pub fn dump(&self, message: Message) -> Vec<Message> {
         self.ask(message, NLM_F_DUMP).unwrap()

@@ -10,6 +10,7 @@
 //! | [`icmp`] | raw sockets: which ICMP messages they get, and how |
 //! | [`offloads`] | which frames come with which offload mask |
 //! | [`life`] | moves between namespaces, interfaces going down, devices going away |
+//! | [`queues`] | several queues of one TAP: by which does the kernel hand us what? |
 //! | [`snapshots`] | do the snapshots of a host notice what is left behind? |
 //! | [`workers`] | several threads on the same TAPs |
 //! | [`wire`] | a TAP and a cable between two of them, for the others |
@@ -24,6 +25,7 @@ mod header;
 mod icmp;
 mod life;
 mod offloads;
+mod queues;
 mod snapshots;
 mod wire;
 mod workers;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     icmp::add_to(&mut suite);
     life::add_to(&mut suite);
     offloads::add_to(&mut suite);
+    queues::add_to(&mut suite);
     snapshots::add_to(&mut suite);
     workers::add_to(&mut suite);
     suite.run(2)

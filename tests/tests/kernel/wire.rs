@@ -24,7 +24,12 @@ pub(super) const V6: [Ipv6Addr; 2] =
 /// Opens the TAP `name` in the calling thread's namespace as end 0 or 1, up, with addresses and with
 /// a permanent neighbour: the other end.
 pub(super) fn tap(name: &str, end: usize, offloads: Offloads) -> Tap {
-    let tap = Tap::open(name, offloads).unwrap();
+    tap_of(name, end, offloads, 1)
+}
+
+/// The same of so many queues.
+pub(super) fn tap_of(name: &str, end: usize, offloads: Offloads, queues: usize) -> Tap {
+    let tap = Tap::open_queues(name, offloads, queues).unwrap();
     // Nothing is sent but what the test sends.
     let _ = fs::write("/proc/sys/net/ipv6/conf/".to_owned() + name + "/router_solicitations", "0");
     let _ = fs::write("/proc/sys/net/ipv6/conf/".to_owned() + name + "/addr_gen_mode", "1");

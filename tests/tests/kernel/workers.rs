@@ -32,10 +32,10 @@ fn address(end: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 9, 0, end as u8 + 1)
 }
 
-fn tap(host: &Host, end: usize) -> Tap {
+fn tap(host: &Host, end: usize, queues: usize) -> Tap {
     host.add_netns(ENDS[end]);
     host.visit(ENDS[end], || {
-        let tap = Tap::open("eth0", Offloads::ALL).unwrap();
+        let tap = Tap::open_queues("eth0", Offloads::ALL, queues).unwrap();
         let rtnl = Rtnl::open();
         rtnl.set_mac("eth0", own_mac(end as u16));
         rtnl.add_address("eth0", address(end), 24);
@@ -47,8 +47,10 @@ fn tap(host: &Host, end: usize) -> Tap {
     })
 }
 
-fn engine(host: &Host, workers: usize) -> (Engine, dataplane::engine::Handle) {
-    let taps = (0..ENDS.len()).map(|end| Box::new(tap(host, end)) as Box<dyn Port>).collect();
+/// So many workers for TAPs of so many queues.
+fn engine(host: &Host, workers: usize, queues: usize) -> (Engine, dataplane::engine::Handle) {
+    let boxed = |end| Box::new(tap(host, end, queues)) as Box<dyn Port>;
+    let taps = (0..ENDS.len()).map(boxed).collect();
     let port = |id: u16| PortConfig {
         name: ENDS[usize::from(id)].to_owned(),
         mac: own_mac(id),
@@ -68,8 +70,8 @@ fn clear(host: &Host) {
 }
 
 fn in_order(host: &Host) {
-    for workers in [2, 3, 4] {
-        let (engine, handle) = engine(host, workers);
+    for (workers, queues) in [(2, 1), (3, 1), (1, 4), (2, 2), (3, 3), (4, 4), (2, 8)] {
+        let (engine, handle) = engine(host, workers, queues);
         let engine = thread::spawn(|| engine.run());
         let come: [[AtomicU32; 4]; 4] = array::from_fn(|_| array::from_fn(|_| AtomicU32::new(0)));
         let sockets: [UdpSocket; 4] = array::from_fn(|end| {
@@ -99,7 +101,8 @@ fn in_order(host: &Host) {
                         assert_eq!(socket.recv(&mut text).unwrap(), 5);
                         let n = u32::from_be_bytes(text[1..5].try_into().unwrap());
                         let count = &come[usize::from(text[0])][end];
-                        assert_eq!(n, count.fetch_add(1, Relaxed), "{workers} workers");
+                        let crew = format!("{workers} workers, {queues} queues");
+                        assert_eq!(n, count.fetch_add(1, Relaxed), "{crew}");
                     }
                 });
             }
@@ -111,7 +114,14 @@ fn in_order(host: &Host) {
 }
 
 fn gone(host: &Host) {
-    let (engine, handle) = engine(host, 4);
+    for queues in [1, 4] {
+        is_gone(host, queues);
+        clear(host);
+    }
+}
+
+fn is_gone(host: &Host, queues: usize) {
+    let (engine, handle) = engine(host, 4, queues);
     let engine = thread::spawn(|| engine.run());
     let is_there = |end: usize| host.visit(ENDS[end], || if_nametoindex("eth0").is_ok());
     // A flood, so that all workers are busy with the device.

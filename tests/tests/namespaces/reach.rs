@@ -2,10 +2,12 @@
 
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::rtnl::Rtnl;
 use udp_bridge_tests::host::traffic::{End, exchange_datagrams, random, transfer};
 
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("everyone_pings_everyone", everyone_pings_everyone);
+    suite.add("what_is_sent_is_queued_by_the_tap_alone", queued_once);
     suite.add("tcp_and_udp_pass_between_all_ends", |host| tcp_and_udp(host, ""));
     suite.add("tcp_and_udp_pass_between_all_ends_by_two_workers", |host| {
         tcp_and_udp(host, " --workers 2");
@@ -40,6 +42,18 @@ fn everyone_pings_everyone(host: &Host) {
     for (from, to) in pairs(&ends) {
         for address in to.addresses() {
             from.ping(host, address);
+        }
+    }
+}
+
+/// By as many queues as there are workers, which share the room.
+fn queued_once(host: &Host) {
+    for (workers, each) in [(1, 10_000), (2, 5000), (16, 1000)] {
+        let network = host.up(&format!("--ports 1 --workers {workers}"));
+        for end in network.ends() {
+            let interface = if end.namespace.is_some() { "eth0" } else { "ub0" };
+            let queueing = end.visit(host, || Rtnl::open().queueing(interface));
+            assert_eq!(queueing, ("noqueue".to_owned(), each), "{workers} workers");
         }
     }
 }

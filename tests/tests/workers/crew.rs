@@ -2,7 +2,8 @@
 
 use dataplane::config::{Config, PortConfig, RouterConfig, SwitchConfig, Workers};
 use dataplane::engine::{Engine, Handle, PortStatus};
-use dataplane::port::memory::{MemoryHost, pair};
+use dataplane::outcome::QueueId;
+use dataplane::port::memory::{MemoryHost, pair_of};
 use dataplane::port::{Offloads, Port};
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -16,6 +17,8 @@ pub(super) const CREWS: [usize; 3] = [2, 3, 4];
 pub(super) struct Crew {
     pub(super) handle: Handle,
     pub(super) hosts: Vec<MemoryHost>,
+    /// Of each port.
+    pub(super) queues: usize,
     thread: JoinHandle<io::Result<Vec<Box<dyn Port>>>>,
 }
 
@@ -25,13 +28,29 @@ pub(super) fn port(id: u16) -> PortConfig {
 }
 
 impl Crew {
-    /// So many workers for so many ports.
+    /// So many workers for so many ports of one queue.
     pub(super) fn of(workers: usize, ports: u16) -> Self {
         Self::with(workers, ports, SwitchConfig { storm: None, ..SwitchConfig::default() }, None)
     }
 
-    /// The same with other settings, and perhaps a router.
+    /// The same with so many queues.
+    pub(super) fn of_queues(queues: usize, workers: usize, ports: u16) -> Self {
+        let switch = SwitchConfig { storm: None, ..SwitchConfig::default() };
+        Self::all(queues, workers, ports, switch, None)
+    }
+
+    /// With other settings, and perhaps a router.
     pub(super) fn with(
+        workers: usize,
+        ports: u16,
+        switch: SwitchConfig,
+        router: Option<RouterConfig>,
+    ) -> Self {
+        Self::all(1, workers, ports, switch, router)
+    }
+
+    fn all(
+        queues: usize,
         workers: usize,
         ports: u16,
         switch: SwitchConfig,
@@ -42,11 +61,12 @@ impl Crew {
             None => config,
             Some(router) => config.with_router(router).unwrap(),
         };
-        let (near, hosts): (Vec<_>, Vec<_>) = (0..ports).map(|_| pair(Offloads::ALL)).unzip();
+        let (near, hosts): (Vec<_>, Vec<_>) =
+            (0..ports).map(|_| pair_of(Offloads::ALL, queues)).unzip();
         let boxed = near.into_iter().map(|port| Box::new(port) as Box<dyn Port>).collect();
         let workers = Workers::new(workers).unwrap();
         let (engine, handle) = Engine::with_workers(config, boxed, Vec::new(), workers).unwrap();
-        Self { handle, hosts, thread: thread::spawn(|| engine.run()) }
+        Self { handle, hosts, queues, thread: thread::spawn(|| engine.run()) }
     }
 
     /// Waits until all that was sent has ended: as many frames were read as were sent.
@@ -79,7 +99,12 @@ pub(super) fn at_last<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// Sends a frame as soon as the queue has room.
 pub(super) fn send(host: &MemoryHost, frame: &[u8]) {
-    at_last("room in the queue", || host.send(frame).then_some(()));
+    send_by(host, QueueId::FIRST, frame);
+}
+
+/// The same by this queue.
+pub(super) fn send_by(host: &MemoryHost, queue: QueueId, frame: &[u8]) {
+    at_last("room in the queue", || host.send_by(queue, frame).then_some(()));
 }
 
 /// The next frame that comes.

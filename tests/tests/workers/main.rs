@@ -6,10 +6,12 @@
 //! | file | about |
 //! |---|---|
 //! | [`order`] | what comes by one port stays in order, and is counted exactly, also while all that can change does |
+//! | [`queues`] | by which queue of a port a frame leaves |
 //! | [`tables`] | FDB, flows, leases and limits under several hands |
 //! | [`crew`] | a running engine and its hosts, for the others |
 #![allow(clippy::unwrap_used, reason = "an engine that cannot be made is a failed test")]
 
 mod crew;
 mod order;
+mod queues;
 mod tables;

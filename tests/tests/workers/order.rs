@@ -1,11 +1,11 @@
 //! What comes by one port stays in order, and is counted exactly.
 
-use super::crew::{CREWS, Crew, at_last, next, port, send};
+use super::crew::{CREWS, Crew, at_last, next, port, send, send_by};
 use dataplane::capture::{Seen, Spec};
 use dataplane::config::{PortLimits, SwitchConfig};
-use dataplane::outcome::PortId;
+use dataplane::outcome::{PortId, QueueId};
 use dataplane::port::Offloads;
-use dataplane::port::memory::pair;
+use dataplane::port::memory::pair_of;
 use std::array;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -36,6 +36,11 @@ fn number(frame: &[u8]) -> (u16, u64) {
     (from, u64::from_be_bytes(frame[14..22].try_into().unwrap()))
 }
 
+/// How many workers there are, and queues of each port.
+fn crews() -> impl Iterator<Item = (usize, usize)> {
+    CREWS.into_iter().flat_map(|workers| [1, workers, 2 * workers].map(|queues| (workers, queues)))
+}
+
 fn others(of: u16) -> impl Iterator<Item = u16> {
     (0..PORTS).filter(move |&one| one != of)
 }
@@ -45,7 +50,9 @@ fn talk(crew: &Crew, come: &Come, from: u16) {
         for to in others(from) {
             let come = &come[usize::from(from)][usize::from(to)];
             at_last("the others to keep up", || (n < come.load(Relaxed) + WINDOW).then_some(()));
-            send(&crew.hosts[usize::from(from)], &numbered(from, to, n));
+            // Both directions by the same one, as a kernel would.
+            let queue = QueueId((usize::from(from + to) % crew.queues) as u8);
+            send_by(&crew.hosts[usize::from(from)], queue, &numbered(from, to, n));
         }
     }
 }
@@ -101,8 +108,8 @@ fn assert_exact(crew: Crew, ports: usize) {
 
 #[test]
 fn frames_between_all_ports_arrive_in_order_and_are_counted_once() {
-    for workers in CREWS {
-        let crew = Crew::of(workers, PORTS);
+    for (workers, queues) in crews() {
+        let crew = Crew::of_queues(queues, workers, PORTS);
         all_to_all(&crew, || ());
         assert_exact(crew, usize::from(PORTS));
     }
@@ -110,13 +117,13 @@ fn frames_between_all_ports_arrive_in_order_and_are_counted_once() {
 
 #[test]
 fn they_do_while_ports_come_and_go() {
-    for workers in CREWS {
-        let crew = Crew::of(workers, PORTS);
+    for (workers, queues) in crews() {
+        let crew = Crew::of_queues(queues, workers, PORTS);
         let mut rounds = 0;
         all_to_all(&crew, || {
             let ids = [PORTS, PORTS + 1, PORTS + 2];
             let hosts = ids.map(|id| {
-                let (near, host) = pair(Offloads::ALL);
+                let (near, host) = pair_of(Offloads::ALL, queues);
                 assert_eq!(crew.handle.add(port(id), Box::new(near)).unwrap(), PortId(id));
                 host
             });
@@ -145,8 +152,8 @@ fn they_do_while_ports_come_and_go() {
 
 #[test]
 fn they_do_while_all_settings_change() {
-    for workers in CREWS {
-        let crew = Crew::of(workers, PORTS + 1);
+    for (workers, queues) in crews() {
+        let crew = Crew::of_queues(queues, workers, PORTS + 1);
         let handle = &crew.handle;
         let spare = PortId(PORTS);
         all_to_all(&crew, || {
@@ -171,8 +178,8 @@ fn they_do_while_all_settings_change() {
 
 #[test]
 fn they_do_while_somebody_looks_and_what_is_seen_is_in_order_too() {
-    for workers in CREWS {
-        let crew = Crew::of(workers, PORTS);
+    for (workers, queues) in crews() {
+        let crew = Crew::of_queues(queues, workers, PORTS);
         let (mut last, mut seen, mut bytes) = ([None; PORTS as usize], 0, Vec::new());
         all_to_all(&crew, || {
             let wanted = Spec { port: Some(PortId(2)), ..Spec::ALL };

@@ -99,7 +99,7 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
     #[arg(allow_negative_numbers = true)]
     storm_bytes: Rate,
-    /// Threads that forward; each reads some of the ports
+    /// Threads that forward, each some of the flows
     #[arg(long, value_name = "N", default_value_t = Workers::ONE.get(), value_parser = whole::<usize>)]
     #[arg(allow_negative_numbers = true)]
     workers: usize,

@@ -6,7 +6,7 @@ use crate::daemon::forwarding::listeners_of;
 use crate::daemon::living::{Living, lock};
 use crate::model::{Network, SandboxName, Way, Written};
 use crate::plan::{EndpointState, NetworkState};
-use crate::topology::{NewEndpoint, Topology};
+use crate::topology::{NewEndpoint, Topology, queues};
 use dataplane::config::PortConfig;
 use dataplane::outcome::PortId;
 use dataplane::port::Port;
@@ -88,6 +88,7 @@ impl Living {
             path: place.path,
             state: endpoint,
             mtu,
+            queues: queues(after.identity.workers),
         };
         let mut made = new.make()?;
         let Some(tap) = made.take_tap() else { return Ok(()) };

@@ -17,13 +17,25 @@ pub(crate) mod offload {
     pub(crate) const USO6: u32 = 0x40;
 }
 
+/// Which queue of a device an open `/dev/net/tun` is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// The only one of a new device.
+    Only,
+    /// The first of several, of a new device.
+    First,
+    /// The next one of a device that was made for several.
+    Next,
+}
+
 /// Makes the TAP device `name` for an open `/dev/net/tun`, without packet information and with a
-/// virtio header before each frame. A device that exists already is never attached to.
+/// virtio header before each frame, or adds a queue to it. To make one, a device that exists already is
+/// never attached to.
 ///
 /// # Errors
 /// `EINVAL` for a name of 0 or more than [`INTERFACE_NAME_MAX`] bytes or with a zero byte, `EPERM`
 /// without `CAP_NET_ADMIN`, `EBUSY` for a device that exists, and whatever else `TUNSETIFF` says.
-pub(crate) fn set_interface(fd: BorrowedFd<'_>, name: &str) -> io::Result<()> {
+pub(crate) fn set_interface(fd: BorrowedFd<'_>, name: &str, which: Which) -> io::Result<()> {
     if name.is_empty() || name.len() > INTERFACE_NAME_MAX || name.contains('\0') {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
@@ -32,8 +44,13 @@ pub(crate) fn set_interface(fd: BorrowedFd<'_>, name: &str) -> io::Result<()> {
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from.cast_signed();
     }
-    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_TUN_EXCL;
-    // The flags are 0xd002; the field is a signed short.
+    let queue = match which {
+        Which::Only => libc::IFF_TUN_EXCL,
+        Which::First => libc::IFF_TUN_EXCL | libc::IFF_MULTI_QUEUE,
+        Which::Next => libc::IFF_MULTI_QUEUE,
+    };
+    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | queue;
+    // The flags fill 16 bits; the field is a signed short.
     request.ifr_ifru.ifru_flags = flags as i16;
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which `request` is, and it outlives the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })
