@@ -223,7 +223,8 @@ fn make(request: &NetworkRequest, site: &Site, rootless: bool) -> Result<Standin
         // Before anything is made: a port that is not free shall leave no trace.
         let published: Vec<_> = plan.network().publish().iter().map(|one| &one.written).collect();
         let taps = plan.network().ports() as usize + 1;
-        let reserved = Reserved::bind(&published, &[], taps, site, rootless)?;
+        let queues = taps * topology::queues(plan.network().workers());
+        let reserved = Reserved::bind(&published, &[], queues, site, rootless)?;
         match topology::apply(&plan, site) {
             Ok(topology) => return Ok(Standing { plan, reserved, topology, cleared }),
             Err(ApplyError::Overtaken(_)) if attempts < MAX_PLANS => {}

@@ -147,16 +147,23 @@ pub(super) fn sysctls() -> Finding {
 
 pub(super) fn descriptors() -> Finding {
     const SUBJECT: &str = "file descriptors";
+    const ONE: &str = " of one worker";
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Finding::lacks(SUBJECT, "the limit is unknown", "see `ulimit -Hn`");
     };
     let needed = MAX_PORTS as u64 + SPARE_DESCRIPTORS;
     if hard >= needed {
-        return Finding::ok(SUBJECT, format!("up to {hard}, enough for {} ports", MAX_PORTS - 1));
+        return Finding::ok(
+            SUBJECT,
+            format!("up to {hard}, enough for {} ports{ONE}", MAX_PORTS - 1),
+        );
     }
     Finding::lacks(
         SUBJECT,
-        format!("up to {hard}, enough for {} ports", hard.saturating_sub(SPARE_DESCRIPTORS + 1)),
+        format!(
+            "up to {hard}, enough for {} ports{ONE}",
+            hard.saturating_sub(SPARE_DESCRIPTORS + 1)
+        ),
         format!("raise the hard limit to {needed} for {} ports: `ulimit -Hn`", MAX_PORTS - 1),
     )
 }

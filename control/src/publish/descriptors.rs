@@ -8,20 +8,20 @@ use super::relay::{MAX_RELAYED_CONNECTIONS, MAX_RELAYED_SESSIONS};
 use crate::topology::{SPARE_DESCRIPTORS, open_descriptors};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Descriptors beside those that are open: TAPs, listening sockets, two for each relayed connection, one
+/// Descriptors beside those that are open: queues of TAPs, listening sockets, two for each relayed connection, one
 /// for each UDP session.
-fn needed(ports: usize, taps: usize) -> u64 {
+fn needed(ports: usize, queues: usize) -> u64 {
     let relayed = 2 * MAX_RELAYED_CONNECTIONS + MAX_RELAYED_SESSIONS;
     // A usize fits a u64.
-    SPARE_DESCRIPTORS + (taps + ports + relayed) as u64
+    SPARE_DESCRIPTORS + (queues + ports + relayed) as u64
 }
 
-/// Raises the limit so that so many ports more can be published, and so many TAPs be made.
+/// Raises the limit so that so many ports more can be published, and TAPs of so many queues be made.
 ///
 /// # Errors
 /// [`PublishError::Descriptors`] if the hard limit is too low and may not be raised.
-pub(super) fn make_room(ports: usize, taps: usize) -> Result<(), PublishError> {
-    raise(ports, open_descriptors() + needed(ports, taps))
+pub(super) fn make_room(ports: usize, queues: usize) -> Result<(), PublishError> {
+    raise(ports, open_descriptors() + needed(ports, queues))
 }
 
 fn raise(ports: usize, needed: u64) -> Result<(), PublishError> {

@@ -26,7 +26,7 @@ pub struct Reserved {
 
 impl Reserved {
     /// Binds all that is to be published in the calling thread's network namespace, but for ports among
-    /// those that are `held`, which are [completed](Self::complete) later. So many `taps` are to be made
+    /// those that are `held`, which are [completed](Self::complete) later. TAPs of so many `queues` are to be made
     /// besides.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Reserved {
     pub fn bind(
         all: &[&Written],
         held: &[HostPorts],
-        taps: usize,
+        queues: usize,
         site: &Site,
         rootless: bool,
     ) -> Result<Vec<Self>, PublishError> {
@@ -45,7 +45,7 @@ impl Reserved {
             return Err(PublishError::Rootless);
         }
         check_addresses(all)?;
-        descriptors::make_room(all.iter().map(|written| written.ports.len()).sum(), taps)?;
+        descriptors::make_room(all.iter().map(|written| written.ports.len()).sum(), queues)?;
         all.iter().map(|written| bind_entry(written, held, site)).collect()
     }
 

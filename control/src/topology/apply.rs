@@ -97,7 +97,7 @@ pub fn apply(plan: &Plan, site: &Site) -> Result<Topology, ApplyError> {
     let journal = Journal::new(name, network.ports(), network.host_interface().as_str());
     let begin = Holdings::begin(site, name, record, &journal, &turn);
     let mut holdings = begin.map_err(|source| failed(RECORD, source, Vec::new()))?;
-    raise_descriptor_limit(network.ports(), network.workers());
+    raise_descriptor_limit(network.ports() + 1, queues(network.workers()));
     let mut warnings = Vec::new();
     if plan.ipv6_missing() {
         warnings.push(Warning::NoIpv6);
@@ -132,11 +132,10 @@ pub fn queues(workers: Workers) -> usize {
     workers.get()
 }
 
-/// One descriptor for each queue of a TAP; the limit of 1,024 that shells have is for programs that use
-/// select(2). Where the hard limit is too low, opening a TAP says so.
-fn raise_descriptor_limit(ports: u32, workers: Workers) {
-    let each = queues(workers) as u64;
-    let needed = open_descriptors() + (u64::from(ports) + 1) * each + SPARE_DESCRIPTORS;
+/// Makes room for so many TAPs of so many queues, each of which takes a descriptor; the limit of 1,024 that
+/// shells have is for programs that use select(2). Where the hard limit is too low, opening a TAP says so.
+pub(super) fn raise_descriptor_limit(taps: u32, queues: usize) {
+    let needed = open_descriptors() + u64::from(taps) * queues as u64 + SPARE_DESCRIPTORS;
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < needed
     {

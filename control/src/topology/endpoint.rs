@@ -13,9 +13,9 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// Frames that a TAP holds until we read them. When the ring is full the kernel drops silently, to
-/// the sender as to us (only the interface's `tx_dropped` tells), and the default of 1,000 is less
-/// than what one UDP sender writes while the loop serves the other ports.
+/// Frames that a TAP holds until we read them. When the ring is full the kernel drops, and tells us only
+/// by the interface's `tx_dropped`; the default of 1,000 is less than what one UDP sender writes while the
+/// loop serves the other ports.
 /// It is shared among the device's queues.
 const TX_QUEUE_LEN: u32 = 10_000;
 

@@ -3,6 +3,7 @@
 //! An interface is made in a namespace that is there, and brought up only when the switch knows all of
 //! it. It goes when its TAP is closed.
 
+use super::apply::raise_descriptor_limit;
 use super::endpoint::Blueprint;
 use super::outside::{claim, give_up, mend, neighbours, note, raise};
 use super::record::lock_site;
@@ -55,6 +56,7 @@ impl NewEndpoint<'_> {
             queues: self.queues,
             up: false,
         };
+        raise_descriptor_limit(1, self.queues);
         netns::run_in(self.path, || Ok(blueprint.build(&mut Netlink::open()?)?.0))?
     }
 

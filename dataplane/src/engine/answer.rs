@@ -16,7 +16,7 @@ use crate::port::twin::Twins;
 use mio::unix::SourceFd;
 use std::io;
 
-/// Most frames of a port that one step of a drain reads; as many as a pass.
+/// Most frames of an inlet that one step of a drain reads.
 const DRAIN_STEP: usize = 64;
 
 /// After how many frames a port is drained that always has more: its ring holds fewer.

@@ -1,7 +1,8 @@
 //! May a worker sleep while another has frames?
 //!
 //! What one delivers is often answered by way of another, and to wake a processor that has halted takes
-//! longer than all else of a round trip. So none sleeps until nobody has had a frame for a while.
+//! longer than all else of a round trip. So none goes to sleep until nobody has had a frame for a while; one
+//! that sleeps is woken by its own frames alone.
 
 use crate::clock::Time;
 use crossbeam_utils::CachePadded;

@@ -14,7 +14,7 @@
 //! poller: a registered wait entry costs the sender a callback for every frame. While any is
 //! busy the loop does not sleep; `LINGER` after the last frame none is, and the loop blocks in the
 //! poller until a frame, a request, or the next FDB entry's expiry. So spinning follows traffic. One of
-//! several workers does not sleep while another has frames.
+//! several workers does not go to sleep while another has frames.
 //!
 //! A worker reads the clock once per pass, and after each wait.
 
@@ -104,6 +104,9 @@ impl<S: Station> Worker<S> {
         let (mut passes, mut polled) = (0, Time::START);
         loop {
             let now = self.clock.now();
+            if passes == 0 {
+                polled = now;
+            }
             let moved = self.pass(now)?;
             self.station.passed(moved, now);
             self.tick(now);
@@ -112,7 +115,7 @@ impl<S: Station> Worker<S> {
             if is_busy && passes < PASSES_PER_POLL && now - polled < POLL_EVERY {
                 continue;
             }
-            (passes, polled) = (0, now);
+            passes = 0;
             let stays = is_busy || self.station.is_kept_awake(now, LINGER);
             let sleep = if stays { Some(Duration::ZERO) } else { self.until_due(now) };
             if self.wait(sleep)?.is_break() {

@@ -43,8 +43,10 @@ pub(super) struct Keep {
     /// The port at the other end than the owner's: the host's of all that is routed; all of them
     /// ([`EVERYBODY`](super::router::EVERYBODY)) while only flooded packets were seen.
     pub(super) peer: PortId,
-    /// The queue that its first packet came by. All that is routed of it leaves by the same one, so the
-    /// kernel hands us both directions by it, though translation makes of them two flows of its own.
+    /// The queue that its first packet came by. What is routed of it leaves by the same one, so the
+    /// kernel hands us both directions by it, though translation makes of them two flows of its own. Not so
+    /// fragments, for the kernel tells them apart by their addresses alone: they leave by the queue they
+    /// came by, all of a datagram by one.
     pub(super) queue: QueueId,
 }
 

@@ -35,7 +35,9 @@ impl<A: Routed> Path<'_, A> {
         packet: &Packet,
     ) -> Result<Fate<A>, DropReason> {
         let becomes = self.translated(hit).unwrap_or(*tuple);
-        if let Some(entry) = self.family.tracked.get(hit.id) {
+        if frame.layout().piece() == Piece::Whole
+            && let Some(entry) = self.family.tracked.get(hit.id)
+        {
             frame.put_on(entry.extra().queue);
         }
         let plain = becomes == *tuple;

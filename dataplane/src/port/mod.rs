@@ -59,7 +59,7 @@ pub trait Port: Send {
     fn send(&mut self, bytes: &[u8]) -> Result<(), DropReason>;
 
     /// How many queues it has. What comes by one of them is in order, and a flow comes by that one by
-    /// which its other direction was written last.
+    /// which its other direction was written last. A port of several has twins.
     fn queues(&self) -> usize {
         1
     }

@@ -15,6 +15,7 @@ use netlink_packet_route::neighbour::{
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
+use netlink_packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::net::if_::if_nametoindex;
@@ -169,6 +170,16 @@ impl Rtnl {
             }
         }
         (mac, mtu)
+    }
+
+    /// Takes the queueing discipline of the interface away.
+    pub fn drop_queueing(&self, name: &str) {
+        let index = if_nametoindex(name).unwrap();
+        let mut message = TcMessage::with_index(index as i32);
+        message.header.parent = TcHandle::ROOT;
+        message.attributes.push(TcAttribute::Kind("noqueue".to_owned()));
+        let flags = NLM_F_CREATE | NLM_F_REPLACE;
+        self.ask(Message::NewQueueDiscipline(message), flags).unwrap();
     }
 
     /// The queueing discipline of the interface, and how many frames its queue holds.

@@ -5,10 +5,14 @@ use dataplane::frame::{FrameBuffer, Offloads, with_plain_header};
 use dataplane::outcome::QueueId;
 use dataplane::port::tap::{Tap, TapError};
 use dataplane::port::{Port, Received};
+use netlink_packet_route::link::LinkAttribute;
+use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use udp_bridge_tests::host::needs::Suite;
+use udp_bridge_tests::host::rtnl::Rtnl;
 use udp_bridge_tests::host::{Host, wait};
 use udp_bridge_tests::talk::{Tcp, hear, tcp};
 
@@ -18,6 +22,7 @@ pub(super) fn add_to(suite: &mut Suite) {
     suite.add("a_flow_comes_by_the_queue_that_its_other_direction_was_written_by", steered);
     suite.add("what_nobody_has_written_comes_by_its_hash", hashed);
     suite.add("a_tap_of_several_queues_is_one_device", one_device);
+    suite.add("who_sends_into_a_full_ring_is_told_if_nothing_queues_before_it", told_when_full);
 }
 
 fn queues() -> impl Iterator<Item = QueueId> {
@@ -80,11 +85,27 @@ fn hashed(_: &Host) {
     assert!(first.into_iter().collect::<HashSet<_>>().len() > 1, "and not all the same");
 }
 
+fn told_when_full(_: &Host) {
+    const ROOM: usize = 10;
+    let _tap = tap_of("t0", 0, Offloads::NONE, 1);
+    let rtnl = Rtnl::open();
+    rtnl.set("t0", LinkAttribute::TxQueueLen(ROOM as u32));
+    let socket = UdpSocket::bind((V4[0], 0)).unwrap();
+    setsockopt(&socket, Ipv4RecvErr, &true).unwrap();
+    let sends = || socket.send_to(b"one more", (V4[1], 9)).map_err(|error| error.raw_os_error());
+    let sent: Vec<_> = (0..2 * ROOM).map(|_| sends()).collect();
+    assert!(sent.iter().all(Result::is_ok), "a discipline hides it: {sent:?}");
+    rtnl.drop_queueing("t0");
+    assert_eq!(sends(), Err(Some(Errno::ENOBUFS as i32)), "the ring has been full for long");
+}
+
 fn one_device(_: &Host) {
     let tap = Tap::open_queues("t0", Offloads::ALL, QUEUES).unwrap();
     let all: HashSet<_> = queues().map(|queue| tap.fd_of(queue)).collect();
     assert_eq!(all.len(), QUEUES);
-    assert_eq!(tap.fd_of(QueueId(QUEUES as u8)), tap.fd(), "there are no more");
+    for beyond in [QueueId(QUEUES as u8), QueueId(u8::MAX)] {
+        assert_eq!(tap.fd_of(beyond), tap.fd(), "there are no more");
+    }
     for queues in [1, 2] {
         let refused = Tap::open_queues("t0", Offloads::ALL, queues);
         assert!(matches!(refused, Err(TapError::Interface { .. })), "{refused:?}");

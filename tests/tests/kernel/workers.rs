@@ -70,7 +70,7 @@ fn clear(host: &Host) {
 }
 
 fn in_order(host: &Host) {
-    for (workers, queues) in [(2, 1), (3, 1), (1, 4), (2, 2), (3, 3), (4, 4), (2, 8)] {
+    for (workers, queues) in [(2, 1), (3, 1), (4, 1), (1, 4), (2, 2), (3, 3), (4, 4), (2, 8)] {
         let (engine, handle) = engine(host, workers, queues);
         let engine = thread::spawn(|| engine.run());
         let come: [[AtomicU32; 4]; 4] = array::from_fn(|_| array::from_fn(|_| AtomicU32::new(0)));

@@ -7,6 +7,7 @@ use dataplane::port::memory::MemoryHost;
 use udp_bridge_tests::errors::{ask, tell, told};
 use udp_bridge_tests::network::*;
 use udp_bridge_tests::packets::plain;
+use udp_bridge_tests::pieces::fragments;
 use udp_bridge_tests::talk::{hear, udp};
 use udp_bridge_tests::world::{own_mac, strange_mac};
 
@@ -115,6 +116,26 @@ fn a_translated_flow_stays_with_the_queue_it_began_by() {
                 let reply = udp(down(), outside, hear(&sent).from, b"back");
                 send_by(&crew.hosts[0], back, &reply);
                 assert_eq!(next(&crew.hosts[1]).0, began, "{workers} workers");
+            }
+        }
+        crew.stop();
+    }
+}
+
+#[test]
+fn all_fragments_of_a_translated_datagram_leave_by_the_queue_they_came_by() {
+    for workers in CREWS {
+        let crew = Crew::of_queues(QUEUES, workers, 3);
+        crew.handle.reconfigure(router(3)).unwrap();
+        let (inside, outside) = (at(V4.inside(1), 1000), at(V4.outside, 53));
+        // The flow has another queue than its fragments have.
+        send_by(&crew.hosts[1], QueueId(2), &udp(up(1), inside, outside, b"whole"));
+        assert_eq!(next(&crew.hosts[0]).0, QueueId(2));
+        for queue in queues() {
+            let datagram = udp(up(1), inside, outside, &[7; 3000]);
+            for piece in fragments(&datagram, 1000, queue.0.into()) {
+                send_by(&crew.hosts[1], queue, &piece);
+                assert_eq!(next(&crew.hosts[0]).0, queue, "{workers} workers");
             }
         }
         crew.stop();

@@ -10,6 +10,7 @@ use crate::daemon::networks::Networks;
 use crate::model::{Limits, Model, NetworkName, Written};
 use crate::plan::{NetworkState, Plan, State};
 use crate::spec::{self, EditError, LimitsSpec, Spec, SpecFile};
+use dataplane::config::Workers;
 use dataplane::wire::ethernet::MacAddr;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -62,7 +63,10 @@ fn put_in_force(
 ) -> Result<(), ChangeError> {
     let steps = draft.plan.steps();
     check::ways(steps, networks.circumstances().rootless).map_err(Box::new)?;
-    let reserved = sockets::reserve(steps, networks.circumstances())?;
+    let workers = |name: &NetworkName| {
+        held.state_of(name.as_str()).map_or(Workers::ONE, |(_, state)| state.identity.workers)
+    };
+    let reserved = sockets::reserve(steps, workers, networks.circumstances())?;
     // A way out is not opened by an edit, so nothing is claimed with one.
     Run::new(networks, held, reserved, &BTreeMap::new()).steps(steps)?;
     held.keep(draft);

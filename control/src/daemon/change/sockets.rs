@@ -9,10 +9,13 @@ use crate::model::{NetworkName, Problem, Refusal, Written};
 use crate::plan::Step;
 use crate::publish::{PublishError, Reserved};
 use crate::spec::{Field, Spec};
+use crate::topology::queues;
+use dataplane::config::Workers;
 
-/// Binds whatever the steps publish.
+/// Binds whatever the steps publish, on networks of so many workers.
 pub(super) fn reserve(
     steps: &[Step],
+    workers: impl Fn(&NetworkName) -> Workers,
     circumstances: &Circumstances,
 ) -> Result<Vec<Reserved>, PublishError> {
     let published: Vec<_> = published(steps).map(|(_, written)| written).collect();
@@ -20,11 +23,15 @@ pub(super) fn reserve(
         Step::Unpublish(_, written) => Some(written.host_ports()),
         _ => None,
     });
-    let makes_tap =
-        |step: &&Step| matches!(step, Step::CreateNetwork(..) | Step::CreateEndpoint(..));
-    let taps = steps.iter().filter(makes_tap).count();
+    let queues_made = steps.iter().map(|step| match step {
+        Step::CreateNetwork(network, _) | Step::CreateEndpoint(network, ..) => {
+            queues(workers(network))
+        }
+        _ => 0,
+    });
     let Circumstances { site, rootless, .. } = circumstances;
-    Reserved::bind(&published, &let_go.collect::<Vec<_>>(), taps, site, *rootless)
+    let let_go: Vec<_> = let_go.collect();
+    Reserved::bind(&published, &let_go, queues_made.sum(), site, *rootless)
 }
 
 fn published(steps: &[Step]) -> impl Iterator<Item = (&NetworkName, &Written)> {

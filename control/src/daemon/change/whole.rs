@@ -16,6 +16,7 @@ use crate::plan::{Plan, State};
 use crate::publish::Reserved;
 use crate::spec::{self, EditError, Source, Spec, SpecFile};
 use crate::topology::{self, Observed, Sandboxes, Site, observe};
+use dataplane::config::Workers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -176,7 +177,9 @@ fn prepare(
     let plan = Plan::between(from, &target);
     check(&plan).map_err(explain)?;
     check::machine(&plan, from, &observed, site, *rootless).map_err(explain)?;
-    let reserved = match sockets::reserve(plan.steps(), circumstances) {
+    let workers =
+        |name: &_| target.networks.get(name).map_or(Workers::ONE, |it| it.identity.workers);
+    let reserved = match sockets::reserve(plan.steps(), workers, circumstances) {
         Ok(reserved) => reserved,
         Err(error) => return Err(explain(sockets::refusal(&error, plan.steps(), spec))),
     };
