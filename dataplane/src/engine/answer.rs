@@ -71,9 +71,9 @@ impl<S: Station> Worker<S> {
     /// Reads from now on what is this worker's to read of a port that was put in.
     fn read(&mut self, id: PortId) -> io::Result<()> {
         self.station.tables(self.clock.now(), |_, _| ());
-        let its = self.inlets(|inlet| inlet.port == id);
-        self.busy.reserve(self.station.inlets().len());
-        for inlet in its {
+        let inlets = self.station.inlets();
+        self.busy.reserve(inlets.len());
+        for inlet in inlets.into_iter().filter(|inlet| inlet.port == id) {
             if let Err(error) = self.watch(inlet) {
                 self.unwatch(id);
                 return Err(error);

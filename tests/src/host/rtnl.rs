@@ -159,14 +159,11 @@ impl Rtnl {
     /// The MAC and the MTU of the interface.
     pub fn mac_and_mtu(&self, name: &str) -> (MacAddr, u32) {
         let (mut mac, mut mtu) = (MacAddr::ZERO, 0);
-        for answer in self.ask(Message::GetLink(link(name)), 0).unwrap() {
-            let Message::NewLink(message) = answer else { continue };
-            for attribute in message.attributes {
-                match attribute {
-                    LinkAttribute::Address(bytes) => mac = MacAddr(bytes.try_into().unwrap()),
-                    LinkAttribute::Mtu(bytes) => mtu = bytes,
-                    _ => {}
-                }
+        for attribute in self.attributes(name) {
+            match attribute {
+                LinkAttribute::Address(bytes) => mac = MacAddr(bytes.try_into().unwrap()),
+                LinkAttribute::Mtu(bytes) => mtu = bytes,
+                _ => {}
             }
         }
         (mac, mtu)
@@ -185,17 +182,23 @@ impl Rtnl {
     /// The queueing discipline of the interface, and how many frames its queue holds.
     pub fn queueing(&self, name: &str) -> (String, u32) {
         let (mut discipline, mut length) = (String::new(), 0);
-        for answer in self.ask(Message::GetLink(link(name)), 0).unwrap() {
-            let Message::NewLink(message) = answer else { continue };
-            for attribute in message.attributes {
-                match attribute {
-                    LinkAttribute::Qdisc(name) => discipline = name,
-                    LinkAttribute::TxQueueLen(frames) => length = frames,
-                    _ => {}
-                }
+        for attribute in self.attributes(name) {
+            match attribute {
+                LinkAttribute::Qdisc(name) => discipline = name,
+                LinkAttribute::TxQueueLen(frames) => length = frames,
+                _ => {}
             }
         }
         (discipline, length)
+    }
+
+    /// All that the kernel says of the interface.
+    fn attributes(&self, name: &str) -> impl Iterator<Item = LinkAttribute> {
+        let answers = self.ask(Message::GetLink(link(name)), 0).unwrap();
+        answers.into_iter().flat_map(|answer| match answer {
+            Message::NewLink(message) => message.attributes,
+            _ => Vec::new(),
+        })
     }
 
     /// Lists everything that matches.

@@ -30,6 +30,17 @@ fn is_arp(frame: &[u8]) -> bool {
     frame[12..14] == [0x08, 0x06]
 }
 
+/// Does something with each crew that has a router.
+fn each_router(act: impl Fn(&Crew)) {
+    for workers in CREWS {
+        let crew = Crew::of_queues(QUEUES, workers, 3);
+        crew.handle.reconfigure(router(3)).unwrap();
+        eprintln!("{workers} workers");
+        act(&crew);
+        crew.stop();
+    }
+}
+
 /// Does something with each crew, while nobody looks and while somebody does.
 fn each_crew(act: impl Fn(&Crew)) {
     for workers in CREWS {
@@ -59,9 +70,7 @@ fn a_frame_leaves_by_the_queue_it_came_by() {
 
 #[test]
 fn so_does_an_answer_of_the_bridge_itself() {
-    for workers in CREWS {
-        let crew = Crew::of_queues(QUEUES, workers, 3);
-        crew.handle.reconfigure(router(3)).unwrap();
+    each_router(|crew| {
         for queue in queues() {
             // The host asks for the next hop.
             let asks = ask((own_mac(0), V4.bridge), NEXT_HOP.0.into());
@@ -69,15 +78,12 @@ fn so_does_an_answer_of_the_bridge_itself() {
             let (by, answer) = next(&crew.hosts[0]);
             assert_eq!((by, told(&answer).target), (queue, NEXT_HOP.0.into()));
         }
-        crew.stop();
-    }
+    });
 }
 
 #[test]
 fn a_frame_that_waited_leaves_by_its_own_queue_and_not_by_that_of_the_answer() {
-    for workers in CREWS {
-        let crew = Crew::of_queues(QUEUES, workers, 3);
-        crew.handle.reconfigure(router(3)).unwrap();
+    each_router(|crew| {
         let outside = at(V4.outside, 53);
         for queue in queues() {
             // An address that nobody but port 1 knows of.
@@ -95,15 +101,12 @@ fn a_frame_that_waited_leaves_by_its_own_queue_and_not_by_that_of_the_answer() {
             let (by, reply) = next(&crew.hosts[1]);
             assert_eq!((by, hear(&reply).payload), (queue, b"back".to_vec()));
         }
-        crew.stop();
-    }
+    });
 }
 
 #[test]
 fn a_translated_flow_stays_with_the_queue_it_began_by() {
-    for workers in CREWS {
-        let crew = Crew::of_queues(QUEUES, workers, 3);
-        crew.handle.reconfigure(router(3)).unwrap();
+    each_router(|crew| {
         for began in queues() {
             let (inside, outside) =
                 (at(V4.inside(1), 1000 + u16::from(began.0)), at(V4.outside, 53));
@@ -112,21 +115,18 @@ fn a_translated_flow_stays_with_the_queue_it_began_by() {
                 let first = if out == QueueId::FIRST { began } else { out };
                 send_by(&crew.hosts[1], first, &udp(up(1), inside, outside, b"out"));
                 let (by, sent) = next(&crew.hosts[0]);
-                assert_eq!(by, began, "{workers} workers");
+                assert_eq!(by, began);
                 let reply = udp(down(), outside, hear(&sent).from, b"back");
                 send_by(&crew.hosts[0], back, &reply);
-                assert_eq!(next(&crew.hosts[1]).0, began, "{workers} workers");
+                assert_eq!(next(&crew.hosts[1]).0, began);
             }
         }
-        crew.stop();
-    }
+    });
 }
 
 #[test]
 fn all_fragments_of_a_translated_datagram_leave_by_the_queue_they_came_by() {
-    for workers in CREWS {
-        let crew = Crew::of_queues(QUEUES, workers, 3);
-        crew.handle.reconfigure(router(3)).unwrap();
+    each_router(|crew| {
         let (inside, outside) = (at(V4.inside(1), 1000), at(V4.outside, 53));
         // The flow has another queue than its fragments have.
         send_by(&crew.hosts[1], QueueId(2), &udp(up(1), inside, outside, b"whole"));
@@ -135,9 +135,8 @@ fn all_fragments_of_a_translated_datagram_leave_by_the_queue_they_came_by() {
             let datagram = udp(up(1), inside, outside, &[7; 3000]);
             for piece in fragments(&datagram, 1000, queue.0.into()) {
                 send_by(&crew.hosts[1], queue, &piece);
-                assert_eq!(next(&crew.hosts[0]).0, queue, "{workers} workers");
+                assert_eq!(next(&crew.hosts[0]).0, queue);
             }
         }
-        crew.stop();
-    }
+    });
 }
