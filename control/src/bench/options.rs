@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long = "system", value_name = "NAME", value_delimiter = ',')]
     pub systems: Vec<String>,
     /// How many threads forward in ours, as of `up --workers`; each number is measured as a system beside
-    /// the others [default: 1]
+    /// the others [default: as many as `up` takes by default]
     #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub workers: Vec<usize>,
     /// Measure the ways through the host, out and in, instead of those within the network
@@ -206,12 +206,14 @@ impl Options {
         Ok(named.into_iter().flat_map(each).collect())
     }
 
-    /// Ours with each number of workers, once.
+    /// Ours with each number of workers, once; or as it is by default.
     fn chosen_workers(&self) -> Result<Vec<System>, OptionError> {
         let read = |&count: &usize| Workers::new(count).map_err(OptionError::Workers);
         let all: Vec<Workers> = self.workers.iter().map(read).collect::<Result<_, _>>()?;
-        let all = if all.is_empty() { vec![Workers::ONE] } else { once(all) };
-        Ok(all.into_iter().map(System::Ours).collect())
+        if all.is_empty() {
+            return Ok(vec![System::OURS]);
+        }
+        Ok(once(all).into_iter().map(|asked| System::Ours(Some(asked))).collect())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A [`NetworkRequest`] is what was written on the command line. [`Network::new`] is the one place
 //! that says what is wrong with it; what comes out can be built as it stands. Nothing here looks at
-//! the machine: whether names and subnets are still free is a matter of [`crate::topology`].
+//! the machine, but for how many processors it has: whether names and subnets are still free is a matter of
+//! [`crate::topology`].
 
 mod bounds;
 pub mod declared;
@@ -21,6 +22,7 @@ pub mod rules;
 mod storm;
 mod subnet;
 mod switch;
+mod workers;
 
 pub(crate) use bounds::room;
 pub use bounds::{MAX_PORTS, Mtu};
@@ -40,3 +42,4 @@ pub use request::NetworkRequest;
 pub use router::{Profile, RouterOptions, RouterRequest, UplinkKind};
 pub use storm::{UNREACHABLE, storm, storm_halves};
 pub use subnet::{SubnetRequest, Subnets, parse_subnet, parse_subnet6};
+pub use workers::usual_workers;

@@ -3,8 +3,9 @@
 use super::rules::RulesFile;
 use super::{
     ModelError, Mtu, NetworkName, RouterRequest, SubnetRequest, parse_subnet, parse_subnet6,
+    usual_workers,
 };
-use dataplane::config::{StormLimit, SwitchConfig, Workers};
+use dataplane::config::{StormLimit, SwitchConfig};
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::time::Duration;
 
@@ -76,7 +77,7 @@ impl NetworkRequest {
             fdb_capacity: switch.fdb_capacity,
             fdb_port_limit: switch.fdb_port_limit,
             storm: switch.storm,
-            workers: Workers::ONE.get(),
+            workers: usual_workers().get(),
             rules: None,
             icc: true,
             internal: false,

@@ -119,7 +119,7 @@ fn workers(host: &Host) {
     assert_eq!(threads_named(host, "dataplane"), 4);
     let finished = running.wait().ok();
     let written = read(&finished);
-    for system in ["ours", "ours-2w"] {
+    for system in ["ours-1w", "ours-2w"] {
         assert_measured(&written, system, "tcp-rr");
         assert_measured(&written, system, "masq-tcp-rr");
     }

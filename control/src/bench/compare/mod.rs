@@ -15,6 +15,7 @@ use super::report::number;
 use super::stats::Summary;
 use super::system::System;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dataplane::config::Workers;
 use rule::{LEVEL, Verdict, judge};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -218,12 +219,16 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
 fn workers(before: &Measurement, after: &Measurement) -> Option<String> {
     let of = |run: &Measurement| {
         let ours = run.labels.iter().filter_map(|it| match it.system {
-            System::Ours(workers) => Some(workers.get()),
+            System::Ours(workers) => Some(workers),
             _ => None,
         });
-        let mut ours: Vec<usize> = ours.collect();
+        let mut ours: Vec<Option<Workers>> = ours.collect();
         ours.sort_unstable();
-        ours.iter().map(usize::to_string).collect::<Vec<_>>().join(" and ")
+        let words = ours.iter().map(|it| match it {
+            Some(workers) => workers.get().to_string(),
+            None => "the default".to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" and ")
     };
     let (earlier, now) = (of(before), of(after));
     let both = !earlier.is_empty() && !now.is_empty();

@@ -60,7 +60,7 @@ fn what_differs_beside_the_figures_is_told() {
 
 /// The example with ours of so many workers.
 fn with_workers(count: usize) -> Measurement {
-    let ours = System::Ours(Workers::new(count).unwrap());
+    let ours = System::Ours(Some(Workers::new(count).unwrap()));
     let mut measurement = example();
     let of_ours = measurement.samples.iter_mut().filter(|it| it.system.is_ours());
     of_ours.for_each(|sample| sample.system = ours);
@@ -73,8 +73,7 @@ fn with_workers(count: usize) -> Measurement {
 fn one_number_of_workers_is_compared_with_another_and_that_is_told() {
     let text = text(&example(), &with_workers(2), true);
     assert!(text.contains("0 of 17 figures changed"), "{text}");
-    let words =
-        "The workers differ: ours ran with 1 before, and 2 after. What is after is ours-2w.";
+    let words = "The workers differ: ours ran with the default before, and 2 after. What is after is ours-2w.";
     assert!(text.contains(words), "{text}");
 }
 
@@ -85,7 +84,7 @@ fn of_several_numbers_of_workers_those_are_compared_that_both_have() {
     both.samples.extend(one.samples.into_iter().filter(|it| it.system.is_ours()));
     both.labels.push(one.labels[0].clone());
     let text = text(&with_workers(2), &both, true);
-    assert!(text.contains("ours ran with 2 before, and 1 and 2 after."), "{text}");
+    assert!(text.contains("ours ran with 2 before, and the default and 2 after."), "{text}");
     assert!(text.contains("Those that both runs have are compared."), "{text}");
     let of =
         |name: &str| text.lines().filter(|it| it.split_whitespace().any(|it| it == name)).count();

@@ -4,7 +4,6 @@
 //! keeps its size on a phone. What stands for a figure has the class `mark`: a plot without one is empty.
 
 use crate::bench::system::System;
-use dataplane::config::Workers;
 
 /// Units across a plot.
 pub(super) const WIDTH: f64 = 360.0;
@@ -24,15 +23,15 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// The colours of ours with several workers: those of neighbouring numbers differ.
+/// The colours of ours with numbers of workers: those of neighbouring numbers differ.
 const SEVERAL: [&str; 4] = ["#f0a35e", "#b8862d", "#a33c2e", "#e27d8b"];
 
 /// The colour of a system in all plots; told apart by those who do not see red and green as well
 /// (Okabe and Ito), and readable on white and on black.
 pub(super) fn colour(system: System) -> &'static str {
     match system {
-        System::Ours(Workers::ONE) => "#d55e00",
-        System::Ours(several) => SEVERAL[several.get() % SEVERAL.len()],
+        System::Ours(None) => "#d55e00",
+        System::Ours(Some(workers)) => SEVERAL[workers.get() % SEVERAL.len()],
         System::Kernel | System::Nftables => "#0072b2",
         System::Ovs => "#56b4e9",
         System::OvsTso => "#009e73",

@@ -54,9 +54,9 @@ fn workloads_and_systems_are_measured_once_in_the_order_named() {
 
 #[test]
 fn ours_is_a_system_for_each_number_of_workers_in_its_place() {
-    let ours = |count| System::Ours(Workers::new(count).unwrap());
+    let ours = |count| System::Ours(Some(Workers::new(count).unwrap()));
     let settings = options(&["--workers", "2,1,2", "--system", "kernel,ours"]).check().unwrap();
-    assert_eq!(settings.systems, [System::Kernel, ours(2), System::OURS]);
+    assert_eq!(settings.systems, [System::Kernel, ours(2), ours(1)]);
     let settings = options(&["--workers", "16"]).check().unwrap();
     assert_eq!(settings.systems[..2], [ours(16), System::Kernel]);
     assert_eq!(settings.systems.len(), System::ALL.len());

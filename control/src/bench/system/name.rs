@@ -8,8 +8,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum System {
-    /// This program, with so many threads that forward.
-    Ours(Workers),
+    /// This program, with so many threads that forward; or as many as it has by default.
+    Ours(Option<Workers>),
     /// The kernel's bridge with veth pairs.
     Kernel,
     /// The same, with NAT by nftables.
@@ -35,9 +35,9 @@ pub struct UnknownSystem(String);
 
 impl System {
     /// This program as it is by default.
-    pub const OURS: Self = Self::Ours(Workers::ONE);
+    pub const OURS: Self = Self::Ours(None);
 
-    /// All that can be asked for by name, in the order of the tables; ours with one worker.
+    /// All that can be asked for by name, in the order of the tables; ours as it is by default.
     pub const ALL: [Self; 9] = [
         Self::OURS,
         Self::Kernel,
@@ -50,9 +50,10 @@ impl System {
         Self::Loopback,
     ];
 
-    /// All there can be in a result, in the order of the tables: ours with every number of workers.
+    /// All there can be in a result, in the order of the tables: ours also with every number of workers.
     pub fn every() -> impl Iterator<Item = Self> {
-        let ours = (1..=MAX_WORKERS).filter_map(|count| Workers::new(count).ok()).map(Self::Ours);
+        let numbers = (1..=MAX_WORKERS).map(|count| Workers::new(count).ok());
+        let ours = std::iter::once(None).chain(numbers.filter(Option::is_some)).map(Self::Ours);
         ours.chain(Self::ALL.into_iter().filter(|it| !it.is_ours()))
     }
 
@@ -75,8 +76,8 @@ impl System {
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Ours(Workers::ONE) => "ours",
-            Self::Ours(workers) => return f.pad(&format!("ours-{}w", workers.get())),
+            Self::Ours(None) => "ours",
+            Self::Ours(Some(workers)) => return f.pad(&format!("ours-{}w", workers.get())),
             Self::Kernel => "kernel",
             Self::Nftables => "nftables",
             Self::Ovs => "ovs",
@@ -115,7 +116,7 @@ mod tests {
             assert_eq!(value, system.to_string());
             assert_eq!(serde_json::from_value::<System>(value).unwrap(), system);
         }
-        for name in ["Ours", "ours-1w", "ours-02w", "ours-17w", "kernel-2w", ""] {
+        for name in ["Ours", "ours-0w", "ours-02w", "ours-17w", "kernel-2w", ""] {
             assert_eq!(System::parse(name), None, "{name}");
         }
     }
@@ -123,9 +124,9 @@ mod tests {
     #[test]
     fn the_tables_begin_with_ours_by_workers_and_have_each_once() {
         let names: Vec<String> = System::every().map(|it| it.to_string()).collect();
-        assert_eq!(names[..3], ["ours", "ours-2w", "ours-3w"]);
-        assert_eq!(names[15..17], ["ours-16w", "kernel"]);
+        assert_eq!(names[..3], ["ours", "ours-1w", "ours-2w"]);
+        assert_eq!(names[16..18], ["ours-16w", "kernel"]);
         assert!(System::every().is_sorted());
-        assert_eq!(names.len(), MAX_WORKERS + System::ALL.len() - 1);
+        assert_eq!(names.len(), MAX_WORKERS + System::ALL.len());
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! By the commands themselves, `up --detach` and `down`, run from the very file this process runs
 //! from, in a namespace that is the host. Two networks at most: `ub0` only bridges, and `ub1` has the
-//! routed uplink and published ports. Their addresses are like those of the kernel's bridges. With two
-//! workers they are `ub0-2w` and `ub1-2w`, and so on: names are of the machine, not of its namespaces.
+//! routed uplink and published ports. Their addresses are like those of the kernel's bridges. Where a number
+//! of workers is asked for they are `ub0-2w` and `ub1-2w`, and so on: names are of the machine, not of its
+//! namespaces.
 
 use super::namespace;
 use super::outside::{self, Outside, PublishedPort};
@@ -12,6 +13,7 @@ use super::tracker::Tracker;
 use super::{DataPath, System, SystemError};
 use crate::bench::shape::Shape;
 use crate::bench::workload::Way;
+use crate::model::usual_workers;
 use crate::netlink::{LinkChange, Netlink, NetlinkError};
 use crate::netns;
 use crate::program;
@@ -37,11 +39,11 @@ struct Standing {
 }
 
 impl Request {
-    /// What it is called with so many workers.
-    fn name(&self, workers: Workers) -> String {
+    /// What it is called with so many workers, if a number is asked for.
+    fn name(&self, workers: Option<Workers>) -> String {
         match workers {
-            Workers::ONE => self.name.to_owned(),
-            several => format!("{}-{}w", self.name, several.get()),
+            None => self.name.to_owned(),
+            Some(asked) => format!("{}-{}w", self.name, asked.get()),
         }
     }
 }
@@ -89,9 +91,9 @@ pub enum OursError {
 }
 
 /// Our name and version, and with how many workers, if they are several.
-pub(super) fn label(workers: Workers) -> String {
+pub(super) fn label(workers: Option<Workers>) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    match workers {
+    match workers.unwrap_or_else(usual_workers) {
         Workers::ONE => format!("udp-bridge {version}"),
         several => format!("udp-bridge {version}, {} workers", several.get()),
     }
@@ -103,16 +105,17 @@ pub(super) struct Ours {
     outside: Option<Outside>,
     ends: u16,
     published: u16,
-    workers: Workers,
+    workers: Option<Workers>,
     standing: Vec<Standing>,
 }
 
 impl Ours {
-    /// Brings up the network that only bridges, the one that routes too, or both, with so many workers each.
+    /// Brings up the network that only bridges, the one that routes too, or both, with so many workers each, if a
+    /// number is asked for.
     pub(super) fn start(
         shape: &Shape,
         prefix: &str,
-        workers: Workers,
+        workers: Option<Workers>,
     ) -> Result<Self, SystemError> {
         let host = namespace::make(prefix)?;
         let (ends, published) = (shape.ends, shape.published);
@@ -149,8 +152,9 @@ impl Ours {
         let (mtu, ports) = (shape.mtu.to_string(), shape.ends.to_string());
         let name = request.name(self.workers);
         let mut words = vec!["--name", &name, "--subnet", request.subnet, "--mtu", &mtu];
-        let workers = self.workers.get().to_string();
-        words.extend(["--ports", &ports, "--workers", &workers, "--detach"]);
+        words.extend(["--ports", &ports, "--detach"]);
+        let workers = self.workers.map(|asked| format!("--workers={}", asked.get()));
+        words.extend(workers.as_deref());
         if shape.open {
             words.extend(OPEN);
         }

@@ -7,9 +7,9 @@ use super::router_options::RouterOptions;
 use super::rules_file::{self, RulesFileError};
 use super::values::{PortSet, Rate, whole};
 use crate::model::rules::RulesFile;
-use crate::model::{NetworkRequest, storm};
+use crate::model::{NetworkRequest, storm, usual_workers};
 use clap::{ArgAction, Args};
-use dataplane::config::{StormLimit, SwitchConfig, Workers};
+use dataplane::config::{StormLimit, SwitchConfig};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,8 +99,8 @@ pub(in crate::cli) struct Options {
     #[arg(long, value_name = "N", default_value_t = Rate::Limited(StormLimit::DEFAULT_BYTES_PER_SECOND))]
     #[arg(allow_negative_numbers = true)]
     storm_bytes: Rate,
-    /// Threads that forward, each some of the flows
-    #[arg(long, value_name = "N", default_value_t = Workers::ONE.get(), value_parser = whole::<usize>)]
+    /// Threads that forward, each some of the flows; two, or one where there is one processor, if not said
+    #[arg(long, value_name = "N", default_value_t = usual_workers().get(), value_parser = whole::<usize>)]
     #[arg(allow_negative_numbers = true)]
     workers: usize,
     /// File of rules that say what may pass

@@ -6,7 +6,7 @@
 use crate::model::switch::check_switch;
 use crate::model::{
     ModelError, NetworkName, Problem, Profile, Refusal, RouterOptions, RouterRequest, UplinkKind,
-    storm, storm_halves,
+    storm, storm_halves, usual_workers,
 };
 use crate::spec::{Field, FilteringWord, NetworkSpec, ProfileWord, Rate, StormSpec, UplinkWord};
 use dataplane::config::{ConfigError, Filtering, SwitchConfig, Workers};
@@ -39,7 +39,7 @@ pub(super) fn switch(
 /// How many threads are to forward.
 pub(super) fn workers(name: &NetworkName, written: &NetworkSpec) -> Result<Workers, Refusal> {
     let refused = |error| Refusal::new(Field::network(name, "workers"), error);
-    written.workers.map_or(Ok(Workers::ONE), Workers::new).map_err(refused)
+    written.workers.map_or_else(|| Ok(usual_workers()), Workers::new).map_err(refused)
 }
 
 /// What the router is to do.

@@ -6,13 +6,13 @@
 use super::{
     Bridged, DeclaredNetwork, Endpoint, Holder, Limits, Model, Namespace, Sandbox, Settings, Way,
 };
-use crate::model::{Mtu, NetworkName, SubnetRequest, UplinkKind, storm_halves};
+use crate::model::{Mtu, NetworkName, SubnetRequest, UplinkKind, storm_halves, usual_workers};
 use crate::spec::{
     ConntrackSpec, EndpointSpec, Endpoints, FdbSpec, FilteringWord, LimitsSpec, NatSpec,
     NetworkSpec, NoneWord, PolicyWord, ProfileWord, Rate, SandboxSpec, Spec, StormSpec, UplinkWord,
     VERSION,
 };
-use dataplane::config::{Action, ConntrackConfig, Filtering, SwitchConfig, Timeouts, Workers};
+use dataplane::config::{Action, ConntrackConfig, Filtering, SwitchConfig, Timeouts};
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn network(name: &NetworkName, network: &DeclaredNetwork) -> NetworkSpec {
         icc: other(filter.icc, true),
         policy: other(policy, PolicyWord::Accept),
         source_check: other(settings.check_source, true),
-        workers: other(workers.get(), Workers::ONE.get()),
+        workers: other(workers.get(), usual_workers().get()),
         fdb: FdbSpec { fixed: fixed.collect(), ..fdb },
         storm,
         nat: NatSpec {
