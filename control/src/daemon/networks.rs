@@ -199,8 +199,9 @@ impl Networks {
 
     /// Those that are not ending.
     pub(super) fn living(&self) -> Vec<Arc<Living>> {
-        let living = self.members().into_iter().map(|member| member.living);
-        living.filter(|living| !living.is_ending()).collect()
+        let members = lock(&self.members);
+        let living = members.values().map(|member| &member.living);
+        living.filter(|living| !living.is_ending()).cloned().collect()
     }
 
     /// Lets no more be made while it is held; true once none is any more.
