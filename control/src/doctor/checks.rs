@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::probe::{Answer, Probed};
+use crate::model::usual_workers;
 use crate::sysctl;
 use crate::topology::{self, SPARE_DESCRIPTORS, Site};
 use dataplane::config::MAX_PORTS;
@@ -147,25 +148,19 @@ pub(super) fn sysctls() -> Finding {
 
 pub(super) fn descriptors() -> Finding {
     const SUBJECT: &str = "file descriptors";
-    const ONE: &str = " of one worker";
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Finding::lacks(SUBJECT, "the limit is unknown", "see `ulimit -Hn`");
     };
-    let needed = MAX_PORTS as u64 + SPARE_DESCRIPTORS;
+    let (workers, most) = (usual_workers().get() as u64, MAX_PORTS as u64);
+    let needed = most * workers + SPARE_DESCRIPTORS;
+    // The host's port takes as many as any other.
+    let enough = (hard.saturating_sub(SPARE_DESCRIPTORS) / workers).clamp(1, most) - 1;
+    let words = format!("up to {hard}, enough for {enough} ports at {workers} each");
     if hard >= needed {
-        return Finding::ok(
-            SUBJECT,
-            format!("up to {hard}, enough for {} ports{ONE}", MAX_PORTS - 1),
-        );
+        return Finding::ok(SUBJECT, words);
     }
-    Finding::lacks(
-        SUBJECT,
-        format!(
-            "up to {hard}, enough for {} ports{ONE}",
-            hard.saturating_sub(SPARE_DESCRIPTORS + 1)
-        ),
-        format!("raise the hard limit to {needed} for {} ports: `ulimit -Hn`", MAX_PORTS - 1),
-    )
+    let advice = format!("raise the hard limit to {needed} for {} ports: `ulimit -Hn`", most - 1);
+    Finding::lacks(SUBJECT, words, advice)
 }
 
 pub(super) fn kernel_bridge() -> Finding {

@@ -32,12 +32,6 @@ impl Workers {
     }
 }
 
-impl Default for Workers {
-    fn default() -> Self {
-        Self::ONE
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +44,5 @@ mod tests {
         for count in [1, MAX_WORKERS] {
             assert_eq!(Workers::new(count).map(Workers::get), Ok(count));
         }
-        assert_eq!(Workers::default(), Workers::ONE);
     }
 }

@@ -92,6 +92,16 @@ impl Host {
         });
         ours.map(Pid::from_raw).collect()
     }
+
+    /// How many threads of these processes have this name.
+    pub fn threads_named(&self, name: &str) -> usize {
+        let threads = self.processes().into_iter().flat_map(|pid| {
+            // One that has ended has none.
+            fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten()
+        });
+        let names = threads.filter_map(|it| fs::read_to_string(it.path().join("comm")).ok());
+        names.filter(|it| it.trim_end() == name).count()
+    }
 }
 
 impl Drop for Host {

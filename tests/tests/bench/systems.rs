@@ -114,9 +114,9 @@ fn workers(host: &Host) {
     // Of two networks, one bridged and one routed, each has a second worker.
     wait::for_yes("two networks have a second worker", || {
         assert!(!running.has_ended(), "{}", running.stderr());
-        threads_named(host, "dataplane-1") == 2
+        host.threads_named("dataplane-1") == 2
     });
-    assert_eq!(threads_named(host, "dataplane"), 4);
+    assert_eq!(host.threads_named("dataplane"), 4);
     let finished = running.wait().ok();
     let written = read(&finished);
     for system in ["ours-1w", "ours-2w"] {
@@ -126,16 +126,6 @@ fn workers(host: &Host) {
     let told = |line: &str| line.starts_with("ours-2w ") && line.contains(", 2 workers");
     assert!(finished.stdout.lines().any(told), "{finished:#?}");
     assert!(written["labels"][1]["label"].as_str().unwrap().ends_with(", 2 workers"));
-}
-
-/// How many threads of the host's processes have this name.
-fn threads_named(host: &Host, name: &str) -> usize {
-    let threads = host.processes().into_iter().flat_map(|pid| {
-        // One that has ended has none.
-        fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten()
-    });
-    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
-    names.filter(|it| it.trim_end() == name).count()
 }
 
 fn clean(host: &Host) {

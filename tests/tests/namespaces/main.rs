@@ -13,6 +13,7 @@
 //! | [`endings`] | nothing is left behind, however it ends |
 //! | [`refusals`] | bad input is refused before anything is made |
 //! | [`rootless`] | the same without privileges |
+//! | [`workers`] | how many threads forward if nobody says |
 //! | [`scale`] | 250 ports |
 #![allow(
     clippy::expect_used,
@@ -30,6 +31,7 @@ mod rootless;
 mod scale;
 mod switching;
 mod verbs;
+mod workers;
 
 use std::process::ExitCode;
 use udp_bridge_tests::host::needs::Suite;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
     refusals::add_to(&mut suite);
     rootless::add_to(&mut suite);
     reach::add_to(&mut suite);
+    workers::add_to(&mut suite);
     scale::add_to(&mut suite);
     // One at a time: the machine has few cores and some of these want all of them.
     suite.run(1)

@@ -1,6 +1,5 @@
 //! Ping, TCP and UDP between all ends; a megabyte at every MTU, with offloads and without.
 
-use std::fs;
 use udp_bridge_tests::host::Host;
 use udp_bridge_tests::host::needs::Suite;
 use udp_bridge_tests::host::rtnl::Rtnl;
@@ -9,7 +8,6 @@ use udp_bridge_tests::host::traffic::{End, exchange_datagrams, random, transfer}
 pub(super) fn add_to(suite: &mut Suite) {
     suite.add("everyone_pings_everyone", everyone_pings_everyone);
     suite.add("what_is_sent_is_queued_by_the_tap_alone", queued_once);
-    suite.add("there_are_two_workers_where_there_are_two_processors", usual_workers);
     for (workers, words) in [(1, "one_worker"), (2, "two_workers")] {
         let name = format!("tcp_and_udp_pass_between_all_ends_by_{words}");
         suite.add(&name, move |host| tcp_and_udp(host, workers));
@@ -59,20 +57,6 @@ fn queued_once(host: &Host) {
             let queueing = end.visit(host, || Rtnl::open().queueing(interface));
             assert_eq!(queueing, ("noqueue".to_owned(), each), "{workers} workers");
         }
-    }
-}
-
-/// Of a network of the command line and of one of a file; each worker has a queue.
-fn usual_workers(host: &Host) {
-    let stat = fs::read_to_string("/proc/stat").unwrap();
-    let numbered = |line: &&str| line.starts_with("cpu") && !line.starts_with("cpu ");
-    let share = 10_000 / u32::try_from(stat.lines().filter(numbered).count().min(2)).unwrap();
-    fs::write("/run/one.toml", "version = 1\n[networks.ub0]\n").unwrap();
-    for arguments in ["--ports 1", "-f /run/one.toml"] {
-        let network = host.up_as(&mut host.command(&format!("up {arguments}")));
-        let queueing = Rtnl::open().queueing("ub0");
-        assert_eq!(queueing, ("noqueue".to_owned(), share), "{arguments}");
-        drop(network);
     }
 }
 

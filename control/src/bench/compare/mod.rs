@@ -3,8 +3,8 @@
 //! Figure by figure and system by system, where both runs have it, by the rule of `rule`. A figure of
 //! the kernel's own that changed means that the machine did, so both ratios to it are shown, too.
 //!
-//! Ours with another number of workers is another system. Where each run has ours once, with whatever
-//! number, the two are compared all the same, and the notes say that the workers differ.
+//! Ours with a number of workers asked for is another system. Where each run has ours once, with whatever
+//! number, the two are compared all the same, and the notes say what is compared with what.
 
 mod rule;
 
@@ -15,7 +15,6 @@ use super::report::number;
 use super::stats::Summary;
 use super::system::System;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use dataplane::config::Workers;
 use rule::{LEVEL, Verdict, judge};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -215,29 +214,27 @@ fn notes(before: &Measurement, after: &Measurement, changes: &[Change]) -> Vec<S
     notes
 }
 
-/// With how many workers ours ran, where that is not the same in both runs.
+/// What of ours is compared with what, where it is not the same in both runs.
 fn workers(before: &Measurement, after: &Measurement) -> Option<String> {
+    if let Some((earlier, now)) = other_workers(before, after) {
+        let called = |run: &Measurement, system| {
+            let label = run.labels.iter().find(|it| it.system == system);
+            label.map_or_else(String::new, |it| format!(" ({})", it.label))
+        };
+        let (was, is) = (called(before, earlier), called(after, now));
+        return Some(format!("{earlier}{was} before is compared with {now}{is} after."));
+    }
     let of = |run: &Measurement| {
-        let ours = run.labels.iter().filter_map(|it| match it.system {
-            System::Ours(workers) => Some(workers),
-            _ => None,
-        });
-        let mut ours: Vec<Option<Workers>> = ours.collect();
+        let ours = run.labels.iter().map(|it| it.system).filter(|it| it.is_ours());
+        let mut ours: Vec<System> = ours.collect();
         ours.sort_unstable();
-        let words = ours.iter().map(|it| match it {
-            Some(workers) => workers.get().to_string(),
-            None => "the default".to_owned(),
-        });
-        words.collect::<Vec<_>>().join(" and ")
+        ours.iter().map(System::to_string).collect::<Vec<_>>().join(" and ")
     };
     let (earlier, now) = (of(before), of(after));
     let both = !earlier.is_empty() && !now.is_empty();
-    let compared = match other_workers(before, after) {
-        Some((_, now)) => format!(" What is after is {now}."),
-        None => " Those that both runs have are compared.".to_owned(),
-    };
-    let words = format!("The workers differ: ours ran with {earlier} before, and {now} after.");
-    (both && earlier != now).then(|| words + &compared)
+    (both && earlier != now).then(|| {
+        format!("There was {earlier} before, and {now} after; what both runs have is compared.")
+    })
 }
 
 #[cfg(test)]
