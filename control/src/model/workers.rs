@@ -5,7 +5,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use std::sync::LazyLock;
 
 /// What a network has on a machine of several processors. Two share the bytes of its flows without passing
-/// them to and fro; more were never measured to gain anything.
+/// them to and fro; what more would gain was not measured.
 const SEVERAL: usize = 2;
 
 /// The workers of a network for which no number is given: two, or one where there is one processor.
