@@ -22,12 +22,14 @@
 //!   whether there is anything to see.
 //! * [`Handle`], in `handle`, `live`, `settings`, `fill`, `watching`: how they are asked; `refit`: what the forwarder
 //!   does then. `witness`: who is told of each frame.
-//! * `team`: how several begin and end; `processors`: where they run; `awake`: when none of them sleeps.
+//! * `team`: how several begin and end; `processors`: where they run; `awake`: when none of them sleeps; `courtesy`:
+//!   when one lets others have its processor.
 //!
 //! Workers are the only readers of the clock.
 
 mod answer;
 mod awake;
+mod courtesy;
 mod desk;
 mod fill;
 mod forwarder;

@@ -21,6 +21,7 @@
 //! makes all workers end ([`super::team`]); until they do, they may find tables half changed, as safe
 //! as Rust makes it.
 
+use super::courtesy::{Brought, Courtesy};
 use super::desk::{Counters, Desk};
 use super::forwarder::Forwarder;
 use super::handle::Shared;
@@ -64,6 +65,7 @@ impl Tables {
 pub(super) struct Share {
     desk: OwnDesk,
     buffer: FrameBuffer,
+    courtesy: Courtesy,
 }
 
 /// All that a frame needs once it is read.
@@ -95,7 +97,7 @@ impl Share {
             audience: Vec::with_capacity(MAX_PORTS),
             shared,
         };
-        let mut share = Self { desk, buffer: FrameBuffer::new() };
+        let mut share = Self { desk, buffer: FrameBuffer::new(), courtesy: Courtesy::new() };
         share.tables(Time::START, |_, _| ());
         share
     }
@@ -256,10 +258,11 @@ impl Station for Share {
 
     /// Without a frame it lets others have the processor: there may be as many workers as processors, and
     /// those who send and receive need some too.
-    fn passed(&mut self, moved: bool, now: Time) {
-        if moved {
+    fn passed(&mut self, brought: Brought, is_busy: bool, now: Time) {
+        if brought != Brought::Nothing {
             self.desk.shared.awake.note(now);
-        } else {
+        }
+        if self.courtesy.passed(brought, is_busy, now) {
             std::thread::yield_now();
         }
     }

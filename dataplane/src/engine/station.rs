@@ -5,6 +5,7 @@
 //! | alone: a [`Forwarder`] | it has them | it has them: no lock, and the loop is compiled as if there were no other kind |
 //! | one of several: a [`Share`](super::share::Share) | twins of all, and reads some queues | behind a lock, for the time of a decision |
 
+use super::courtesy::Brought;
 use super::forwarder::Forwarder;
 use super::reading::Served;
 use crate::clock::Time;
@@ -59,8 +60,8 @@ pub(super) trait Station {
     /// Does something with the tables, at this time or a little later.
     fn tables<T>(&mut self, now: Time, act: impl FnOnce(&mut Forwarder, Time) -> T) -> T;
 
-    /// A pass is over, in which some inlet had a frame, or none.
-    fn passed(&mut self, _moved: bool, _now: Time) {}
+    /// A pass is over that brought this; `is_busy` says whether an inlet had a frame a moment ago.
+    fn passed(&mut self, _brought: Brought, _is_busy: bool, _now: Time) {}
 
     /// Has another worker had a frame within this time?
     fn is_kept_awake(&self, _now: Time, _linger: Duration) -> bool {

@@ -18,6 +18,7 @@
 //!
 //! A worker reads the clock once per pass, and after each wait.
 
+use super::courtesy::Brought;
 use super::forwarder::Forwarder;
 use super::handle::{Request, Shared};
 use super::reading::Served;
@@ -107,11 +108,11 @@ impl<S: Station> Worker<S> {
             if passes == 0 {
                 polled = now;
             }
-            let moved = self.pass(now)?;
-            self.station.passed(moved, now);
+            let brought = self.pass(now)?;
+            let is_busy = !self.busy.is_empty();
+            self.station.passed(brought, is_busy, now);
             self.tick(now);
             passes += 1;
-            let is_busy = !self.busy.is_empty();
             if is_busy && passes < PASSES_PER_POLL && now - polled < POLL_EVERY {
                 continue;
             }
@@ -124,14 +125,14 @@ impl<S: Station> Worker<S> {
         }
     }
 
-    /// Serves each busy inlet once. Says whether any had a frame.
-    fn pass(&mut self, now: Time) -> io::Result<bool> {
-        let (mut index, mut moved) = (0, false);
+    /// Serves each busy inlet once.
+    fn pass(&mut self, now: Time) -> io::Result<Brought> {
+        let (mut index, mut brought) = (0, Brought::Nothing);
         while let Some(&Busy { inlet, last_frame }) = self.busy.get(index) {
             match self.station.serve(inlet, BUDGET, now) {
-                Served::Dry(_) | Served::More => {
+                served @ (Served::Dry(_) | Served::More) => {
                     self.busy[index].last_frame = now;
-                    moved = true;
+                    brought = brought.with(served);
                 }
                 Served::Idle if now - last_frame < LINGER => {}
                 Served::Idle => {
@@ -147,7 +148,7 @@ impl<S: Station> Worker<S> {
             }
             index += 1;
         }
-        Ok(moved)
+        Ok(brought)
     }
 
     /// Lets aged entries go, a few at a time.
