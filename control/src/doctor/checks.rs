@@ -151,11 +151,11 @@ pub(super) fn descriptors() -> Finding {
     let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Finding::lacks(SUBJECT, "the limit is unknown", "see `ulimit -Hn`");
     };
-    let (workers, most) = (usual_workers().get() as u64, MAX_PORTS as u64);
-    let needed = most * workers + SPARE_DESCRIPTORS;
+    let (each, most) = (topology::queues(usual_workers()) as u64, MAX_PORTS as u64);
+    let needed = most * each + SPARE_DESCRIPTORS;
     // The host's port takes as many as any other.
-    let enough = (hard.saturating_sub(SPARE_DESCRIPTORS) / workers).clamp(1, most) - 1;
-    let words = format!("up to {hard}, enough for {enough} ports at {workers} each");
+    let enough = (hard.saturating_sub(SPARE_DESCRIPTORS) / each).clamp(1, most) - 1;
+    let words = format!("up to {hard}, enough for {enough} ports at {each} each");
     if hard >= needed {
         return Finding::ok(SUBJECT, words);
     }

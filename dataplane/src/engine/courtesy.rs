@@ -18,8 +18,8 @@ const AT_ONCE: Duration = Duration::from_micros(100);
 /// How long nobody is let in, then.
 const A_WHILE: Duration = Duration::from_secs(1);
 
-/// What a pass brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a pass brought: of all its inlets, the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Brought {
     Nothing,
     Some,
@@ -28,13 +28,13 @@ pub(super) enum Brought {
 }
 
 impl Brought {
-    /// With what one more inlet brought, that had a frame.
+    /// What one inlet brought.
     #[inline]
-    pub(super) fn with(self, served: Served) -> Self {
+    pub(super) fn by(served: Served) -> Self {
         match served {
+            Served::Idle | Served::Gone => Self::Nothing,
+            Served::Dry(_) => Self::Some,
             Served::More => Self::Plenty,
-            _ if self == Self::Plenty => Self::Plenty,
-            _ => Self::Some,
         }
     }
 }
@@ -42,6 +42,7 @@ impl Brought {
 /// When a worker let others in, and whether it still does.
 #[derive(Debug)]
 pub(super) struct Courtesy {
+    /// They were let in behind the last pass, while something was waited for.
     let_in_at: Option<Time>,
     /// One who was let in took long, and this was seen then.
     suspect_at: Option<Time>,

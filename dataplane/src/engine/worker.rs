@@ -129,11 +129,10 @@ impl<S: Station> Worker<S> {
     fn pass(&mut self, now: Time) -> io::Result<Brought> {
         let (mut index, mut brought) = (0, Brought::Nothing);
         while let Some(&Busy { inlet, last_frame }) = self.busy.get(index) {
-            match self.station.serve(inlet, BUDGET, now) {
-                served @ (Served::Dry(_) | Served::More) => {
-                    self.busy[index].last_frame = now;
-                    brought = brought.with(served);
-                }
+            let served = self.station.serve(inlet, BUDGET, now);
+            brought = brought.max(Brought::by(served));
+            match served {
+                Served::Dry(_) | Served::More => self.busy[index].last_frame = now,
                 Served::Idle if now - last_frame < LINGER => {}
                 Served::Idle => {
                     self.busy.swap_remove(index);

@@ -44,9 +44,8 @@ fn usual(host: &Host) {
     for (processors, expected) in [("0", (1, 10_000)), ("0-1", (2, 5000)), ("0-63", (2, 5000))] {
         pretend(processors);
         for arguments in ["--ports 1", "-f /run/one.toml"] {
-            let network = up(host, arguments);
+            let _network = up(host, arguments);
             assert_eq!(seen(host), expected, "{processors}, {arguments}");
-            drop(network);
         }
     }
 }
@@ -57,7 +56,7 @@ fn kept(host: &Host) {
     fs::write("/run/one.toml", file).unwrap();
     for (before, after) in [("0", "0-1"), ("0-1", "0")] {
         pretend(before);
-        let network = up(host, "-f /run/one.toml");
+        let _network = up(host, "-f /run/one.toml");
         let was = seen(host);
         pretend(after);
         let interface = if_nametoindex("ub0").unwrap();
@@ -66,6 +65,5 @@ fn kept(host: &Host) {
         host.udp_bridge("apply -f /run/one.toml").ok();
         assert_eq!(seen(host), was, "{before}, then {after}");
         assert_eq!(if_nametoindex("ub0").unwrap(), interface, "{before}, then {after}");
-        drop(network);
     }
 }

@@ -52,8 +52,8 @@ impl System {
 
     /// All there can be in a result, in the order of the tables: ours also with every number of workers.
     pub fn every() -> impl Iterator<Item = Self> {
-        let numbers = (1..=MAX_WORKERS).map(|count| Workers::new(count).ok());
-        let ours = std::iter::once(None).chain(numbers.filter(Option::is_some)).map(Self::Ours);
+        let numbers = (1..=MAX_WORKERS).filter_map(|count| Workers::new(count).ok());
+        let ours = std::iter::once(None).chain(numbers.map(Some)).map(Self::Ours);
         ours.chain(Self::ALL.into_iter().filter(|it| !it.is_ours()))
     }
 
